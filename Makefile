@@ -1,0 +1,154 @@
+# oudpd - the open urban data broker. GNU make 4.3; everything is built under build/$(MODE)/.
+# `make help` lists what can be asked.
+
+MODE    ?= release
+PREFIX  ?= /usr/local
+DESTDIR ?=
+B       := build/$(MODE)
+
+PKGS     := libuv lmdb jansson libwebsockets openssl libconfuse libcurl libmosquitto libpcre2-8 libsystemd
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef \
+	-Wpointer-arith -Wwrite-strings -Wno-missing-field-initializers
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+VERSION  := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGES 2>/dev/null | head -n 1)
+CPPFLAGS += -Ibroker -D_GNU_SOURCE -DOUDP_VERSION='"$(or $(VERSION),0.0.0)"' $(PKG_CFLAGS)
+CFLAGS   += -std=gnu11 -g -fno-omit-frame-pointer $(WARN)
+LDLIBS   += $(PKG_LIBS) -lpthread -lm
+ifeq ($(MODE),release)
+CFLAGS  += -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+LDFLAGS += -pie -Wl,-z,relro,-z,now
+else ifeq ($(MODE),asan)
+CFLAGS  += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(MODE),tsan)
+CFLAGS  += -O1 -fsanitize=thread
+LDFLAGS += -fsanitize=thread
+else ifeq ($(MODE),fuzz)
+CC      := clang
+CFLAGS  += -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+LDFLAGS += -fsanitize=address,undefined
+else
+$(error MODE must be release, asan, tsan or fuzz)
+endif
+
+LIB_SRC   := $(filter-out broker/main.c,$(wildcard broker/*.c)) \
+	     $(filter-out broker/cli/%,$(wildcard broker/*/*.c))
+CLI_SRC   := $(wildcard broker/cli/*.c)
+UNIT_SRC  := $(wildcard tests/unit/*/test_*.c)
+FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRC := $(wildcard tests/bench/bench_*.c)
+TOOL_SRC  := $(wildcard tests/tools/*.c)
+LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o)
+CLI_OBJ   := $(CLI_SRC:%.c=$(B)/obj/%.o)
+UNITS     := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+FUZZERS   := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
+BENCHES   := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%)
+TOOLS     := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
+
+.PHONY: all units fuzzers benches tools run check check-long bench lint format install uninstall clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(B)/oudpd $(B)/oudp
+
+$(B)/oudpd: $(B)/obj/broker/main.o $(B)/liboudp.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/oudp: $(CLI_OBJ) $(B)/liboudp.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/liboudp.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+units: $(UNITS)
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/liboudp.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+# In MODE=fuzz a target fuzzes; in the other modes it replays the files and folders it is given.
+fuzzers: $(FUZZERS)
+ifeq ($(MODE),fuzz)
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/liboudp.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+else
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/liboudp.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+endif
+
+benches: $(BENCHES)
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/liboudp.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+tools: $(TOOLS)
+$(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/liboudp.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+run:
+	@.ci/install build run
+	@$(MAKE) --no-print-directory all
+	@tests/demo
+
+check:
+	@.ci/install build run check
+	@tests/run check
+
+check-long:
+	@.ci/install build run check
+	@tests/run long
+
+bench:
+	@.ci/install build run check
+	@$(MAKE) --no-print-directory all benches
+	@tests/bench/run
+
+lint:
+	@tests/lint
+
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/oudp/schemas \
+		$(DESTDIR)$(PREFIX)/share/doc/oudp
+	install -m 755 $(B)/oudpd $(DESTDIR)$(PREFIX)/sbin/oudpd
+	install -m 755 $(B)/oudp $(DESTDIR)$(PREFIX)/bin/oudp
+	cp -R schemas/. $(DESTDIR)$(PREFIX)/share/oudp/schemas/
+	install -m 644 conf/*.conf README.md CHANGES LICENSE $(DESTDIR)$(PREFIX)/share/doc/oudp/
+	for s in 1 5 7 8; do \
+		install -d $(DESTDIR)$(PREFIX)/share/man/man$$s; \
+		install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; \
+	done
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/oudpd $(DESTDIR)$(PREFIX)/bin/oudp
+	rm -rf $(DESTDIR)$(PREFIX)/share/oudp $(DESTDIR)$(PREFIX)/share/doc/oudp
+	rm -f $(foreach m,$(wildcard man/*.?),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make              build build/$$(MODE)/oudpd and oudp (MODE=release|asan|tsan|fuzz)'
+	@echo 'make run          install what is missing, build, start the broker with a small demo city'
+	@echo 'make check        install what the tests need and run them (under 5 minutes)'
+	@echo 'make check-long   the long tests: 300 kills, fuzzing, soak'
+	@echo 'make bench        benchmarks, beside Mosquitto on the same machine'
+	@echo 'make lint         format, includes, manual pages, configuration sample'
+	@echo 'make install      DESTDIR= PREFIX=/usr/local'
+	@echo 'make clean        remove build/'
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,54 @@
+/* limits.h - the only place for numbers that bound something. Each with its reason. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+enum {
+	/* MQTT */
+	LIMIT_PACKET_BYTES = 1 << 20, /* default largest packet; four times the largest recording */
+	LIMIT_PACKET_BYTES_MAX =
+	    16 << 20,             /* what the configuration may ask for: a batch must hold it */
+	LIMIT_TOPIC_BYTES = 1024, /* a topic is kept in every record; the protocol allows 65,535 */
+	LIMIT_TOPIC_LEVELS = 32,  /* matching is recursive in '#' and '+': bounds its work */
+	LIMIT_CLIENT_ID_BYTES = 256, /* names a session; longer ones are refused with 0x85 */
+	LIMIT_SUBSCRIPTIONS = 1000,  /* per session; 0x97 beyond */
+	LIMIT_RECEIVE_MAXIMUM =
+	    1024, /* inbound QoS > 0 in flight we offer, so window 100 never waits */
+	LIMIT_INFLIGHT_OUT = 1024, /* outbound QoS > 0 per session, or the client's own maximum */
+	LIMIT_CONNECTIONS = 50000, /* default; the process raises its file limit to match */
+	LIMIT_CONNECT_TIMEOUT_S = 10, /* a connection that has not sent CONNECT by then is closed */
+	LIMIT_KEEPALIVE_DEFAULT_S = 0,          /* 0: the client's own is taken as it is */
+	LIMIT_USER_PROPERTIES_BYTES = 64 << 10, /* the property section of one packet */
+
+	/* connections */
+	LIMIT_READ_CHUNK_BYTES =
+	    64 << 10, /* of one connection per turn of the loop, so none starves others */
+	LIMIT_SEND_BUFFER_BYTES =
+	    256 << 10, /* above this a subscriber is "slow": it reads from its cursor later */
+
+	/* batch and journal */
+	LIMIT_BATCH_RECORDS = 8000,  /* a commit of 8,000 takes ~5 ms: still under the p99 target */
+	LIMIT_BATCH_BYTES = 4 << 20, /* the same bound for large messages */
+	LIMIT_BATCH_URGENT_BYTES = 512 << 10, /* kept free for urgent feeds */
+	LIMIT_BATCH_BULK_BYTES = 1 << 20,     /* what bulk feeds may take of one commit */
+	LIMIT_COMMIT_GAP_US = 3000, /* at low load between commits: halves the CPU per message */
+	LIMIT_STORE_FULL_WAIT_S =
+	    10,                     /* a publisher waits this long for room, then DISCONNECT 0x97 */
+	LIMIT_STORE_RETRY_MS = 250, /* a full store is tried again this often */
+	LIMIT_RING_BYTES =
+	    16 << 20, /* recent records in memory, over all feeds: half a second at full speed */
+	LIMIT_DUPLICATES = 1 << 18,     /* records remembered for duplicate detection */
+	LIMIT_FEEDS = 1000,             /* a named database each costs 4 ns per feed and commit */
+	LIMIT_RESERVE_BYTES = 16 << 20, /* disk kept free so that a full store can be trimmed */
+	LIMIT_TRIM_RECORDS = 2000, /* retention deletes so many per transaction, between batches */
+
+	/* JSON and schema */
+	LIMIT_JSON_DEPTH = 128,    /* nesting of a payload; the walker recurses */
+	LIMIT_VERDICT_BYTES = 400, /* a reason string; fits the smallest client buffers seen */
+
+	/* readers */
+	LIMIT_SCAN_BYTES = 256 << 10, /* one disk read of a catching-up cursor */
+	LIMIT_PAGE_RECORDS = 1000,    /* a page of events, at most */
+	LIMIT_LONG_POLL_S = 60,       /* proxies cut connections that are silent for longer */
+};
+
+#endif

@@ -1,0 +1,111 @@
+/* schema.h - one shared schema, compiled: does a payload fit, and where are its thing, time, place,
+ * results.
+ *
+ * Pure. A schema is compiled once at load from schema.json (jansson reads it; local $ref inside the
+ * schema directories only) into a program that walks a json_tape without allocating. Compiled
+ * schemas are immutable and may be used from several threads, each with a scratch of its own.
+ *
+ * Sources of the rules: JSON Schema 2020-12 and draft-07; x-oudp annotations: oudp-schema(7). */
+#ifndef SCHEMA_SCHEMA_H
+#define SCHEMA_SCHEMA_H
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/span.h"
+#include "json/json.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct schema; /* opaque, counted by its catalog */
+
+enum extract_type { EXTRACT_NUMBER = 1, EXTRACT_STRING, EXTRACT_BOOL, EXTRACT_NULL };
+
+/* One result (x-oudp role "result", or a member of an "item"). Views into payload, schema or
+ * scratch. */
+struct extract_result {
+	struct span member; /* "pm25"; nested: "la/max" (JSON Pointer without the first slash) */
+	enum extract_type type;
+	bool has_time;    /* an item's own time */
+	double number;    /* after scale and offset; 0/1 for EXTRACT_BOOL */
+	struct span text; /* EXTRACT_STRING, unescaped */
+	int64_t time_ms;
+};
+
+enum {
+	EXTRACT_RESULTS_MAX = 256
+}; /* of one payload; more is refused: a record's extract is bounded */
+
+struct extract {
+	struct span thing; /* unescaped; n == 0: the payload names none */
+	struct span version;
+	bool has_time, has_location;
+	int64_t time_ms;
+	int32_t lat_e7, lon_e7; /* 1e-7 degree, WGS84 */
+	unsigned n_results;
+	struct extract_result results[EXTRACT_RESULTS_MAX];
+};
+
+/* Why not. text is complete: "air-quality-observed/1: /pm25: 1200 is more than maximum 1000", at
+ * most LIMIT_VERDICT_BYTES; pointer, rule and schema are pieces of it, for columns. Strings are
+ * terminated. */
+struct verdict {
+	char text[400];
+	char schema[80];   /* "air-quality-observed/1" or "" when the bytes are not JSON */
+	char pointer[160]; /* RFC 6901, "" for the whole; cut with "..." */
+	char rule[32]; /* the keyword: "maximum", "required"; "json" for malformed, "time", "thing"
+	                  for ours */
+};
+
+/* What a validation needs besides the schema: the tape and room for unescaped strings. Reused. */
+struct schema_scratch {
+	struct json_tape tape;
+	struct buf text;
+	size_t parsed_len;
+	void *private_; /* the validator's own stacks */
+};
+
+void schema_scratch_init(struct schema_scratch *s, size_t max_payload_bytes);
+void schema_scratch_done(struct schema_scratch *s);
+
+/* Parses payload into s->tape. Once per message, however many schemas are then tried. 0, or
+ * ERR_MALFORMED / ERR_TOO_LARGE with *ret_verdict filled ("payload: byte 17: a member name is given
+ * twice"). */
+int schema_parse(struct schema_scratch *s, struct span payload,
+                 struct verdict *ret_verdict) MUSTCHECK;
+
+/* Validates and extracts what schema_parse() left. 0 with *ret filled, or ERR_INVALID with
+ * *ret_verdict filled with the most telling violation. ret's spans live until the next use of s or
+ * the payload's end. ret may be NULL (validate only). */
+int schema_check(const struct schema *sc, struct schema_scratch *s, struct extract *ret,
+                 struct verdict *ret_verdict) MUSTCHECK;
+
+/* All violations, up to max, for people (HTTP 400, oudp validate). Returns how many. Slower: may
+ * allocate. */
+unsigned schema_errors(const struct schema *sc, struct schema_scratch *s, struct verdict *ret,
+                       unsigned max);
+
+const char *schema_name(const struct schema *sc);      /* "air-quality-observed" */
+unsigned schema_version(const struct schema *sc);      /* 1 */
+const char *schema_id(const struct schema *sc);        /* "air-quality-observed/1" */
+struct span schema_source(const struct schema *sc);    /* the bytes of schema.json as read */
+bool schema_has_role_version(const struct schema *sc); /* payloads may name their own version */
+
+/* The results the schema can yield, for catalogues: member, observedProperty, unit. Index 0..n-1.
+ */
+struct schema_result_info {
+	const char *member, *observed_property, *unit;
+	bool has_plausible;
+	double plausible_low, plausible_high;
+};
+unsigned schema_result_count(const struct schema *sc);
+struct schema_result_info schema_result_info(const struct schema *sc, unsigned i);
+
+/* Compiles the bytes of a schema.json. dirs: where $ref may look, NULL-terminated, may be NULL. On
+ * failure ERR_CONFIG and why (size bytes) says what and where: "/properties/pm25/maximum: must be a
+ * number". */
+int schema_compile(struct span source, const char *name, unsigned version, const char *const *dirs,
+                   struct schema **ret, char *why, size_t why_size) MUSTCHECK;
+void schema_free(struct schema *sc);
+
+#endif
