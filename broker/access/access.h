@@ -1,0 +1,27 @@
+/* access.h - may this identity do that? Asked on every publish, subscribe and read, in the core and
+ * not in the faces. This file's implementation allows what design 3.1 allows on loopback: anonymous
+ * may publish and read everything but administer nothing; the administrator is who can open the
+ * Unix socket. Grants replace access.c, not its callers. */
+#ifndef ACCESS_ACCESS_H
+#define ACCESS_ACCESS_H
+
+#include "base/span.h"
+#include "feed/hub.h"
+
+enum access_right { ACCESS_PUBLISH = 1, ACCESS_SUBSCRIBE, ACCESS_READ, ACCESS_ADMIN };
+
+struct identity {         /* who acts; owned by the connection, immutable after authentication */
+	struct span name; /* "anonymous" */
+	struct span organisation; /* of the configuration while there is one organisation */
+	bool administrator;
+};
+
+struct identity access_anonymous(const struct config *c);
+struct identity access_administrator(const struct config *c);
+
+/* 0 or ERR_DENIED. feed NULL: about the broker as a whole; thing n == 0: about no thing in
+ * particular. */
+int access_check(const struct identity *who, enum access_right right, const struct feed *feed,
+                 struct span thing) MUSTCHECK;
+
+#endif

@@ -1,0 +1,34 @@
+/* event.h - a record as a CloudEvent in JSON (structured mode), NL GOV profile 1.1. Pure.
+ *
+ * id = feed:epoch:sequence, source = urn:nld:oin:<oin>:systeem:<system>, type =
+ * nl.<domain>.<schema>.v<version>, subject = thing, time = storedTime, observedtime =
+ * phenomenonTime, sequence (decimal string) with sequencetype Integer, data (the payload as it is
+ * when it is JSON) or data_base64. */
+#ifndef FEED_EVENT_H
+#define FEED_EVENT_H
+
+#include "base/buf.h"
+#include "feed/cursor.h"
+
+/* What does not change from record to record. base_url: "http://host:8080", for dataschema; no
+ * trailing slash. */
+struct event_context {
+	struct span oin, system, domain, base_url;
+};
+
+void event_write(struct buf *b, const struct event_context *e, const struct feed *f,
+                 const struct record *r);
+
+/* Control events: with an id, without a sequence. */
+void event_write_live(struct buf *b, const struct event_context *e, const struct feed *f,
+                      int64_t now_ms);
+void event_write_gap(struct buf *b, const struct event_context *e, const struct feed *f,
+                     uint64_t from, uint64_t to, enum cursor_gap why, int64_t now_ms);
+/* How far a filtered cursor has examined: position = feed:epoch:sequence. */
+void event_write_position(struct buf *b, const struct event_context *e, const struct feed *f,
+                          uint64_t examined, int64_t now_ms);
+
+/* Reads "SEQ" or "EPOCH:SEQ" or "feed:EPOCH:SEQ" (an event id). epoch 0: none was given. */
+int event_parse_position(struct span s, uint32_t *ret_epoch, uint64_t *ret_sequence) MUSTCHECK;
+
+#endif

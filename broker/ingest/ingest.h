@@ -1,0 +1,64 @@
+/* ingest.h - admission: one message, whoever brings it, becomes a record, a quarantine row, or an
+ * answer.
+ *
+ *   which feed? -> may this identity? -> size -> JSON and schema -> time window -> duplicate? ->
+ * record -> batch
+ *
+ * The verdict is never given at once: an answer joins the batch, so that it leaves after the commit
+ * and in the order of its connection. Loop thread only. No allocation per message. */
+#ifndef INGEST_INGEST_H
+#define INGEST_INGEST_H
+
+#include "access/access.h"
+#include "feed/hub.h"
+#include "feed/quarantine.h"
+#include "schema/schema.h"
+
+enum verdict_code { /* what became of a message; design 3.2 */
+	            VERDICT_STORED = 1,
+	            VERDICT_DUPLICATE, /* answer.sequence: of the record it repeats */
+	            VERDICT_REFUSED,   /* does not fit: in the feed's quarantine, reason says why */
+	            VERDICT_UNROUTED,  /* no feed takes the topic: in the unrouted quarantine */
+	            VERDICT_DENIED,
+	            VERDICT_CLEARED /* empty retained payload */
+};
+
+struct ingest;
+
+struct ingest_message {
+	const struct identity *who;
+	struct span publisher; /* client id, or "http" */
+	struct span topic, payload;
+	struct span properties; /* MQTT 5 publish properties as a record keeps them, or empty */
+	uint32_t expiry_s;      /* message expiry interval from now; 0: none */
+	uint8_t qos;
+	uint8_t protocol; /* enum quarantine_protocol */
+	bool retain, utf8;
+	bool no_answer; /* QoS 0: no answer joins the batch */
+	/* retry of a quarantined message */
+	uint64_t quarantine_id; /* != 0: the row to remove when it is stored; when refused again it
+	                           stays */
+	uint32_t quarantine_feed;
+	int64_t received_ms;  /* != 0: when it first came */
+	bool time_received;   /* take received_ms as phenomenonTime */
+	struct answer answer; /* done, owner, token, packet_id, qos of the caller */
+};
+
+int ingest_new(struct hub *h, struct ingest **ret) MUSTCHECK;
+void ingest_free(struct ingest *in);
+
+/* 0: it is in the batch and the answer will come. ERR_AGAIN: no room now; nothing happened, ask
+ * again when the hub's room hook has called. Never anything else. */
+int ingest_publish(struct ingest *in, const struct ingest_message *m) MUSTCHECK;
+
+/* For faces that list all violations at once: validates without storing; fills at most max verdicts
+ * and returns how many (0: it fits, or the feed takes anything). feed is where the topic leads. */
+unsigned ingest_explain(struct ingest *in, const struct feed *f, struct span payload,
+                        struct verdict *ret, unsigned max);
+
+struct ingest_stats {
+	uint64_t received, stored, duplicates, refused, unrouted, denied, cleared, bytes;
+};
+const struct ingest_stats *ingest_stats(const struct ingest *in);
+
+#endif
