@@ -1,0 +1,127 @@
+/* config.h - what the administrator wrote, as structs. The file format is libConfuse's: options,
+ * titled blocks, include("feeds.d/*.conf"). oudpd.conf(5) is the manual.
+ *
+ * The room reads, checks and compares; it opens no socket, no store and no schema. Whether a topic
+ * template ties with another and whether a schema exists is for those who know (topic/, schema/).
+ *
+ * A struct config owns everything it points to and does not change after config_load() (before it
+ * is taken into force, config_keep() may put old values back). Strings are never NULL unless said
+ * here: "" means not given. Units stand in the names: _s seconds, _bytes bytes, else a count. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum config_protocol { CONFIG_MQTT, CONFIG_HTTP, CONFIG_ADMIN };
+enum config_access { CONFIG_PUBLIC, CONFIG_RESTRICTED, CONFIG_INTERNAL };
+enum config_priority { CONFIG_URGENT, CONFIG_NORMAL, CONFIG_BULK };
+enum config_duplicates { CONFIG_IGNORE, CONFIG_REPLACE, CONFIG_KEEP };
+enum config_bad_time { CONFIG_REFUSE, CONFIG_RECEIVED, CONFIG_FLAG };
+enum config_registration { CONFIG_OPTIONAL, CONFIG_REQUIRED };
+
+struct config_listener {
+	char *name;
+	int protocol;  /* enum config_protocol */
+	char *address; /* IPv4, IPv6 or "localhost"; as written */
+	uint64_t port; /* 1 to 65535 */
+	char *tls;     /* name of a tls block, or NULL: plain */
+	bool insecure; /* the administrator accepts plain and anonymous beyond loopback */
+	bool loopback; /* worked out: 127.0.0.0/8, ::1, localhost */
+};
+
+struct config_tls {
+	char *name;
+	char *certificate; /* PEM file, the chain included */
+	char *key;         /* PEM file */
+	char *client_ca;   /* PEM file, or NULL: no client certificates are asked for */
+	char *crl;         /* PEM file, or NULL */
+};
+
+struct config_feed {
+	char *name; /* [a-z0-9-]{1,64} */
+	char *title, *description;
+	char **topics;  /* NULL-terminated, at least one; only the simplest syntax is checked */
+	char **schemas; /* NULL-terminated, at least one: "name/version", or "any" alone */
+	int access;     /* enum config_access */
+	int priority;   /* enum config_priority */
+	uint64_t keep_messages_s;         /* 0: no bound by age */
+	uint64_t keep_messages_max_bytes; /* 0: no bound by size */
+	uint64_t keep_series_s;           /* 0: no bound */
+	int duplicates;                   /* enum config_duplicates */
+	uint64_t max_future_s;
+	uint64_t max_age_s; /* 0: no bound */
+	int bad_time;       /* enum config_bad_time */
+	uint64_t cadence_s; /* 0: not stated */
+	char *licence, *contact, *theme;
+	char *purpose, *legal_ground;
+	bool personal_data;
+	char *dpia;
+	int registration;        /* enum config_registration */
+	char **privacy;          /* NULL-terminated, may be empty: steps before storage, in order */
+	uint64_t quarantine_max; /* rows; the oldest go first */
+};
+
+struct config {
+	char *path;                  /* the file that was read, or NULL: the embedded default */
+	char *organisation;          /* [a-z0-9.-]{1,64} */
+	char *oin;                   /* 20 digits */
+	char *system;                /* [a-z0-9.-]{1,64} */
+	char *domain;                /* [a-z0-9.-]{1,64} */
+	char *data_dir;              /* no trailing slash */
+	char *admin_socket;          /* default <data_dir>/oudpd.sock */
+	char **schema_dirs;          /* NULL-terminated; the first that has a schema wins */
+	uint64_t journal_size_bytes; /* LMDB's map; a multiple of 64 KiB */
+	uint64_t max_packet_bytes;   /* MQTT packet and HTTP body; at most LIMIT_PACKET_BYTES_MAX */
+	uint64_t max_connections;
+	uint64_t unrouted_max; /* rows of the quarantine of messages that no feed takes */
+
+	struct config_listener *listeners; /* in the order of the file */
+	size_t n_listeners;
+	struct config_tls *tls;
+	size_t n_tls;
+	struct config_feed *feeds;
+	size_t n_feeds; /* at most LIMIT_FEEDS; 0 is legal */
+};
+
+/* Reads path; NULL: CONFIG_PATH when it exists, else the embedded default (the same parser reads
+ * it). Returns 0, or ERR_CONFIG with *ret untouched and every error in errors, one a line:
+ * "file:line: what to do". After 0 errors may hold lines "file:line: warning: ...". */
+int config_load(const char *path, struct config **ret, struct buf *errors) MUSTCHECK;
+void config_free(struct config *c); /* accepts NULL */
+
+#define CONFIG_PATH "/etc/oudp/oudpd.conf"
+
+/* The same from memory, as file called name; include() is refused unless includes. For tests, the
+ * fuzzer and the embedded default. */
+int config_parse(const char *name, const char *text, bool includes, struct config **ret,
+                 struct buf *errors) MUSTCHECK;
+const char *config_embedded(void); /* the text of the embedded default */
+
+const struct config_feed *config_feed_find(const struct config *c, struct span name); /* or NULL */
+const struct config_tls *config_tls_find(const struct config *c, const char *name);   /* or NULL */
+
+/* The words of the file for an enum value, for catalogues and messages. Static. */
+const char *config_access_text(enum config_access v);
+const char *config_priority_text(enum config_priority v);
+
+/* What a reload changes: lines such as "feed air-quality: keep-messages 14d -> 7d" into changes,
+ * and those that only a restart brings into restart. Either is empty when there is nothing. */
+void config_diff(const struct config *from, const struct config *to, struct buf *changes,
+                 struct buf *restart);
+/* Puts the values of from that only a restart may change into to, so that `to` describes what runs:
+ * data-dir, admin-socket, journal-size, listeners. For a reload, after config_diff(). */
+int config_keep(const struct config *from, struct config *to) MUSTCHECK;
+
+/* The complete sample: conf/oudpd.conf is exactly this. */
+void config_print_sample(struct buf *out);
+/* The table, one line an option: "block name default reload", for the lint. default is what the
+ * manual must say. */
+void config_print_table(struct buf *out);
+
+#endif
