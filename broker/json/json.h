@@ -3,18 +3,23 @@
  *
  * A parse writes a tape: one token per value and per member name, in document order. A container's
  * token knows where it ends, so a subtree is skipped in one step. The tape is a scratch of the
- * caller, grown once to its bound and reused for every message; tokens are views into the source
- * and die with it.
+ * caller, grown to what the largest message so far needed and reused for every message; tokens are
+ * views into the source and die with it. A tape belongs to one thread at a time; reading a parsed
+ * one changes nothing.
  *
  * What it refuses: anything after the value but white space, BOM, invalid UTF-8 (overlong forms,
  * surrogates, above U+10FFFF), lone \u surrogates, raw control characters, leading zeros, NaN,
- * comments, depth beyond LIMIT_JSON_DEPTH, duplicate member names (they make "which one was
- * validated?" ambiguous; RFC 8259 section 4 leaves it open and we refuse), more tokens than the
- * tape may hold. \u0000 in strings is accepted. */
+ * comments, depth beyond LIMIT_JSON_DEPTH, more tokens than the tape may hold. \u0000 in strings is
+ * accepted.
+ *
+ * A member name given twice is accepted, as RFC 8259 section 4 leaves it to the reader. The object
+ * is flagged JSON_DUPLICATE, so that who needs one meaning can refuse it; json_member() and
+ * json_equal() take the last one given, as JavaScript does. size counts all that are given. */
 #ifndef JSON_JSON_H
 #define JSON_JSON_H
 
 #include "base/compiler.h"
+#include "base/hash.h"
 #include "base/span.h"
 
 #include <stdbool.h>
@@ -36,7 +41,8 @@ enum { /* token flags */
        JSON_INTEGER = 2,  /* a number without fraction and exponent */
        JSON_NEGATIVE = 4, /* a number with '-' */
        JSON_NON_ASCII =
-	   8 /* a string with a byte >= 0x80 or an escape: its length in code points differs */
+	   8, /* a string with a byte >= 0x80 or an escape: its length in code points differs */
+       JSON_DUPLICATE = 16 /* an object that gives a name more than once */
 };
 
 /* One token. For strings pos/len are the bytes between the quotes; for numbers the digits; for
@@ -49,22 +55,29 @@ struct json_token {
 	uint32_t size;
 	uint8_t type;
 	uint8_t flags;
-	uint16_t hash; /* of a string's raw bytes (json_name_hash), to find members by */
+	uint16_t hash; /* of a member name: json_name_hash() of its unescaped text; else 0 */
 };
 
 struct json_tape {
 	const char *src; /* of the last parse; NULL after a failed one */
 	struct json_token *tok;
 	uint32_t n, cap, max;
+
+	/* private: room to find names that are given twice in big objects, and for odd texts */
+	struct hash_key key;
+	uint64_t *table;
+	uint32_t table_cap;
+	char *scratch;
+	size_t scratch_cap;
 };
 
-/* max_tokens bounds the memory (20 bytes each). */
+/* max_tokens bounds the memory: 20 bytes each, and up to 16 more each where objects are big. */
 void json_tape_init(struct json_tape *t, uint32_t max_tokens);
-void json_tape_done(struct json_tape *t);
+void json_tape_done(struct json_tape *t); /* accepts a zeroed one */
 
-/* Parses src; token 0 is the value. 0, ERR_MALFORMED, ERR_TOO_LARGE (depth or tokens). On failure
- * *ret_at is the offset of the offending byte and *ret_why a short static text, e.g. "a member name
- * is given twice". */
+/* Parses src; token 0 is the value. 0, ERR_MALFORMED, ERR_TOO_LARGE (depth, tokens, 4 GB) or
+ * -ENOMEM. On failure *ret_at is the offset of the offending byte (or of the end) and *ret_why a
+ * short static text, e.g. "a number starts with a zero". */
 int json_parse(struct json_tape *t, struct span src, size_t *ret_at,
                const char **ret_why) MUSTCHECK;
 
@@ -73,10 +86,15 @@ static inline struct span json_text(const struct json_tape *t, uint32_t i)
 	return (struct span){t->src + t->tok[i].pos, t->tok[i].len};
 }
 
-uint16_t json_name_hash(struct span raw);
-/* The value of member name (unescaped comparison) of the object at token i; its index, or 0 for
- * absent. */
+/* Of a name's unescaped text; the same in every tape and run of one machine. Not keyed: equal
+ * hashes must be followed by a comparison. */
+uint16_t json_name_hash(struct span text);
+/* The value of member name (unescaped comparison) of the object at token i: the last one given. Its
+ * index, or 0 for absent. */
 uint32_t json_member(const struct json_tape *t, uint32_t i, struct span name);
+
+/* The functions below that take raw text of a string or number expect what json_parse() accepted.
+ */
 
 /* Writes the string with its escapes resolved to out (at least len bytes; the result is never
  * longer). Returns the length. For a token without JSON_ESCAPED it is a copy. */
@@ -85,11 +103,13 @@ bool json_string_is(const struct json_tape *t, uint32_t i,
                     struct span text);   /* compares unescaped */
 size_t json_codepoints(struct span raw); /* length as JSON Schema counts it */
 
-/* The nearest double (correctly rounded: fast path, then strtod in the C locale); may be +-inf. */
+/* The nearest double (correctly rounded, ties to even, whatever the locale); +-inf when it is
+ * larger than any. */
 double json_double(struct span number);
 /* Exact when the number is an integer (1, 1.0 and 10e-1 are) that fits; else ERR_MALFORMED. */
 int json_int64(struct span number, int64_t *ret) MUSTCHECK;
-/* Mathematical comparison of two JSON numbers: <0, 0, >0. Exact, whatever their size. */
+/* Mathematical comparison of two JSON numbers: <0, 0, >0. Exact, whatever their size; the work is
+ * linear in their text. */
 int json_number_cmp(struct span a, struct span b);
 /* Deep equality as JSON Schema means it: numbers by value, objects without order. */
 bool json_equal(const struct json_tape *a, uint32_t i, const struct json_tape *b, uint32_t j);
