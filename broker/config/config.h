@@ -1,5 +1,5 @@
 /* config.h - what the administrator wrote, as structs. The file format is libConfuse's: options,
- * titled blocks, include("feeds.d/*.conf"). oudpd.conf(5) is the manual.
+ * titled blocks, include() of one file or a pattern. oudpd.conf(5) is the manual.
  *
  * The room reads, checks and compares; it opens no socket, no store and no schema. Whether a topic
  * template ties with another and whether a schema exists is for those who know (topic/, schema/).
