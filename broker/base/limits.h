@@ -39,10 +39,23 @@ enum {
 	LIMIT_DUPLICATES = 1 << 18,     /* records remembered for duplicate detection */
 	LIMIT_FEEDS = 1000,             /* a named database each costs 4 ns per feed and commit */
 	LIMIT_RESERVE_BYTES = 16 << 20, /* disk kept free so that a full store can be trimmed */
+	LIMIT_BATCH_ANSWERS = 16000, /* waiting for one commit; refusals cost an answer and a row */
+	LIMIT_BATCH_TEXT_BYTES = 4 << 20, /* reasons of one batch's refusals */
+	LIMIT_SLAB_BYTES = 256 << 10,     /* records are kept in memory in pieces of this size */
+	LIMIT_RING_RECORDS =
+	    1 << 17,                 /* of one feed in memory: 16 MB hold no more of the smallest */
+	LIMIT_BLOCKS = 64,           /* disk blocks shared by all cursors: 16 MB */
+	LIMIT_BLOCK_IDLE_S = 10,     /* an unread block is given back */
+	LIMIT_RETENTION_PASS_S = 10, /* each feed's age and size are looked at so often */
 	LIMIT_TRIM_RECORDS = 2000, /* retention deletes so many per transaction, between batches */
 
 	/* JSON and schema */
-	LIMIT_JSON_DEPTH = 128,    /* nesting of a payload; the walker recurses */
+	LIMIT_JSON_DEPTH = 128, /* nesting of a payload; the walker recurses */
+	LIMIT_JSON_NAMES = 128, /* of one object compared pairwise; above, a table is cheaper */
+	LIMIT_JSON_NAMES_OPEN =
+	    2048, /* of all objects that are open, compared pairwise: 4 KB of stack */
+	LIMIT_JSON_CHANCES =
+	    4096, /* names looked at in vain per message: above, someone picks them to collide */
 	LIMIT_VERDICT_BYTES = 400, /* a reason string; fits the smallest client buffers seen */
 
 	/* readers */

@@ -11,8 +11,8 @@
 #include "feed/hub.h"
 
 enum cursor_state {
-	CURSOR_RECORD =
-	    1, /* *ret is the record; valid until the next call on this cursor or the turn's end */
+	CURSOR_RECORD = 1, /* *ret is the record; valid until the next cursor_next() on any cursor,
+	                      or the turn's end */
 	CURSOR_HEAD =
 	    2, /* nothing newer; wake() is called once after the next commit of this feed */
 	CURSOR_WAIT = 3, /* being read from disk; wake() is called once when it is there */
@@ -31,7 +31,7 @@ struct cursor {
 	struct list node;               /* on feed->waiting, a block's list, or on none */
 	void (*wake)(struct cursor *c); /* may call cursor_next(); must not close other cursors */
 	void *owner;
-	struct block *block; /* shared disk block this cursor stands in, or NULL */
+	void *lookup; /* of cursor_open_since(), while it runs */
 	enum cursor_gap gap_why;
 	uint64_t gap_from, gap_to;
 	bool gap_pending;

@@ -56,6 +56,9 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m) MUSTCHECK;
 unsigned ingest_explain(struct ingest *in, const struct feed *f, struct span payload,
                         struct verdict *ret, unsigned max);
 
+/* For the hub's abandoned hook: the record never happened. */
+void ingest_abandoned(struct ingest *in, struct feed *f, const struct record *r);
+
 struct ingest_stats {
 	uint64_t received, stored, duplicates, refused, unrouted, denied, cleared, bytes;
 };

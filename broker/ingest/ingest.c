@@ -1,0 +1,405 @@
+/* ingest.c - the order of admission; see ingest.h. Does not know MQTT packets or HTTP. */
+#include "ingest/ingest.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/rfc3339.h"
+#include "feed/record_build.h"
+#include "ingest/duplicates.h"
+#include "ingest/preload.h"
+#include "mqtt/utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	RECORD_OVERHEAD_BYTES = 1024
+}; /* head, names and typical results, for the question "is there room" */
+
+struct ingest {
+	struct hub *hub;
+	struct schema_scratch scratch;
+	struct extract extract;
+	struct verdict verdict;
+	struct duplicates *duplicates;
+	struct ingest_stats stats;
+};
+
+int ingest_new(struct hub *h, struct ingest **ret)
+{
+	struct ingest *in = xcalloc(1, sizeof(*in));
+	in->hub = h;
+	schema_scratch_init(&in->scratch, LIMIT_PACKET_BYTES_MAX);
+	in->duplicates = duplicates_new(LIMIT_DUPLICATES);
+	int err = ingest_preload(h, in->duplicates, LIMIT_DUPLICATES);
+	if (err) {
+		ingest_free(in);
+		return err;
+	}
+	*ret = in;
+	return 0;
+}
+
+void ingest_free(struct ingest *in)
+{
+	if (!in)
+		return;
+	schema_scratch_done(&in->scratch);
+	duplicates_free(in->duplicates);
+	free(in);
+}
+
+const struct ingest_stats *ingest_stats(const struct ingest *in)
+{
+	return &in->stats;
+}
+
+/* What is known of the message on its way. */
+struct way {
+	const struct ingest_message *m;
+	struct feed *feed;
+	struct span thing;
+	int64_t received_ms, time_ms;
+	const struct schema *schema; /* that it fits; NULL: none asked */
+	const struct extract *extract;
+	uint8_t flags;
+};
+
+static void answer(struct ingest *in, const struct way *w, enum verdict_code verdict,
+                   uint64_t sequence, const char *reason)
+{
+	if (w->m->no_answer || !w->m->answer.done)
+		return;
+	struct answer a = w->m->answer;
+	a.verdict = (uint8_t)verdict;
+	a.sequence = sequence;
+	a.feed = w->feed ? w->feed->index : UINT32_MAX;
+	a.reason = reason ? hub_text(in->hub, reason) : NULL;
+	hub_answer(in->hub, &a);
+}
+
+/* ---- refusals ---- */
+
+static void to_quarantine(struct ingest *in, const struct way *w, const struct verdict *v)
+{
+	const struct ingest_message *m = w->m;
+	if (m->quarantine_id)
+		return; /* a retry: the row is there already */
+	struct quarantine_row row = {.received_ms = w->received_ms,
+	                             .protocol = m->protocol,
+	                             .qos = m->qos,
+	                             .retain = m->retain,
+	                             .utf8 = m->utf8,
+	                             .expiry_s = m->expiry_s,
+	                             .topic = m->topic,
+	                             .publisher = m->publisher,
+	                             .properties = m->properties,
+	                             .reason = span_str(v->text),
+	                             .schema = span_str(v->schema),
+	                             .pointer = span_str(v->pointer),
+	                             .rule = span_str(v->rule),
+	                             .payload = m->payload};
+	quarantine_add(in->hub, w->feed, &row);
+}
+
+static void refuse(struct ingest *in, const struct way *w, const struct verdict *v)
+{
+	in->stats.refused++;
+	w->feed->count.quarantined++;
+	to_quarantine(in, w, v);
+	answer(in, w, VERDICT_REFUSED, 0, v->text);
+}
+
+static void refuse_text(struct ingest *in, const struct way *w, const char *rule, const char *text)
+{
+	struct verdict *v = &in->verdict;
+	*v = (struct verdict){0};
+	const char *id = w->schema ? schema_id(w->schema) : "";
+	snprintf(v->schema, sizeof(v->schema), "%s", id);
+	snprintf(v->rule, sizeof(v->rule), "%s", rule);
+	snprintf(v->text, sizeof(v->text), "%s%s%s", id, *id ? ": " : "", text);
+	refuse(in, w, v);
+}
+
+static void unrouted(struct ingest *in, const struct way *w)
+{
+	struct verdict *v = &in->verdict;
+	*v = (struct verdict){.rule = "topic"};
+	snprintf(v->text, sizeof(v->text), "no feed takes topic %.*s",
+	         (int)MIN_OF(w->m->topic.n, (size_t)200), w->m->topic.p);
+	in->stats.unrouted++;
+	to_quarantine(in, w, v);
+	answer(in, w, VERDICT_UNROUTED, 0, v->text);
+}
+
+/* ---- the schema ---- */
+
+/* The schema whose version the payload names, when the feed has it. */
+static const struct schema *own_version(const struct feed *f, struct span version)
+{
+	uint64_t n;
+	if (version.n == 0 || span_to_u64(version, &n))
+		return NULL;
+	for (unsigned i = 0; i < f->n_schemas; i++)
+		if (schema_version(f->schemas[i]) == n && schema_has_role_version(f->schemas[i]))
+			return f->schemas[i];
+	return NULL;
+}
+
+/* 0 with w->schema and w->extract set, or the verdict of the schema meant (else of the first). */
+static int fit(struct ingest *in, struct way *w)
+{
+	struct feed *f = w->feed;
+	int err = schema_parse(&in->scratch, w->m->payload, &in->verdict);
+	if (err)
+		return err;
+	struct verdict later;
+	for (unsigned i = 0; i < f->n_schemas; i++) {
+		err = schema_check(f->schemas[i], &in->scratch, &in->extract,
+		                   i ? &later : &in->verdict);
+		if (err)
+			continue;
+		const struct schema *own = own_version(f, in->extract.version);
+		if (own && own != f->schemas[i] &&
+		    schema_check(own, &in->scratch, &in->extract, &in->verdict))
+			return ERR_INVALID;
+		w->schema = own ? own : f->schemas[i];
+		w->extract = &in->extract;
+		w->flags |= RECORD_JSON;
+		return 0;
+	}
+	return ERR_INVALID;
+}
+
+/* ---- thing and time ---- */
+
+/* The topic's thing wins; a payload that names another one is contradicting itself. A payload may
+ * name it with a URN in front: "urn:ngsi-ld:Device:17" agrees with "17". */
+static bool same_thing(struct span topic, struct span payload)
+{
+	if (span_eq(topic, payload))
+		return true;
+	return payload.n > topic.n && payload.p[payload.n - topic.n - 1] == ':' &&
+	       memcmp(payload.p + payload.n - topic.n, topic.p, topic.n) == 0;
+}
+
+static bool find_thing(struct ingest *in, struct way *w)
+{
+	struct span named = w->extract ? w->extract->thing : (struct span){0};
+	if (!w->thing.n) {
+		w->thing = named;
+		if (named.n > LIMIT_TOPIC_BYTES) {
+			refuse_text(in, w, "thing", "the thing's id is longer than 1024 bytes");
+			return false;
+		}
+		if (!named.n && w->schema) {
+			refuse_text(in, w, "thing",
+			            "neither the topic nor the payload names a thing");
+			return false;
+		}
+		return true;
+	}
+	if (named.n && !same_thing(w->thing, named)) {
+		char text[256];
+		snprintf(text, sizeof(text), "the payload names thing %.*s, the topic %.*s",
+		         (int)MIN_OF(named.n, (size_t)80), named.p,
+		         (int)MIN_OF(w->thing.n, (size_t)80), w->thing.p);
+		refuse_text(in, w, "thing", text);
+		return false;
+	}
+	return true;
+}
+
+static bool in_window(struct ingest *in, struct way *w)
+{
+	const struct config_feed *c = w->feed->conf;
+	int64_t ahead = w->time_ms - w->received_ms;
+	bool future = ahead > (int64_t)c->max_future_s * 1000;
+	bool past = c->max_age_s && -ahead > (int64_t)c->max_age_s * 1000;
+	if (!future && !past)
+		return true;
+	if (c->bad_time == CONFIG_REFUSE) {
+		char text[160], when[RFC3339_BYTES];
+		rfc3339_format(w->time_ms, when);
+		snprintf(text, sizeof(text), "time %.*s is %lld s %s, more than %s %llu s",
+		         RFC3339_BYTES, when, (long long)((future ? ahead : -ahead) / 1000),
+		         future ? "in the future" : "old", future ? "max-future" : "max-age",
+		         (unsigned long long)(future ? c->max_future_s : c->max_age_s));
+		refuse_text(in, w, "time", text);
+		return false;
+	}
+	if (c->bad_time == CONFIG_RECEIVED) {
+		w->time_ms = w->received_ms;
+		w->flags |= RECORD_TIME_RECEIVED;
+	}
+	w->flags |= RECORD_TIME_FLAGGED;
+	w->feed->count.flagged++;
+	return true;
+}
+
+static bool find_time(struct ingest *in, struct way *w)
+{
+	const struct ingest_message *m = w->m;
+	if (!w->extract || !w->extract->has_time || m->time_received) {
+		w->time_ms = w->received_ms;
+		w->flags |= RECORD_TIME_RECEIVED;
+		return true;
+	}
+	w->time_ms = w->extract->time_ms;
+	return in_window(in, w);
+}
+
+/* ---- keeping ---- */
+
+static uint32_t expiry_deadline(const struct way *w)
+{
+	if (!w->m->expiry_s)
+		return 0;
+	int64_t at = w->received_ms / 1000 + w->m->expiry_s;
+	return at > UINT32_MAX ? UINT32_MAX : (uint32_t)at;
+}
+
+/* The index of retained messages: topic -> where its last one stands in the log. */
+static void keep_retained(struct ingest *in, const struct way *w, uint64_t sequence)
+{
+	uint8_t key[RETAINED_KEY_BYTES], value[12];
+	struct span k = retained_key(w->m->topic, key);
+	if (w->m->payload.n == 0) {
+		hub_del(in->hub, STORE_RETAINED, k);
+		return;
+	}
+	memcpy(value, &w->feed->id, 4);
+	memcpy(value + 4, &sequence, 8);
+	hub_put(in->hub, STORE_RETAINED, k, span_of((const char *)value, sizeof(value)));
+}
+
+static void keep(struct ingest *in, struct way *w)
+{
+	const struct ingest_message *m = w->m;
+	struct feed *f = w->feed;
+	bool own_time = !(w->flags & RECORD_TIME_RECEIVED);
+	struct duplicate_key k = {0};
+	if (own_time) {
+		k = duplicates_key(in->duplicates, f->id, w->thing, w->time_ms, m->payload);
+		uint64_t former = f->conf->duplicates == CONFIG_KEEP
+		                      ? 0
+		                      : duplicates_find(in->duplicates, k, f->id);
+		if (former) {
+			char text[48];
+			snprintf(text, sizeof(text), "duplicate of %llu",
+			         (unsigned long long)former);
+			in->stats.duplicates++;
+			f->count.duplicates++;
+			if (m->quarantine_id)
+				quarantine_remove(in->hub, m->quarantine_feed, m->quarantine_id);
+			answer(in, w, VERDICT_DUPLICATE, former, text);
+			return;
+		}
+	}
+	struct record_parts p = {.topic = m->topic,
+	                         .thing = w->thing,
+	                         .publisher = m->publisher,
+	                         .organisation = m->who->organisation,
+	                         .properties = m->properties,
+	                         .payload = m->payload,
+	                         .extract = w->extract,
+	                         .phenomenon_ms = w->time_ms,
+	                         .expiry_s = expiry_deadline(w)};
+	p.flags = (uint8_t)(w->flags | m->qos << RECORD_QOS_SHIFT |
+	                    (m->retain ? RECORD_RETAIN : 0) | (m->utf8 ? RECORD_UTF8 : 0));
+	if (w->schema) {
+		p.schema = span_str(schema_name(w->schema));
+		p.schema_version = (uint16_t)schema_version(w->schema);
+	}
+	size_t n = record_size(&p);
+	assert(n); /* the parts were bounded before */
+	uint8_t *bytes = hub_alloc(in->hub, n);
+	record_build(&p, bytes);
+	uint64_t seq = hub_record(in->hub, f, bytes, n);
+	if (own_time)
+		duplicates_add(in->duplicates, k, f->id, seq);
+	if (m->retain)
+		keep_retained(in, w, seq);
+	if (m->quarantine_id)
+		quarantine_remove(in->hub, m->quarantine_feed, m->quarantine_id);
+	in->stats.stored++;
+	answer(in, w, m->payload.n || !m->retain ? VERDICT_STORED : VERDICT_CLEARED, seq, NULL);
+}
+
+/* ---- the way ---- */
+
+static void admit(struct ingest *in, struct way *w)
+{
+	const struct ingest_message *m = w->m;
+	if (m->payload.n == 0 && m->retain) { /* clears, whatever the schema says */
+		w->time_ms = w->received_ms;
+		w->flags |= RECORD_TIME_RECEIVED;
+		keep(in, w);
+		return;
+	}
+	if (m->utf8 && !mqtt_utf8_valid(m->payload)) { /* [MQTT-3.3.2-4] lets a server check it */
+		refuse_text(in, w, "utf-8",
+		            "the payload is not UTF-8 although its format indicator says so");
+		return;
+	}
+	if (w->feed->any_schema && !w->feed->n_schemas) {
+		if (m->payload.n && schema_parse(&in->scratch, m->payload, &in->verdict) == 0)
+			w->flags |= RECORD_JSON;
+	} else if (fit(in, w)) {
+		if (!w->feed->any_schema) {
+			refuse(in, w, &in->verdict);
+			return;
+		}
+	}
+	if (!find_thing(in, w) || !find_time(in, w))
+		return;
+	keep(in, w);
+}
+
+int ingest_publish(struct ingest *in, const struct ingest_message *m)
+{
+	struct way w = {.m = m};
+	struct span thing;
+	w.feed = hub_route(in->hub, m->topic, &thing);
+	w.thing = thing;
+	enum config_priority priority =
+	    w.feed ? (enum config_priority)w.feed->conf->priority : CONFIG_BULK;
+	if (!hub_has_room(in->hub, priority,
+	                  m->payload.n + m->properties.n + m->topic.n + RECORD_OVERHEAD_BYTES))
+		return ERR_AGAIN;
+	w.received_ms = m->received_ms ? m->received_ms : clock_wall_ms(hub_clock(in->hub));
+	in->stats.received++;
+	in->stats.bytes += m->payload.n;
+	if (!w.feed) {
+		unrouted(in, &w);
+	} else if (access_check(m->who, ACCESS_PUBLISH, w.feed, w.thing)) {
+		in->stats.denied++;
+		answer(in, &w, VERDICT_DENIED, 0, "this identity may not publish to this feed");
+	} else {
+		admit(in, &w);
+	}
+	return 0;
+}
+
+void ingest_abandoned(struct ingest *in, struct feed *f, const struct record *r)
+{
+	if (r->flags & RECORD_TIME_RECEIVED)
+		return;
+	struct duplicate_key k =
+	    duplicates_key(in->duplicates, f->id, r->thing, r->phenomenon_ms, r->payload);
+	duplicates_remove(in->duplicates, k, f->id, r->sequence);
+}
+
+unsigned ingest_explain(struct ingest *in, const struct feed *f, struct span payload,
+                        struct verdict *ret, unsigned max)
+{
+	if (!max || !f->n_schemas)
+		return 0;
+	if (schema_parse(&in->scratch, payload, &ret[0]))
+		return 1;
+	for (unsigned i = 0; i < f->n_schemas; i++)
+		if (schema_check(f->schemas[i], &in->scratch, NULL, &in->verdict) == 0)
+			return 0;
+	return schema_errors(f->schemas[0], &in->scratch, ret, max);
+}
