@@ -1,0 +1,46 @@
+/* status.h - what the daemon says of itself: numbers for Prometheus, /v1/status, /v1/feeds, health.
+ *
+ * Gathers from the rooms below (hub, ingest) by itself and from the rooms beside it (net, session,
+ * web) through one callback of main.c. Sizes on disk are asked for on the pool, at most every
+ * STATUS_REFRESH_MS, never in a request. Writes text; knows no HTTP. Loop thread only. */
+#ifndef STATUS_STATUS_H
+#define STATUS_STATUS_H
+
+#include "base/buf.h"
+#include "feed/hub.h"
+#include "ingest/ingest.h"
+
+struct status;
+
+/* From the rooms that this one may not include. */
+struct status_outside {
+	uint64_t mqtt_connections, http_connections, websocket_connections, stream_connections;
+	uint64_t sessions, subscriptions;
+	uint64_t mqtt_delivered; /* PUBLISH packets to subscribers */
+	uint64_t web_delivered;  /* CloudEvents to subscribers */
+	uint64_t http_requests, http_4xx, http_5xx;
+	uint64_t web_frame_bytes, slow_closed, refused_connections;
+	bool draining;
+};
+
+struct status_options {
+	struct hub *hub;
+	struct ingest *ingest;
+	struct hub_runner runner; /* its pool() */
+	void *arg;
+	void (*outside)(void *arg, struct status_outside *ret); /* ret comes zeroed */
+};
+
+int status_new(const struct status_options *o, struct status **ret) MUSTCHECK;
+void status_free(
+    struct status *s); /* accepts NULL; a refresh that is still on the pool frees itself */
+/* Once a second: rates, and now and then a refresh of the sizes. */
+void status_tick(struct status *s);
+
+void status_write_metrics(struct status *s, struct buf *b); /* text format 0.0.4 */
+void status_write_json(struct status *s, struct buf *b);    /* the body of GET /v1/status */
+void status_write_feed(struct status *s, const struct feed *f, struct buf *b); /* one feed, JSON */
+/* Listening, and the store commits? *ret_why: a sentence when not. */
+bool status_ready(struct status *s, const char **ret_why);
+
+#endif
