@@ -48,6 +48,18 @@ enum {
 	LIMIT_BLOCK_IDLE_S = 10,     /* an unread block is given back */
 	LIMIT_RETENTION_PASS_S = 10, /* each feed's age and size are looked at so often */
 	LIMIT_TRIM_RECORDS = 2000, /* retention deletes so many per transaction, between batches */
+	LIMIT_TRIM_BYTES =
+	    32 << 20, /* and no more than this: its free pages are listed in one row */
+	LIMIT_STORE_TXN_BYTES =
+	    64 << 20, /* of one write transaction: LMDB 0.9.24 must never spill dirty pages */
+	LIMIT_STORE_READERS =
+	    64, /* read transactions of one process; a pool, so waiting is short */
+	LIMIT_STORE_READER_SLOTS = 256,   /* of all processes: the daemon, a backup, a few tools */
+	LIMIT_STORE_COPY_BYTES = 4 << 20, /* one read transaction of a backup: 2 ms */
+	LIMIT_STORE_WALK_BYTES =
+	    256 << 20, /* an unclean start walks a store up to this size: half a second */
+	LIMIT_STORE_GROW_BYTES =
+	    16 << 20, /* the journal's file is made longer in steps of at most this */
 
 	/* JSON and schema */
 	LIMIT_JSON_DEPTH = 128, /* nesting of a payload; the walker recurses */
@@ -56,7 +68,21 @@ enum {
 	    2048, /* of all objects that are open, compared pairwise: 4 KB of stack */
 	LIMIT_JSON_CHANCES =
 	    4096, /* names looked at in vain per message: above, someone picks them to collide */
-	LIMIT_VERDICT_BYTES = 400, /* a reason string; fits the smallest client buffers seen */
+	LIMIT_VERDICT_BYTES = 400,    /* a reason string; fits the smallest client buffers seen */
+	LIMIT_JSON_TOKENS = 1 << 19,  /* of one payload: a 1 MB array of digits; 10 MB of tape */
+	LIMIT_SCHEMA_BYTES = 1 << 20, /* one schema.json; the largest published one has 60 KB */
+	LIMIT_SCHEMA_NODES = 20000,   /* subschemas of one schema, with what its $refs bring in */
+	LIMIT_SCHEMA_DOCUMENTS = 64,  /* files one schema may draw together by $ref */
+	LIMIT_SCHEMA_NAMES = 256,     /* members one object schema may require: a bit each */
+	LIMIT_SCHEMA_NESTING = 512,   /* C frames of a walk: payload depth plus $ref and allOf */
+	LIMIT_SCHEMA_STEPS = 10000,   /* subschema visits of one check, plus ..._PER_TOKEN each: */
+	LIMIT_SCHEMA_STEPS_PER_TOKEN = 64,   /* a schema cannot make the loop stand still */
+	LIMIT_SCHEMA_ERRORS = 1000,          /* violations counted for one payload, listed or not */
+	LIMIT_SCHEMAS = 10000,               /* version directories in all schema-dirs together */
+	LIMIT_PATTERN_BYTES = 4096,          /* of one regular expression in a schema */
+	LIMIT_PATTERN_STEPS = 100000,        /* of one match: backtracking ends after ~2 ms */
+	LIMIT_PATTERN_HEAP_KB = 1024,        /* of one match, kept for the next one */
+	LIMIT_EXTRACT_TEXT_BYTES = 64 << 10, /* unescaped texts and nested names of one extract */
 
 	/* readers */
 	LIMIT_SCAN_BYTES = 256 << 10, /* one disk read of a catching-up cursor */
