@@ -358,3 +358,8 @@ struct feed *hub_route(const struct hub *h, struct span topic, struct span *ret_
 		return NULL;
 	return h->feeds[index];
 }
+
+void hub_pool(struct hub *h, struct job *j)
+{
+	h->runner.pool(h->runner.arg, j);
+}

@@ -158,6 +158,7 @@ struct hub_hooks {
 };
 void hub_set_hooks(struct hub *h, const struct hub_hooks *hooks);
 
+void hub_pool(struct hub *h, struct job *j); /* runs j on the reader pool */
 uint64_t hub_last_commit(const struct hub *h);
 int64_t hub_last_stored_ms(const struct hub *h);
 

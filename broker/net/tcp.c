@@ -1,0 +1,433 @@
+/* tcp.c - see tcp.h. Traps minded: a connection outlives its pending write; uv_try_write says
+ * EAGAIN while a write is queued; reading is stopped, not slowed, when the batch is full. */
+#include "net/tcp.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum {
+	BACKLOG = 1024,        /* connections the kernel may hold while the loop is busy */
+	LISTENERS_MAX = 16,    /* blocks with protocol = mqtt */
+	KEEP_OUT_BYTES = 1024, /* an idle connection keeps no larger send buffer */
+	CLOSE_WAIT_MS = 5000,  /* a peer that does not take the goodbye is cut */
+	OUT_MAX_BYTES =
+	    64 << 20 /* never met: sessions stop at LIMIT_SEND_BUFFER_BYTES and one packet */
+};
+
+struct conn {
+	struct link link;
+	struct tcp *tcp;
+	uv_tcp_t handle;
+	uv_write_t write;
+	struct buf rx;      /* bytes not taken yet */
+	struct buf writing; /* handed to uv_write */
+	struct list open;   /* tcp->open */
+	struct list dirty;  /* tcp->dirty */
+	struct list resume; /* tcp->resume */
+	bool paused, closing, ended, reading;
+	uint64_t close_at_ms;
+};
+
+struct tcp {
+	struct loop *loop;
+	struct sessions *sessions;
+	unsigned connections_max;
+	uv_tcp_t listeners[LISTENERS_MAX];
+	unsigned n_listeners;
+	struct list open, dirty, resume;
+	char *chunk; /* LIMIT_READ_CHUNK_BYTES, of whoever is being read */
+	bool stopped;
+	uint64_t refused_logged_ms;
+	struct tcp_stats stats;
+};
+
+int tcp_new(struct loop *l, struct sessions *sessions, unsigned connections_max, struct tcp **ret)
+{
+	struct tcp *t = xcalloc(1, sizeof(*t));
+	t->loop = l;
+	t->sessions = sessions;
+	t->connections_max = connections_max;
+	list_init(&t->open);
+	list_init(&t->dirty);
+	list_init(&t->resume);
+	t->chunk = xmalloc(LIMIT_READ_CHUNK_BYTES);
+	*ret = t;
+	return 0;
+}
+
+void tcp_free(struct tcp *t)
+{
+	if (!t)
+		return;
+	assert(list_empty(&t->open));
+	free(t->chunk);
+	free(t);
+}
+
+const struct tcp_stats *tcp_stats(const struct tcp *t)
+{
+	return &t->stats;
+}
+bool tcp_idle(const struct tcp *t)
+{
+	return list_empty(&t->open);
+}
+
+/* ---- the end of a connection ---- */
+
+static void conn_free(uv_handle_t *h)
+{
+	struct conn *c = h->data;
+	list_remove(&c->open);
+	c->tcp->stats.open--;
+	buf_done(&c->rx);
+	buf_done(&c->writing);
+	buf_done(&c->link.out);
+	free(c);
+}
+
+static void conn_end(struct conn *c)
+{
+	if (c->ended)
+		return;
+	c->ended = true;
+	list_remove(&c->dirty);
+	list_remove(&c->resume);
+	if (c->link.session)
+		session_gone(c->link.session);
+	uv_close((uv_handle_t *)&c->handle, conn_free);
+}
+
+/* ---- writing ---- */
+
+static void conn_flush(struct conn *c);
+
+static void written(uv_write_t *w, int status)
+{
+	struct conn *c = w->data;
+	c->link.in_flight = 0;
+	buf_done(&c->writing);
+	if (c->ended)
+		return;
+	if (status < 0) {
+		conn_end(c);
+		return;
+	}
+	conn_flush(c);
+	if (!c->ended && c->link.session)
+		session_writable(c->link.session);
+}
+
+static void queue_rest(struct conn *c)
+{
+	c->writing = c->link.out;
+	buf_init(&c->link.out, OUT_MAX_BYTES);
+	c->link.in_flight = c->writing.len;
+	c->write.data = c;
+	uv_buf_t b = uv_buf_init(c->writing.p, (unsigned)c->writing.len);
+	if (uv_write(&c->write, (uv_stream_t *)&c->handle, &b, 1, written))
+		conn_end(c);
+}
+
+static void conn_flush(struct conn *c)
+{
+	struct buf *out = &c->link.out;
+	if (c->ended || c->link.in_flight)
+		return;
+	if (out->err) {
+		log_warn("A client's answers did not fit its buffer. peer=%s", c->link.peer);
+		conn_end(c);
+		return;
+	}
+	if (out->len) {
+		uv_buf_t b = uv_buf_init(out->p, (unsigned)out->len);
+		int n = uv_try_write((uv_stream_t *)&c->handle, &b, 1);
+		if (n < 0 && n != UV_EAGAIN) {
+			conn_end(c);
+			return;
+		}
+		if (n > 0) {
+			c->tcp->stats.bytes_out += (uint64_t)n;
+			if ((size_t)n < out->len)
+				buf_drop(out, (size_t)n);
+			else
+				buf_clear(out);
+		}
+		if (out->len) {
+			queue_rest(c);
+			return;
+		}
+	}
+	if (out->cap > KEEP_OUT_BYTES)
+		buf_done(out);
+	if (c->closing)
+		conn_end(c);
+}
+
+static void link_flush(struct link *l)
+{
+	struct conn *c = container_of(l, struct conn, link);
+	if (list_empty(&c->dirty) && !c->ended)
+		list_append(&c->tcp->dirty, &c->dirty);
+}
+
+static void link_pause(struct link *l)
+{
+	struct conn *c = container_of(l, struct conn, link);
+	c->paused = true;
+	if (c->reading)
+		uv_read_stop((uv_stream_t *)&c->handle);
+	c->reading = false;
+}
+
+static void link_resume(struct link *l)
+{
+	struct conn *c = container_of(l, struct conn, link);
+	if (list_empty(&c->resume) && !c->ended)
+		list_append(&c->tcp->resume, &c->resume);
+}
+
+static void link_close(struct link *l)
+{
+	struct conn *c = container_of(l, struct conn, link);
+	c->closing = true;
+	c->close_at_ms = uv_now(loop_uv(c->tcp->loop)) + CLOSE_WAIT_MS;
+	if (c->reading)
+		uv_read_stop((uv_stream_t *)&c->handle);
+	c->reading = false;
+	link_flush(l);
+}
+
+static const struct link_ops ops = {link_flush, link_pause, link_resume, link_close};
+
+/* ---- reading ---- */
+
+static void give_chunk(uv_handle_t *h, size_t suggested UNUSED, uv_buf_t *ret)
+{
+	struct conn *c = h->data;
+	*ret = uv_buf_init(c->tcp->chunk, LIMIT_READ_CHUNK_BYTES);
+}
+
+/* Hands bytes to the session; what it does not take is kept. */
+static void feed_session(struct conn *c, const char *p, size_t n)
+{
+	if (c->rx.len == 0) {
+		size_t taken = session_input(c->link.session, (const uint8_t *)p, n);
+		if (c->link.session && taken < n)
+			buf_add(&c->rx, p + taken, n - taken);
+	} else {
+		buf_add(&c->rx, p, n);
+		/* Not before the packet can be complete, or a large one would be looked at again
+		 * and again. */
+		if (!c->rx.err && session_wants((const uint8_t *)c->rx.p, c->rx.len) <= c->rx.len) {
+			size_t taken =
+			    session_input(c->link.session, (const uint8_t *)c->rx.p, c->rx.len);
+			if (c->link.session)
+				buf_drop(&c->rx, taken);
+		} else if (!c->rx.err &&
+		           session_wants((const uint8_t *)c->rx.p, c->rx.len) > c->rx.max) {
+			/* larger than allowed: let the session say so */
+			(void)session_input(c->link.session, (const uint8_t *)c->rx.p, c->rx.len);
+		}
+	}
+	if (!c->link.session || c->rx.len == 0)
+		buf_done(&c->rx);
+	if (c->rx.err)
+		conn_end(c);
+}
+
+static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+{
+	struct conn *c = s->data;
+	if (c->ended || c->closing || n == 0)
+		return;
+	if (n < 0) {
+		conn_end(c);
+		return;
+	}
+	c->tcp->stats.bytes_in += (uint64_t)n;
+	feed_session(c, b->base, (size_t)n);
+}
+
+static void conn_read(struct conn *c)
+{
+	if (c->reading || c->ended || c->closing)
+		return;
+	c->reading = true;
+	if (uv_read_start((uv_stream_t *)&c->handle, give_chunk, on_read))
+		conn_end(c);
+}
+
+static void conn_resume(struct conn *c)
+{
+	c->paused = false;
+	if (c->link.session && c->rx.len) {
+		struct buf kept = c->rx;
+		buf_init(&c->rx, kept.max);
+		feed_session(c, kept.p, kept.len);
+		buf_done(&kept);
+	}
+	if (!c->paused && c->link.session)
+		conn_read(c);
+}
+
+/* ---- accepting ---- */
+
+static void peer_name(uv_tcp_t *h, char *out, size_t size)
+{
+	struct sockaddr_storage a;
+	int n = sizeof(a), port = 0;
+	char host[INET6_ADDRSTRLEN] = "?";
+	if (uv_tcp_getpeername(h, (struct sockaddr *)&a, &n) == 0) {
+		if (a.ss_family == AF_INET6) {
+			uv_ip6_name((struct sockaddr_in6 *)&a, host, sizeof(host));
+			port = ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
+		} else {
+			uv_ip4_name((struct sockaddr_in *)&a, host, sizeof(host));
+			port = ntohs(((struct sockaddr_in *)&a)->sin_port);
+		}
+	}
+	snprintf(out, size, "%s:%d", host, port);
+}
+
+static void refuse_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
+static void refuse(struct tcp *t, uv_stream_t *listener)
+{
+	uv_tcp_t *h = xcalloc(1, sizeof(*h));
+	uv_tcp_init(loop_uv(t->loop), h);
+	uint64_t now = uv_now(loop_uv(t->loop));
+	t->stats.refused++;
+	if (uv_accept(listener, (uv_stream_t *)h) == 0 && now - t->refused_logged_ms > 10000) {
+		t->refused_logged_ms = now;
+		log_warn("More clients than max-connections allows: refused. open=%llu",
+		         (unsigned long long)t->stats.open);
+	}
+	uv_close((uv_handle_t *)h, refuse_closed);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+	struct tcp *t = listener->data;
+	if (status < 0) {
+		log_warn("A connection could not be accepted. error=\"%s\"", uv_strerror(status));
+		return;
+	}
+	if (t->stats.open >= t->connections_max) {
+		refuse(t, listener);
+		return;
+	}
+	struct conn *c = xcalloc(1, sizeof(*c));
+	c->tcp = t;
+	c->link.ops = &ops;
+	buf_init(&c->link.out, OUT_MAX_BYTES);
+	buf_init(&c->rx, LIMIT_PACKET_BYTES_MAX + LIMIT_READ_CHUNK_BYTES);
+	list_init(&c->dirty);
+	list_init(&c->resume);
+	list_init(&c->open);
+	uv_tcp_init(loop_uv(t->loop), &c->handle);
+	c->handle.data = c;
+	list_append(&t->open, &c->open);
+	t->stats.open++;
+	t->stats.accepted++;
+	if (uv_accept(listener, (uv_stream_t *)&c->handle)) {
+		conn_end(c);
+		return;
+	}
+	uv_tcp_nodelay(&c->handle, 1);
+	peer_name(&c->handle, c->link.peer, sizeof(c->link.peer));
+	session_open(t->sessions, &c->link);
+	conn_read(c);
+}
+
+int tcp_listen(struct tcp *t, const struct config_listener *l, struct buf *why)
+{
+	struct sockaddr_storage a;
+	const char *host = strcmp(l->address, "localhost") == 0 ? "127.0.0.1" : l->address;
+	if (t->n_listeners == LISTENERS_MAX) {
+		buf_addf(why, "listener \"%s\": at most %d with protocol = mqtt\n", l->name,
+		         LISTENERS_MAX);
+		return ERR_TOO_LARGE;
+	}
+	if (uv_ip4_addr(host, (int)l->port, (struct sockaddr_in *)&a) &&
+	    uv_ip6_addr(host, (int)l->port, (struct sockaddr_in6 *)&a)) {
+		buf_addf(why, "listener \"%s\": address %s is no IP address\n", l->name,
+		         l->address);
+		return ERR_CONFIG;
+	}
+	uv_tcp_t *h = &t->listeners[t->n_listeners];
+	int err = uv_tcp_init(loop_uv(t->loop), h);
+	if (err)
+		return err;
+	h->data = t;
+	t->n_listeners++;
+	err = uv_tcp_bind(h, (struct sockaddr *)&a, 0);
+	err = err ? err : uv_listen((uv_stream_t *)h, BACKLOG, on_connection);
+	if (err)
+		buf_addf(why, "listener \"%s\": cannot listen at %s port %llu: %s\n", l->name,
+		         l->address, (unsigned long long)l->port, uv_strerror(err));
+	return err;
+}
+
+/* ---- turns and the end ---- */
+
+void tcp_turn(struct tcp *t)
+{
+	while (!list_empty(&t->resume)) {
+		struct list some;
+		list_init(&some);
+		list_splice(&some, &t->resume);
+		while (!list_empty(&some)) {
+			struct conn *c = list_entry(some.next, struct conn, resume);
+			list_remove(&c->resume);
+			conn_resume(c);
+		}
+	}
+	while (!list_empty(&t->dirty)) {
+		struct conn *c = list_entry(t->dirty.next, struct conn, dirty);
+		list_remove(&c->dirty);
+		conn_flush(c);
+		/* A subscriber that is behind goes on as soon as the kernel took its bytes. */
+		if (!c->ended && c->link.session && !c->link.in_flight)
+			session_writable(c->link.session);
+	}
+}
+
+void tcp_second(struct tcp *t)
+{
+	uint64_t now = uv_now(loop_uv(t->loop));
+	list_for_each_safe (it, &t->open) {
+		struct conn *c = list_entry(it, struct conn, open);
+		if (c->closing && !c->ended && now >= c->close_at_ms)
+			conn_end(c);
+	}
+}
+
+void tcp_stop_listening(struct tcp *t)
+{
+	if (t->stopped)
+		return;
+	t->stopped = true;
+	for (unsigned i = 0; i < t->n_listeners; i++)
+		uv_close((uv_handle_t *)&t->listeners[i], NULL);
+}
+
+void tcp_close(struct tcp *t)
+{
+	tcp_stop_listening(t);
+	list_for_each_safe (it, &t->open)
+		conn_end(list_entry(it, struct conn, open));
+}

@@ -1,0 +1,119 @@
+/* close.c - the one exit of a session, and its will. */
+#include "base/mem.h"
+#include "session/private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { GOODBYE_BYTES = 512 };
+
+void will_free(struct will *w)
+{
+	if (!w)
+		return;
+	free(w->client_id);
+	free(w->topic);
+	free(w->payload);
+	free(w->properties);
+	free(w);
+}
+
+static bool will_publish(struct sessions *t, const struct will *w)
+{
+	struct ingest_message m = {
+	    .who = &w->who,
+	    .publisher = span_of(w->client_id, w->client_id_n),
+	    .topic = span_of(w->topic, w->topic_n),
+	    .payload = span_of((const char *)w->payload, w->payload_n),
+	    .properties = span_of((const char *)w->properties, w->properties_n),
+	    .expiry_s = w->expiry_s,
+	    .qos = w->qos,
+	    .protocol = w->protocol,
+	    .retain = w->retain,
+	    .utf8 = w->utf8,
+	    .no_answer = true,
+	};
+	return ingest_publish(t->ingest, &m) == 0;
+}
+
+void wills_publish(struct sessions *t)
+{
+	while (!list_empty(&t->wills)) {
+		struct will *w = list_entry(t->wills.next, struct will, node);
+		if (!will_publish(t, w))
+			return; /* no room: when there is */
+		list_remove(&w->node);
+		will_free(w);
+	}
+}
+
+/* The session lets go of everything but its slot; freed at the end of the turn, for somebody may be
+ * walking. */
+static void let_go(struct session *s)
+{
+	struct sessions *t = s->table;
+	if (s->state == SESSION_CONNECTED) {
+		t->stats.connected--;
+		if (map_get(&t->by_client, s->client_id) == s)
+			map_remove(&t->by_client, s->client_id);
+	}
+	s->state = SESSION_DEAD;
+	sub_tree_remove_all(t->tree, &s->subs);
+	lags_close(s);
+	retained_close(s);
+	list_remove(&s->wheel_node);
+	list_remove(&s->node);
+	list_append(&t->dead, &s->node);
+	s->link->session = NULL;
+	s->link = NULL;
+	if (s->will) {
+		list_append(&t->wills, &s->will->node);
+		s->will = NULL;
+		wills_publish(t);
+	}
+}
+
+void session_end(struct session *s)
+{
+	if (s->state == SESSION_DEAD)
+		return;
+	struct link *l = s->link;
+	let_go(s);
+	l->ops->close(l);
+}
+
+void session_gone(struct session *s)
+{
+	if (s->state != SESSION_DEAD)
+		let_go(s);
+}
+
+void session_close(struct session *s, enum mqtt_reason reason, const char *fmt, ...)
+{
+	if (s->state == SESSION_DEAD)
+		return;
+	char why[200], id[80];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	log_escape(id, sizeof(id), s->client_id.p, s->client_id.n);
+	if (reason != MQTT_SERVER_SHUTTING_DOWN)
+		log_info("A client was closed. why=\"%s\" reason=0x%02x client=\"%s\" peer=%s", why,
+		         (unsigned)reason, id, s->link->peer);
+	if (reason == MQTT_MALFORMED_PACKET || reason == MQTT_PROTOCOL_ERROR)
+		s->table->stats.closed_protocol++;
+	if (s->state == SESSION_CONNECTED && s->version == MQTT_V5) {
+		struct mqtt_props p = {0};
+		if (s->problem_info) {
+			p.has = MQTT_HAS(MQTT_PROP_REASON_STRING);
+			p.reason_string = span_str(why);
+		}
+		struct wire w = link_wire(s->link, GOODBYE_BYTES);
+		mqtt_encode_disconnect(&w, MQTT_V5, reason, &p);
+		if (!s->max_packet_out || w.len <= s->max_packet_out)
+			link_sent(s->link, &w);
+	}
+	session_end(s);
+}

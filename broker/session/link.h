@@ -1,0 +1,36 @@
+/* link.h - what a session stands on: a byte stream to one client. net/ has one over TCP; a
+ * WebSocket one comes beside it. The session appends to `out` and asks for a flush; the carrier
+ * owns the link and outlives the session on it. */
+#ifndef SESSION_LINK_H
+#define SESSION_LINK_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+
+struct session;
+struct link;
+
+struct link_ops {
+	void (*flush)(struct link *l); /* out has bytes: write them at the end of this turn */
+	void (*pause)(struct link *l); /* stop reading; bytes not taken are kept */
+	void (*resume)(
+	    struct link *l); /* read again, first what was kept; not before the next turn */
+	void (*close)(
+	    struct link *l); /* write what is in out, then close; the session is gone already */
+};
+
+struct link {
+	const struct link_ops *ops;
+	struct session *session; /* NULL once the session has let go */
+	struct buf out;
+	size_t in_flight; /* bytes handed to the kernel's queue and not taken yet */
+	char peer[64];    /* "127.0.0.1:51234", for the log */
+};
+
+static inline size_t link_backlog(const struct link *l)
+{
+	return l->out.len + l->in_flight;
+}
+
+#endif

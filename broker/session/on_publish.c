@@ -1,0 +1,169 @@
+/* on_publish.c - PUBLISH from a client, its answer after the commit, PUBREL
+ * (MQTT 5.0, 3.3-3.7, 4.3).
+ *
+ * QoS 2, receiver's side: PUBLISH(id) -> admitted -> commit -> PUBREC; the id is known until PUBREL
+ * -> PUBCOMP. A PUBLISH with a known id is the same message again: answered, not admitted
+ * [MQTT-4.3.3-10]. */
+#include "base/mem.h"
+#include "session/private.h"
+
+#include <stdlib.h>
+
+enum { QOS2_WORDS = 65536 / 64, ANSWER_BYTES = 512 };
+
+static bool qos2_is_known(const struct session *s, uint16_t id)
+{
+	return s->qos2_known && s->qos2_known[id / 64] >> (id % 64) & 1;
+}
+
+static void qos2_know(struct session *s, uint16_t id)
+{
+	if (!s->qos2_known)
+		s->qos2_known = xcalloc(QOS2_WORDS, sizeof(*s->qos2_known));
+	s->qos2_known[id / 64] |= 1ull << (id % 64);
+	s->qos2_open++;
+}
+
+static void qos2_forget(struct session *s, uint16_t id)
+{
+	s->qos2_known[id / 64] &= ~(1ull << (id % 64));
+	s->qos2_open--;
+}
+
+static enum mqtt_reason reason_of(enum verdict_code v)
+{
+	switch (v) {
+	case VERDICT_REFUSED: return MQTT_PAYLOAD_FORMAT_INVALID;
+	case VERDICT_UNROUTED: return MQTT_TOPIC_NAME_INVALID;
+	case VERDICT_DENIED: return MQTT_NOT_AUTHORIZED;
+	case VERDICT_STORED:
+	case VERDICT_DUPLICATE:
+	case VERDICT_CLEARED: break;
+	}
+	return MQTT_SUCCESS;
+}
+
+/* The verdict table (oudp-mqtt(7)). The store could not commit: no answer, for a client may not
+ * send again what was answered with 0x80 or more [MQTT-4.4.0-2]; it will when it has connected
+ * anew. */
+static void answered(const struct answer *a, int err)
+{
+	struct session *s = session_by_token(a->owner, a->token);
+	if (!s)
+		return;
+	if (err) {
+		session_close(s, MQTT_QUOTA_EXCEEDED,
+		              "the store is full: send again after connecting anew");
+		return;
+	}
+	assert(s->unanswered > 0);
+	s->unanswered--;
+	enum mqtt_reason reason = reason_of((enum verdict_code)a->verdict);
+	enum mqtt_type type = a->qos == 2 ? MQTT_PUBREC : MQTT_PUBACK;
+	if (a->qos == 2 && mqtt_reason_is_error(reason) && s->version == MQTT_V5 &&
+	    qos2_is_known(s, a->packet_id))
+		qos2_forget(s, a->packet_id); /* [MQTT-4.3.3-9]: no PUBREL will come */
+	struct wire w;
+	if (likely(reason == MQTT_SUCCESS && !a->reason)) {
+		w = link_wire(s->link, 4);
+		mqtt_encode_ack_ok(&w, type, a->packet_id);
+	} else {
+		w = link_wire(s->link, ANSWER_BYTES);
+		mqtt_encode_ack_text(&w, s->version, type, a->packet_id, reason,
+		                     s->problem_info && a->reason ? span_str(a->reason)
+		                                                  : (struct span){0},
+		                     s->max_packet_out);
+	}
+	link_sent(s->link, &w);
+}
+
+/* False: the session was closed. */
+static bool may_come(struct session *s, const struct mqtt_publish_view *v)
+{
+	if (mqtt_props_has(&v->props, MQTT_PROP_TOPIC_ALIAS)) { /* we offered none [MQTT-3.3.2-9] */
+		session_close(s, MQTT_TOPIC_ALIAS_INVALID,
+		              "a topic alias was used but none was offered");
+		return false;
+	}
+	if (v->qos && s->unanswered + s->qos2_open >= LIMIT_RECEIVE_MAXIMUM) { /* [MQTT-3.3.4-7] */
+		session_close(s, MQTT_RECEIVE_MAXIMUM_EXCEEDED, "more than %d messages in flight",
+		              LIMIT_RECEIVE_MAXIMUM);
+		return false;
+	}
+	return true;
+}
+
+int on_publish(struct session *s, const struct frame *f)
+{
+	struct sessions *t = s->table;
+	struct mqtt_publish_view v;
+	enum mqtt_reason reason = MQTT_MALFORMED_PACKET;
+	if (mqtt_decode_publish(s->version, f, &v, &reason)) {
+		session_close(s, reason, "bad PUBLISH");
+		return 0;
+	}
+	if (v.qos == 2 && qos2_is_known(s, v.packet_id)) {
+		struct wire w = link_wire(s->link, 4);
+		mqtt_encode_ack_ok(&w, MQTT_PUBREC, v.packet_id);
+		link_sent(s->link, &w);
+		return 0;
+	}
+	if (!may_come(s, &v))
+		return 0;
+	int err = topic_name_check(v.topic);
+	if (err) {
+		session_close(s, MQTT_TOPIC_NAME_INVALID,
+		              "a topic is longer or deeper than is allowed");
+		return 0;
+	}
+	struct span props = {0};
+	if (v.props.raw.n) {
+		props.p = (const char *)t->scratch;
+		props.n = mqtt_props_for_record(&v.props, t->scratch);
+	}
+	struct ingest_message m = {
+	    .who = &s->who,
+	    .publisher = s->client_id,
+	    .topic = v.topic,
+	    .payload = v.payload,
+	    .properties = props,
+	    .expiry_s = v.props.message_expiry_s,
+	    .qos = v.qos,
+	    .protocol = s->version == MQTT_V5 ? QUARANTINE_MQTT5 : QUARANTINE_MQTT311,
+	    .retain = v.retain,
+	    .utf8 = v.props.payload_format == 1,
+	    .no_answer = v.qos == 0,
+	    .answer = {.done = answered,
+	               .owner = t,
+	               .token = session_token(s),
+	               .packet_id = v.packet_id,
+	               .qos = v.qos},
+	};
+	err = ingest_publish(t->ingest, &m);
+	if (err)
+		return err;
+	if (v.qos)
+		s->unanswered++;
+	if (v.qos == 2)
+		qos2_know(s, v.packet_id);
+	return 0;
+}
+
+int on_pubrel(struct session *s, const struct frame *f)
+{
+	struct mqtt_ack_view v;
+	enum mqtt_reason reason = MQTT_MALFORMED_PACKET;
+	if (mqtt_decode_ack(s->version, f, &v, &reason)) {
+		session_close(s, reason, "bad PUBREL");
+		return 0;
+	}
+	bool known = qos2_is_known(s, v.packet_id);
+	if (known)
+		qos2_forget(s, v.packet_id);
+	struct wire w = link_wire(s->link, 16);
+	mqtt_encode_ack_text(&w, s->version, MQTT_PUBCOMP, v.packet_id,
+	                     known ? MQTT_SUCCESS : MQTT_PACKET_IDENTIFIER_NOT_FOUND,
+	                     (struct span){0}, s->max_packet_out);
+	link_sent(s->link, &w); /* [MQTT-4.3.3-11] */
+	return 0;
+}

@@ -1,0 +1,296 @@
+/* table.c - the sessions of one loop: slots, the stream of packets, keep-alive. */
+#include "base/mem.h"
+#include "session/private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { SMALL_PACKET = 64 };
+
+int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
+{
+	struct sessions *t = xcalloc(1, sizeof(*t));
+	t->hub = h;
+	t->ingest = in;
+	map_init(&t->by_client);
+	list_init(&t->room);
+	list_init(&t->dead);
+	list_init(&t->wills);
+	for (unsigned i = 0; i < WHEEL_SLOTS; i++)
+		list_init(&t->wheel[i]);
+	t->now_s = clock_mono_ns(hub_clock(h)) / 1000000000u;
+	t->scratch = xmalloc(LIMIT_USER_PROPERTIES_BYTES);
+	t->tree = sub_tree_new();
+	if (!t->tree) {
+		sessions_free(t);
+		return -ENOMEM;
+	}
+	*ret = t;
+	return 0;
+}
+
+static void session_free(struct session *s)
+{
+	struct sessions *t = s->table;
+	t->slots[s->slot] = NULL;
+	t->free_slots[t->n_free_slots++] = s->slot;
+	free((char *)s->client_id.p);
+	free(s->qos2_known);
+	free(s->free_ids);
+	free(s->out_state);
+	free(s);
+}
+
+void sessions_free(struct sessions *t)
+{
+	if (!t)
+		return;
+	for (uint32_t i = 0; i < t->n_slots; i++)
+		if (t->slots[i]) {
+			session_end(t->slots[i]);
+			session_free(t->slots[i]);
+		}
+	list_for_each_safe (it, &t->wills)
+		will_free(list_entry(it, struct will, node));
+	sub_tree_free(t->tree);
+	sub_matches_done(&t->matches);
+	map_done(&t->by_client);
+	free(t->hits);
+	free(t->slots);
+	free(t->free_slots);
+	free(t->scratch);
+	free(t);
+}
+
+const struct sessions_stats *sessions_stats(const struct sessions *t)
+{
+	return &t->stats;
+}
+
+static uint32_t take_slot(struct sessions *t)
+{
+	if (!t->n_free_slots) {
+		uint32_t n = t->n_slots ? t->n_slots * 2 : 64;
+		t->slots = xrealloc(t->slots, n * sizeof(struct session *));
+		t->free_slots = xrealloc(t->free_slots, n * sizeof(*t->free_slots));
+		for (uint32_t i = n; i-- > t->n_slots;) {
+			t->slots[i] = NULL;
+			t->free_slots[t->n_free_slots++] = i;
+		}
+		t->n_slots = n;
+	}
+	return t->free_slots[--t->n_free_slots];
+}
+
+struct session *session_open(struct sessions *t, struct link *l)
+{
+	struct session *s = xcalloc(1, sizeof(*s));
+	s->table = t;
+	s->link = l;
+	s->slot = take_slot(t);
+	s->generation = ++t->next_generation;
+	s->version = MQTT_V311;
+	s->who = access_anonymous(hub_config(t->hub));
+	s->last_rx_s = t->now_s;
+	list_init(&s->node);
+	list_init(&s->wheel_node);
+	list_init(&s->lags);
+	list_init(&s->retained);
+	sub_owner_init(&s->subs);
+	t->slots[s->slot] = s;
+	l->session = s;
+	session_wheel(s, t->now_s + LIMIT_CONNECT_TIMEOUT_S);
+	return s;
+}
+
+struct session *session_by_token(struct sessions *t, uint64_t token)
+{
+	struct session *s = t->slots[(uint32_t)token];
+	return s && s->generation == token >> 32 && s->state != SESSION_DEAD ? s : NULL;
+}
+
+/* ---- packets ---- */
+
+static int one_packet(struct session *s, const struct frame *f)
+{
+	enum mqtt_reason reason = MQTT_MALFORMED_PACKET;
+	struct mqtt_disconnect_view d;
+	enum mqtt_type type = frame_type(f);
+	if ((s->state == SESSION_NEW) != (type == MQTT_CONNECT)) {
+		/* [MQTT-3.1.0-1] the first packet is CONNECT, [MQTT-3.1.0-2] and no other is */
+		session_close(s, MQTT_PROTOCOL_ERROR, "%s %s", mqtt_type_name(type),
+		              type == MQTT_CONNECT ? "came twice" : "came before CONNECT");
+		return 0;
+	}
+	switch (type) {
+	case MQTT_CONNECT: return on_connect(s, f);
+	case MQTT_PUBLISH: return on_publish(s, f);
+	case MQTT_PUBACK:
+	case MQTT_PUBREC:
+	case MQTT_PUBCOMP: return on_ack(s, f);
+	case MQTT_PUBREL: return on_pubrel(s, f);
+	case MQTT_SUBSCRIBE: return on_subscribe(s, f);
+	case MQTT_UNSUBSCRIBE: return on_unsubscribe(s, f);
+	case MQTT_PINGREQ:
+		if (mqtt_decode_ping(s->version, f, &reason)) {
+			session_close(s, reason, "bad PINGREQ");
+			return 0;
+		}
+		struct wire w = link_wire(s->link, 2);
+		mqtt_encode_pingresp(&w); /* [MQTT-3.12.4-1] */
+		link_sent(s->link, &w);
+		return 0;
+	case MQTT_DISCONNECT:
+		if (mqtt_decode_disconnect(s->version, f, &d, &reason)) {
+			session_close(s, reason, "bad DISCONNECT");
+			return 0;
+		}
+		if (d.reason != MQTT_DISCONNECT_WITH_WILL) { /* [MQTT-3.14.4-3] */
+			will_free(s->will);
+			s->will = NULL;
+		}
+		session_end(s);
+		return 0;
+	default:
+		session_close(s,
+		              type == MQTT_AUTH && s->version == MQTT_V5 ? MQTT_PROTOCOL_ERROR
+		                                                         : MQTT_MALFORMED_PACKET,
+		              "%s is not for a client to send here", mqtt_type_name(type));
+		return 0;
+	}
+}
+
+size_t session_input(struct session *s, const uint8_t *p, size_t n)
+{
+	struct sessions *t = s->table;
+	uint32_t max = (uint32_t)hub_config(t->hub)->max_packet_bytes;
+	size_t at = 0;
+	s->last_rx_s = t->now_s;
+	while (s->state != SESSION_DEAD && at < n) {
+		if (link_backlog(s->link) >
+		    LIMIT_SEND_BUFFER_BYTES) { /* it does not read what we answer */
+			s->waiting_out = true;
+			s->link->ops->pause(s->link);
+			return at;
+		}
+		struct frame f;
+		int err = frame_next(p + at, n - at, max, &f);
+		if (err == ERR_MORE)
+			break;
+		if (err) {
+			session_close(
+			    s, err == ERR_TOO_LARGE ? MQTT_PACKET_TOO_LARGE : MQTT_MALFORMED_PACKET,
+			    err == ERR_TOO_LARGE ? "a packet is larger than max-packet"
+			                         : "bad packet length");
+			return n;
+		}
+		if (one_packet(s, &f) == ERR_AGAIN) {
+			if (!s->waiting_room) {
+				s->waiting_room = true;
+				list_append(&t->room, &s->node);
+				s->link->ops->pause(s->link);
+			}
+			return at;
+		}
+		at += f.total;
+	}
+	return s->state == SESSION_DEAD ? n : at;
+}
+
+size_t session_wants(const uint8_t *p, size_t n)
+{
+	return frame_size(p, n);
+}
+
+void sessions_room(struct sessions *t)
+{
+	struct list again;
+	list_init(&again);
+	list_splice(&again, &t->room);
+	while (!list_empty(&again)) {
+		struct session *s = list_entry(again.next, struct session, node);
+		list_remove(&s->node);
+		s->waiting_room = false;
+		s->last_rx_s = t->now_s; /* keep-alive did not run while we did not read */
+		s->link->ops->resume(s->link);
+	}
+	wills_publish(t);
+}
+
+void session_writable(struct session *s)
+{
+	if (s->waiting_out && link_backlog(s->link) < LIMIT_SEND_BUFFER_BYTES / 2) {
+		s->waiting_out = false;
+		s->last_rx_s = s->table->now_s;
+		s->link->ops->resume(s->link);
+	}
+	deliver_pump(s);
+}
+
+void sessions_turn(struct sessions *t)
+{
+	while (!list_empty(&t->dead)) {
+		struct session *s = list_entry(t->dead.next, struct session, node);
+		list_remove(&s->node);
+		session_free(s);
+	}
+}
+
+/* ---- keep-alive: a wheel of seconds; a session is looked at when its slot comes round ---- */
+
+void session_wheel(struct session *s, uint64_t deadline_s)
+{
+	uint64_t ahead = deadline_s > s->table->now_s ? deadline_s - s->table->now_s : 1;
+	if (ahead >= WHEEL_SLOTS)
+		ahead = WHEEL_SLOTS - 1;
+	list_remove(&s->wheel_node);
+	list_append(&s->table->wheel[(s->table->now_s + ahead) % WHEEL_SLOTS], &s->wheel_node);
+}
+
+static void wheel_check(struct session *s)
+{
+	uint64_t now = s->table->now_s;
+	if (s->state == SESSION_NEW) {
+		if (now >= s->last_rx_s + LIMIT_CONNECT_TIMEOUT_S)
+			session_close(s, MQTT_UNSPECIFIED_ERROR, "no CONNECT within %d s",
+			              LIMIT_CONNECT_TIMEOUT_S);
+		else
+			session_wheel(s, s->last_rx_s + LIMIT_CONNECT_TIMEOUT_S);
+		return;
+	}
+	if (!s->keep_alive_s)
+		return;
+	uint64_t deadline = s->last_rx_s + s->keep_alive_s;
+	if (s->waiting_room || s->waiting_out || now < deadline) {
+		session_wheel(s, MAX_OF(deadline, now + 1));
+		return;
+	}
+	s->table->stats.keepalive_timeouts++;
+	session_close(s, MQTT_KEEP_ALIVE_TIMEOUT,
+	              "nothing came for 1.5 times the keep-alive"); /* [MQTT-3.1.2-22] */
+}
+
+void sessions_second(struct sessions *t)
+{
+	uint64_t now = clock_mono_ns(hub_clock(t->hub)) / 1000000000u;
+	while (t->now_s < now) {
+		t->now_s++;
+		struct list due;
+		list_init(&due);
+		list_splice(&due, &t->wheel[t->now_s % WHEEL_SLOTS]);
+		while (!list_empty(&due)) {
+			struct session *s = list_entry(due.next, struct session, wheel_node);
+			list_remove(&s->wheel_node);
+			wheel_check(s);
+		}
+	}
+	wills_publish(t);
+}
+
+void sessions_drain(struct sessions *t)
+{
+	t->draining = true;
+	for (uint32_t i = 0; i < t->n_slots; i++)
+		if (t->slots[i] && t->slots[i]->state != SESSION_DEAD)
+			session_close(t->slots[i], MQTT_SERVER_SHUTTING_DOWN, "the server stops");
+}
