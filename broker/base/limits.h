@@ -88,6 +88,15 @@ enum {
 	LIMIT_SCAN_BYTES = 256 << 10, /* one disk read of a catching-up cursor */
 	LIMIT_PAGE_RECORDS = 1000,    /* a page of events, at most */
 	LIMIT_LONG_POLL_S = 60,       /* proxies cut connections that are silent for longer */
+
+	/* configuration */
+	LIMIT_CONFIG_BYTES = 4 << 20,   /* one file: 1,000 feed blocks are a third of that */
+	LIMIT_CONFIG_FILES = 2000,      /* one per feed and as many again */
+	LIMIT_CONFIG_DEPTH = 8,         /* includes within includes */
+	LIMIT_CONFIG_TEXT_BYTES = 4096, /* one value: a description, not a document */
+	LIMIT_CONFIG_LIST = 100,        /* values in one list */
+	LIMIT_CONFIG_PROBLEMS = 200,    /* reported at once; nobody reads more */
+	LIMIT_LISTENERS = 64,           /* also the bound of tls blocks */
 };
 
 #endif

@@ -4,9 +4,10 @@
  * The room reads, checks and compares; it opens no socket, no store and no schema. Whether a topic
  * template ties with another and whether a schema exists is for those who know (topic/, schema/).
  *
- * A struct config owns everything it points to and does not change after config_load() (before it
- * is taken into force, config_keep() may put old values back). Strings are never NULL unless said
- * here: "" means not given. Units stand in the names: _s seconds, _bytes bytes, else a count. */
+ * One thread at a time: libConfuse's scanner is global. A struct config owns everything it points
+ * to and does not change after config_load() (before it is taken into force, config_keep() may put
+ * old values back). Strings are never NULL unless said here: "" means not given. Units stand in the
+ * names: _s seconds, _bytes bytes, else a count. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -97,9 +98,10 @@ void config_free(struct config *c); /* accepts NULL */
 
 #define CONFIG_PATH "/etc/oudp/oudpd.conf"
 
-/* The same from memory, as file called name; include() is refused unless includes. For tests, the
- * fuzzer and the embedded default. */
-int config_parse(const char *name, const char *text, bool includes, struct config **ret,
+/* The same from memory, as a file called name. files false: no file is opened or looked at
+ * (include() is refused, certificates are not asked for). For tests, the fuzzer and the embedded
+ * default. */
+int config_parse(const char *name, const char *text, bool files, struct config **ret,
                  struct buf *errors) MUSTCHECK;
 const char *config_embedded(void); /* the text of the embedded default */
 

@@ -1,0 +1,233 @@
+/* table.c - the options. See table.h; oudpd.conf(5) says the same in sentences, and tests/lint-conf
+ * holds the two together. */
+#include "config/table.h"
+
+#include "base/limits.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const protocols[] = {"mqtt", "http", "admin", NULL};
+static const char *const accesses[] = {"public", "restricted", "internal", NULL};
+static const char *const priorities[] = {"urgent", "normal", "bulk", NULL};
+static const char *const duplicates[] = {"ignore", "replace", "keep", NULL};
+static const char *const bad_times[] = {"refuse", "received", "flag", NULL};
+static const char *const registrations[] = {"optional", "required", NULL};
+
+enum { DAY = 86400 };
+#define MIB (UINT64_C(1) << 20)
+#define TIB (UINT64_C(1) << 40)
+
+#define ROOT(field)     .block = BLOCK_ROOT, .offset = offsetof(struct config, field)
+#define LISTENER(field) .block = BLOCK_LISTENER, .offset = offsetof(struct config_listener, field)
+#define TLS(field)      .block = BLOCK_TLS, .offset = offsetof(struct config_tls, field)
+#define FEED(field)     .block = BLOCK_FEED, .offset = offsetof(struct config_feed, field)
+#define SPAN_OF_TIME    .type = ROW_SECONDS, .min = 1, .max = 100 * 365 * (uint64_t)DAY
+
+/* clang-format off */
+const struct row config_rows[] = {
+	{ROOT(organisation), .name = "organisation", .type = ROW_WORD, .def = "gemeente-voorbeeld",
+	 .help = "Who owns the data of this broker: a-z, 0-9, '.' and '-'."},
+	{ROOT(oin), .name = "oin", .type = ROW_OIN, .def = "00000001234567890000",
+	 .help = "The organisation's identification number, 20 digits; part of every event's source."},
+	{ROOT(system), .name = "system", .type = ROW_WORD, .def = "oudp",
+	 .help = "The name of this system in every event's source."},
+	{ROOT(domain), .name = "domain", .type = ROW_WORD, .def = "stad",
+	 .help = "Event types are nl.<domain>.<schema>.v<version>."},
+	{ROOT(data_dir), .name = "data-dir", .type = ROW_PATH, .flags = ROW_DYNAMIC | ROW_RESTART,
+	 .def = "$STATE_DIRECTORY when set, else /var/lib/oudp", .example = "/var/lib/oudp",
+	 .help = "Where everything is kept."},
+	{ROOT(admin_socket), .name = "admin-socket", .type = ROW_PATH, .flags = ROW_DYNAMIC | ROW_RESTART,
+	 .def = "oudpd.sock in data-dir", .example = "/var/lib/oudp/oudpd.sock",
+	 .help = "Unix socket for administration, which oudp(1) talks to."},
+	{ROOT(schema_dirs), .name = "schema-dirs", .type = ROW_PATHS, .flags = ROW_DYNAMIC,
+	 .def = "/etc/oudp/schemas, then where oudpd is installed",
+	 .example = "{ \"/etc/oudp/schemas\", \"/usr/share/oudp/schemas\" }",
+	 .help = "Where schemas are looked for; the first directory that has one wins."},
+	{ROOT(journal_size_bytes), .name = "journal-size", .type = ROW_BYTES, .def = "256GB",
+	 .flags = ROW_RESTART, .min = 8 * MIB, .max = 64 * TIB,
+	 .help = "The most the journal may grow to; no disk is used before there is data."},
+	{ROOT(max_packet_bytes), .name = "max-packet", .type = ROW_BYTES, .def = "1MiB", .min = 1024,
+	 .max = LIMIT_PACKET_BYTES_MAX, .help = "The largest MQTT packet or HTTP body; at most 16MiB."},
+	{ROOT(max_connections), .name = "max-connections", .type = ROW_COUNT, .def = "50000", .min = 1,
+	 .max = 1000000, .help = "Connections at one time, of all listeners together."},
+	{ROOT(unrouted_max), .name = "unrouted-max", .type = ROW_COUNT, .def = "10000", .min = 1,
+	 .max = 10000000, .help = "Messages that no feed takes are kept in quarantine, the last so many."},
+
+	{LISTENER(protocol), .name = "protocol", .type = ROW_ENUM, .words = protocols,
+	 .flags = ROW_REQUIRED | ROW_RESTART, .example = "mqtt",
+	 .help = "mqtt | http (HTTP, WebSocket, MQTT over WebSocket) | admin (metrics and health)"},
+	{LISTENER(address), .name = "address", .type = ROW_ADDRESS, .def = "127.0.0.1",
+	 .flags = ROW_RESTART, .help = "Where to listen: an IPv4 or IPv6 address; 0.0.0.0 or :: for everywhere."},
+	{LISTENER(port), .name = "port", .type = ROW_COUNT, .min = 1, .max = 65535,
+	 .flags = ROW_DYNAMIC | ROW_RESTART, .example = "1883",
+	 .def = "of the protocol: mqtt 1883, http 8080, admin 9883; with tls 8883, 8443, 9883",
+	 .help = "The TCP port."},
+	{LISTENER(tls), .name = "tls", .type = ROW_NAME, .flags = ROW_RESTART, .example = "city",
+	 .help = "The name of a tls block."},
+	{LISTENER(insecure), .name = "insecure", .type = ROW_BOOL, .def = "false", .flags = ROW_RESTART,
+	 .help = "Beyond loopback TLS is required, unless you say here that you do without."},
+
+	{TLS(certificate), .name = "certificate", .type = ROW_PATH, .flags = ROW_REQUIRED,
+	 .example = "/etc/oudp/tls/city.pem", .help = "The certificate with its chain, PEM."},
+	{TLS(key), .name = "key", .type = ROW_PATH, .flags = ROW_REQUIRED,
+	 .example = "/etc/oudp/tls/city.key", .help = "The private key, PEM."},
+	{TLS(client_ca), .name = "client-ca", .type = ROW_PATH_NULL, .example = "/etc/oudp/tls/clients.pem",
+	 .help = "Who signs the certificates of clients, PEM; without it clients are not asked for one."},
+	{TLS(crl), .name = "crl", .type = ROW_PATH_NULL, .example = "/etc/oudp/tls/clients.crl",
+	 .help = "Revoked certificates of clients, PEM."},
+
+	{FEED(title), .name = "title", .type = ROW_TEXT, .flags = ROW_DYNAMIC, .def = "the feed's name",
+	 .example = "Luchtkwaliteit", .help = "For people."},
+	{FEED(description), .name = "description", .type = ROW_TEXT, .example = "Metingen van de lucht in de stad.",
+	 .help = "For people, some sentences."},
+	{FEED(topics), .name = "topics", .type = ROW_TOPICS, .flags = ROW_REQUIRED,
+	 .example = "{ \"city/air/{thing}\" }",
+	 .help = "Which topics this feed takes: {thing} is one level, '#' may end a topic."},
+	{FEED(schemas), .name = "schemas", .type = ROW_SCHEMAS, .flags = ROW_REQUIRED,
+	 .example = "{ \"air-quality-observed/1\" }",
+	 .help = "The schemas a message may fit, name/version, newest first; or { \"any\" }."},
+	{FEED(access), .name = "access", .type = ROW_ENUM, .words = accesses, .def = "internal",
+	 .help = "public | restricted | internal"},
+	{FEED(priority), .name = "priority", .type = ROW_ENUM, .words = priorities, .def = "normal",
+	 .help = "urgent | normal | bulk"},
+	{FEED(keep_messages_s), .name = "keep-messages", .def = "14d", .flags = ROW_ZERO, SPAN_OF_TIME,
+	 .help = "How long messages are kept for subscribers to catch up; 0: no bound by age."},
+	{FEED(keep_messages_max_bytes), .name = "keep-messages-max", .type = ROW_BYTES, .def = "20GB",
+	 .flags = ROW_ZERO, .min = MIB, .max = 64 * TIB,
+	 .help = "And at most so much; 0: no bound by size."},
+	{FEED(keep_series_s), .name = "keep-series", .def = "2y", .flags = ROW_ZERO, SPAN_OF_TIME,
+	 .help = "How long time series are kept; 0: for ever."},
+	{FEED(duplicates), .name = "duplicates", .type = ROW_ENUM, .words = duplicates, .def = "ignore",
+	 .help = "ignore | replace | keep: a message that is the same as a recent one"},
+	{FEED(max_future_s), .name = "max-future", .def = "5m", SPAN_OF_TIME,
+	 .help = "An observation may be so far ahead of the broker's clock."},
+	{FEED(max_age_s), .name = "max-age", .def = "30d", .flags = ROW_ZERO, SPAN_OF_TIME,
+	 .help = "An observation may be so old; 0: any age."},
+	{FEED(bad_time), .name = "bad-time", .type = ROW_ENUM, .words = bad_times, .def = "refuse",
+	 .help = "refuse | received (take the time of receipt) | flag: a time outside that window"},
+	{FEED(cadence_s), .name = "cadence", .def = "0", .flags = ROW_ZERO, SPAN_OF_TIME,
+	 .help = "How often a thing reports, at the least; 0: not stated."},
+	{FEED(licence), .name = "licence", .type = ROW_TEXT,
+	 .example = "http://creativecommons.org/publicdomain/zero/1.0/", .help = "Address of the licence."},
+	{FEED(contact), .name = "contact", .type = ROW_TEXT, .example = "mailto:data@voorbeeld.nl",
+	 .help = "Whom to ask."},
+	{FEED(theme), .name = "theme", .type = ROW_TEXT,
+	 .example = "http://publications.europa.eu/resource/authority/data-theme/ENVI",
+	 .help = "Theme in the catalogue."},
+	{FEED(purpose), .name = "purpose", .type = ROW_TEXT, .example = "Inzicht in de luchtkwaliteit.",
+	 .help = "Why this is measured."},
+	{FEED(legal_ground), .name = "legal-ground", .type = ROW_TEXT, .example = "Publieke taak (AVG 6.1.e)",
+	 .help = "On what legal ground."},
+	{FEED(personal_data), .name = "personal-data", .type = ROW_BOOL, .def = "false",
+	 .help = "true requires purpose, legal-ground, dpia and keep-messages."},
+	{FEED(dpia), .name = "dpia", .type = ROW_TEXT, .example = "https://voorbeeld.nl/dpia/lucht",
+	 .help = "Where the data protection impact assessment is."},
+	{FEED(registration), .name = "registration", .type = ROW_ENUM, .words = registrations,
+	 .def = "optional", .help = "optional | required: whether a thing must stand in the register"},
+	{FEED(privacy), .name = "privacy", .type = ROW_STEPS, .help = "Steps before storage, in order."},
+	{FEED(quarantine_max), .name = "quarantine-max", .type = ROW_COUNT, .def = "10000", .min = 1,
+	 .max = 10000000, .help = "Refused messages are kept in quarantine, the last so many."},
+};
+/* clang-format on */
+const size_t config_n_rows = ARRAY_LEN(config_rows);
+
+const char *block_name(enum block b)
+{
+	static const char *const names[N_BLOCKS] = {"", "listener", "tls", "feed"};
+	assert(b < N_BLOCKS);
+	return names[b];
+}
+
+const struct row *row_next(enum block b, size_t *at)
+{
+	while (*at < config_n_rows) {
+		const struct row *r = &config_rows[(*at)++];
+		if (r->block == b)
+			return r;
+	}
+	return NULL;
+}
+
+const struct row *row_find(enum block b, const char *name, unsigned *ret_index)
+{
+	unsigned index = 0;
+	size_t at = 0;
+	for (const struct row *r; (r = row_next(b, &at)); index++) {
+		assert(index < BLOCK_ROWS_MAX);
+		if (strcmp(r->name, name))
+			continue;
+		if (ret_index)
+			*ret_index = index;
+		return r;
+	}
+	return NULL;
+}
+
+/* ---- "did you mean": optimal string alignment on short names ---- */
+enum { WORD_MAX = 32 };
+
+static unsigned distance(const char *a, const char *b)
+{
+	size_t na = strlen(a), nb = strlen(b);
+	if (na > WORD_MAX || nb > WORD_MAX)
+		return WORD_MAX;
+	unsigned d[WORD_MAX + 1][WORD_MAX + 1];
+	for (size_t i = 0; i <= na; i++)
+		d[i][0] = (unsigned)i;
+	for (size_t j = 0; j <= nb; j++)
+		d[0][j] = (unsigned)j;
+	for (size_t i = 1; i <= na; i++)
+		for (size_t j = 1; j <= nb; j++) {
+			unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			best = MIN_OF(best, d[i - 1][j] + 1);
+			best = MIN_OF(best, d[i][j - 1] + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				best = MIN_OF(best, d[i - 2][j - 2] + 1); /* two letters swapped */
+			d[i][j] = best;
+		}
+	return d[na][nb];
+}
+
+static void nearer(const char *name, const char *candidate, const char **best, unsigned *best_d)
+{
+	unsigned dist = distance(name, candidate);
+	if (dist < *best_d) {
+		*best_d = dist;
+		*best = candidate;
+	}
+}
+
+void row_advice(enum block b, const char *name, char *out, size_t size)
+{
+	assert(size > 0);
+	out[0] = 0;
+	for (unsigned i = 0; i < config_n_rows; i++) {
+		const struct row *r = &config_rows[i];
+		if (r->block == b || strcmp(r->name, name))
+			continue;
+		if (r->block == BLOCK_ROOT)
+			snprintf(out, size, "; it stands outside of blocks");
+		else
+			snprintf(out, size, "; it belongs in a %s block", block_name(r->block));
+		return;
+	}
+	if (b != BLOCK_ROOT && !strcmp(name, "include")) {
+		snprintf(out, size, "; include() stands outside of blocks");
+		return;
+	}
+	const char *best = NULL;
+	unsigned limit = strlen(name) < 5 ? 2 : 3, best_d = limit + 1;
+	for (size_t at = 0; at < config_n_rows;) {
+		const struct row *r = row_next(b, &at);
+		if (r)
+			nearer(name, r->name, &best, &best_d);
+	}
+	if (b == BLOCK_ROOT) {
+		for (enum block other = BLOCK_LISTENER; other < N_BLOCKS; other++)
+			nearer(name, block_name(other), &best, &best_d);
+		nearer(name, "include", &best, &best_d);
+	}
+	if (best)
+		snprintf(out, size, "; did you mean \"%s\"?", best);
+}
