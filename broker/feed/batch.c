@@ -97,7 +97,7 @@ static bool batch_empty(const struct batch *b)
 static bool fits(const struct hub *h, enum config_priority priority, size_t bytes)
 {
 	const struct batch *b = h->filling;
-	if (h->full)
+	if (h->full || h->intake_closed)
 		return false;
 	if (batch_empty(b))
 		return true; /* one message always fits, whatever its size */
@@ -480,6 +480,10 @@ int hub_turn(struct hub *h)
 bool hub_idle(const struct hub *h)
 {
 	return !h->committing && batch_empty(h->filling);
+}
+void hub_close_intake(struct hub *h)
+{
+	h->intake_closed = true;
 }
 bool hub_full(const struct hub *h)
 {

@@ -69,7 +69,7 @@ void hub_close(struct hub *h)
 {
 	if (!h)
 		return;
-	assert(!h->committing);
+	batch_free(h->committing); /* only when the store stayed full to the end */
 	block_free_all(h);
 	ring_free(h);
 	batch_free(h->filling);
@@ -251,8 +251,7 @@ static void end_feed(struct feed *f)
  * read. */
 static const struct config_feed ended_conf = {.priority = CONFIG_NORMAL};
 
-int hub_configure(struct hub *h, const struct config *c, const struct catalog *schemas,
-                  struct buf *why)
+int hub_check_config(const struct config *c, const struct catalog *schemas, struct buf *why)
 {
 	size_t before = why->len;
 	struct route_table *t = route_new();
@@ -261,7 +260,13 @@ int hub_configure(struct hub *h, const struct config *c, const struct catalog *s
 		add_routes(t, c, i, i, why);
 	}
 	route_free(t);
-	if (why->len != before)
+	return why->len == before ? 0 : ERR_CONFIG;
+}
+
+int hub_configure(struct hub *h, const struct config *c, const struct catalog *schemas,
+                  struct buf *why)
+{
+	if (hub_check_config(c, schemas, why))
 		return ERR_CONFIG;
 	for (unsigned i = 0; i < c->n_feeds; i++) {
 		struct span name = span_str(c->feeds[i].name);
@@ -272,7 +277,7 @@ int hub_configure(struct hub *h, const struct config *c, const struct catalog *s
 			return err;
 		}
 	}
-	t = route_new();
+	struct route_table *t = route_new();
 	for (unsigned i = 0; i < c->n_feeds; i++) {
 		struct feed *f = map_get(&h->by_name, span_str(c->feeds[i].name));
 		take_feed(f, &c->feeds[i], schemas);

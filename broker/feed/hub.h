@@ -95,6 +95,10 @@ void hub_close(struct hub *h); /* nothing may be in flight: see hub_idle() */
 int hub_configure(struct hub *h, const struct config *c, const struct catalog *schemas,
                   struct buf *why) MUSTCHECK;
 
+/* What hub_configure() would refuse, without a hub: for oudpd -n. */
+int hub_check_config(const struct config *c, const struct catalog *schemas,
+                     struct buf *why) MUSTCHECK;
+
 const struct config *hub_config(const struct hub *h);
 const struct catalog *hub_catalog(const struct hub *h);
 struct store *hub_store(const struct hub *h);
@@ -143,8 +147,9 @@ void hub_urgent(struct hub *h); /* do not wait for the gap between commits */
 /* End of a turn of the loop: hands the batch over when the writer is free and it is time. Returns
  * how long the loop may sleep for this (ms; -1: until something happens). */
 int hub_turn(struct hub *h);
-bool hub_idle(const struct hub *h); /* nothing filling, nothing committing */
-bool hub_full(const struct hub *h); /* the store could not commit: publishers wait */
+bool hub_idle(const struct hub *h);   /* nothing filling, nothing committing */
+bool hub_full(const struct hub *h);   /* the store could not commit: publishers wait */
+void hub_close_intake(struct hub *h); /* from now on nothing new has room: for the end */
 
 /* ---- hooks of the rooms above; set once ---- */
 struct hub_hooks {

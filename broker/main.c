@@ -1,0 +1,504 @@
+/* main.c - oudpd: start, reload, drain. Reads aloud; every room does its own work. */
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "feed/hub.h"
+#include "ingest/ingest.h"
+#include "net/loop.h"
+#include "net/tcp.h"
+#include "schema/catalog.h"
+#include "session/session.h"
+#include "status/status.h"
+#include "store/store.h"
+#include "web/web.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+enum { DRAIN_ANSWERS_S = 5, DRAIN_CLOSE_S = 5, ERRORS_BYTES = 1 << 20, CONNECTIONS_SPARE = 256 };
+
+struct daemon {
+	const char *config_path;
+	bool check_only, foreground, verify, test_echo;
+	struct config *config;
+	struct catalog *catalog;
+	struct clock clock;
+	struct store *store;
+	struct loop *loop;
+	struct hub *hub;
+	struct ingest *ingest;
+	struct sessions *sessions;
+	struct tcp *tcp;
+	struct web *web;
+	struct status *status;
+	enum { RUNNING, ANSWERING, CLOSING } phase;
+	uint64_t phase_until_ns;
+	int ready_fd; /* tells the parent; -1 in the foreground */
+};
+
+/* ---- configuration ---- */
+
+static void print_lines(const char *text)
+{
+	if (text && *text)
+		fputs(text, stderr);
+}
+
+/* Configuration and its schemas. 0, or an error with everything that is wrong in why. */
+static int load(const struct daemon *d, struct config **ret_config, struct catalog **ret_catalog,
+                struct buf *why)
+{
+	struct config *c = NULL;
+	struct catalog *schemas = NULL;
+	int err = config_load(d->config_path, &c, why);
+	if (err)
+		return err;
+	err = catalog_load((const char *const *)c->schema_dirs, &schemas, why);
+	if (err) {
+		config_free(c);
+		return err;
+	}
+	*ret_config = c;
+	*ret_catalog = schemas;
+	return 0;
+}
+
+static int reload(void *arg, struct buf *text)
+{
+	struct daemon *d = arg;
+	struct config *c;
+	struct catalog *schemas;
+	struct buf restart;
+	buf_init(&restart, ERRORS_BYTES);
+	int err = load(d, &c, &schemas, text);
+	if (!err) {
+		buf_clear(text); /* warnings were for the log at start */
+		config_diff(d->config, c, text, &restart);
+		err = config_keep(d->config, c);
+		size_t said = text->len;
+		err = err ? err : hub_configure(d->hub, c, schemas, text);
+		if (err) {
+			buf_drop(text, said);
+			config_free(c);
+			catalog_free(schemas);
+		}
+	}
+	if (err) {
+		log_error(
+		    "The configuration was not reloaded; the former one stays in force. why=\"%s\"",
+		    buf_str(text));
+		goto out;
+	}
+	config_free(d->config);
+	catalog_free(d->catalog);
+	d->config = c;
+	d->catalog = schemas;
+	web_reconfigured(d->web);
+	log_info("The configuration was reloaded. feeds=%zu schemas=%zu", c->n_feeds,
+	         catalog_count(schemas));
+	if (restart.len) {
+		log_warn("Some changes need a restart: %s", buf_str(&restart));
+		buf_add_span(text, span_of(restart.p, restart.len));
+	}
+out:
+	buf_done(&restart);
+	return err;
+}
+
+/* ---- hooks: who hears of what ---- */
+
+static void on_record(void *arg, struct feed *f, const struct record *r)
+{
+	struct daemon *d = arg;
+	sessions_record(d->sessions, f, r);
+}
+
+static void on_room(void *arg)
+{
+	struct daemon *d = arg;
+	sessions_room(d->sessions);
+	web_room(d->web);
+}
+
+static void on_abandoned(void *arg, struct feed *f, const struct record *r)
+{
+	struct daemon *d = arg;
+	ingest_abandoned(d->ingest, f, r);
+}
+
+static void on_fatal(void *arg UNUSED, int err)
+{
+	fatal("The store failed: %s. The process ends, nothing was acknowledged that is not "
+	      "stored. Look at the disk, "
+	      "then start oudpd again.",
+	      err_text(err));
+}
+
+static void outside(void *arg, struct status_outside *o)
+{
+	struct daemon *d = arg;
+	const struct sessions_stats *s = sessions_stats(d->sessions);
+	const struct web_stats *w = web_stats(d->web);
+	o->mqtt_connections = tcp_stats(d->tcp)->open;
+	o->sessions = s->connected;
+	o->mqtt_delivered = s->delivered;
+	o->refused_connections = tcp_stats(d->tcp)->refused + w->refused_connections;
+	o->http_connections = w->http_connections;
+	o->websocket_connections = w->websockets;
+	o->stream_connections = w->streams;
+	o->web_delivered = w->events_sent;
+	o->http_requests = w->requests;
+	o->http_4xx = w->responses_4xx;
+	o->http_5xx = w->responses_5xx;
+	o->web_frame_bytes = w->frame_bytes;
+	o->slow_closed = w->slow_closed;
+	o->draining = d->phase != RUNNING;
+}
+
+static bool op_ready(void *arg, const char **ret_why)
+{
+	struct daemon *d = arg;
+	if (d->phase != RUNNING) {
+		*ret_why = "the server stops";
+		return false;
+	}
+	return status_ready(d->status, ret_why);
+}
+
+static void op_metrics(void *arg, struct buf *b)
+{
+	status_write_metrics(((struct daemon *)arg)->status, b);
+}
+static void op_status(void *arg, struct buf *b)
+{
+	status_write_json(((struct daemon *)arg)->status, b);
+}
+static void op_feed(void *arg, const struct feed *f, struct buf *b)
+{
+	status_write_feed(((struct daemon *)arg)->status, f, b);
+}
+
+/* ---- the loop ---- */
+
+/* First the answers of what came in, then goodbyes, then the end. */
+static void drain_step(struct daemon *d)
+{
+	uint64_t now = clock_mono_ns(&d->clock);
+	if (d->phase == ANSWERING && (hub_idle(d->hub) || now > d->phase_until_ns)) {
+		d->phase = CLOSING;
+		d->phase_until_ns = now + (uint64_t)DRAIN_CLOSE_S * 1000000000u;
+		sessions_drain(d->sessions);
+		web_drain(d->web);
+	}
+	if (d->phase == CLOSING &&
+	    ((tcp_idle(d->tcp) && web_idle(d->web) && hub_idle(d->hub)) || now > d->phase_until_ns))
+		loop_stop(d->loop);
+}
+
+static int on_turn(void *arg)
+{
+	struct daemon *d = arg;
+	tcp_turn(d->tcp);
+	int ms = hub_turn(d->hub);
+	tcp_turn(d->tcp);
+	sessions_turn(d->sessions);
+	if (d->phase != RUNNING) {
+		drain_step(d);
+		return 20;
+	}
+	return ms;
+}
+
+static void on_second(void *arg)
+{
+	struct daemon *d = arg;
+	sessions_second(d->sessions);
+	tcp_second(d->tcp);
+	status_tick(d->status);
+	hub_retention(d->hub);
+}
+
+static void on_signal(void *arg, int signum)
+{
+	struct daemon *d = arg;
+	if (signum == SIGHUP) {
+		struct buf text;
+		buf_init(&text, ERRORS_BYTES);
+		(void)reload(d, &text); /* it has logged what became of it */
+		buf_done(&text);
+		return;
+	}
+	if (d->phase != RUNNING)
+		return;
+	log_info("Stopping: no new connections, what came in is being answered. signal=%d", signum);
+	sd_notify(0, "STOPPING=1");
+	d->phase = ANSWERING;
+	d->phase_until_ns = clock_mono_ns(&d->clock) + (uint64_t)DRAIN_ANSWERS_S * 1000000000u;
+	tcp_stop_listening(d->tcp);
+	hub_close_intake(d->hub);
+}
+
+/* ---- start ---- */
+
+static void raise_files(uint64_t connections)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &r))
+		return;
+	rlim_t want = (rlim_t)connections + CONNECTIONS_SPARE;
+	r.rlim_cur = r.rlim_max == RLIM_INFINITY || r.rlim_max > want ? want : r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < want)
+		log_warn("Fewer files may be open than max-connections needs: raise LimitNOFILE. "
+		         "limit=%llu wanted=%llu",
+		         (unsigned long long)r.rlim_cur, (unsigned long long)want);
+}
+
+static bool record_is_whole(struct span bytes)
+{
+	struct record r;
+	return record_read(bytes, true, &r) == 0;
+}
+
+static void open_store(struct daemon *d)
+{
+	char why[1024] = "";
+	struct store_options o = {.dir = d->config->data_dir,
+	                          .map_bytes = d->config->journal_size_bytes,
+	                          .reserve_bytes = LIMIT_RESERVE_BYTES,
+	                          .feeds_max = 2 * LIMIT_FEEDS,
+	                          .verify = d->verify,
+	                          .check = record_is_whole};
+	if (store_open(&o, &d->store, why, sizeof(why)))
+		fatal("The store cannot be opened: %s", why);
+}
+
+static void open_listeners(struct daemon *d)
+{
+	struct buf why;
+	char base[256] = "http://127.0.0.1:8080";
+	struct web_listener *w = xcalloc(d->config->n_listeners + 1, sizeof(*w));
+	unsigned n = 0;
+	buf_init(&why, ERRORS_BYTES);
+	for (size_t i = 0; i < d->config->n_listeners; i++) {
+		const struct config_listener *l = &d->config->listeners[i];
+		if (l->tls)
+			fatal("listener \"%s\": this version has no TLS yet; leave tls out and "
+			      "listen on loopback",
+			      l->name);
+		if (l->protocol == CONFIG_MQTT) {
+			if (tcp_listen(d->tcp, l, &why))
+				fatal("%s", buf_str(&why));
+			continue;
+		}
+		const char *host = strcmp(l->address, "localhost") == 0 ? "127.0.0.1" : l->address;
+		w[n++] =
+		    (struct web_listener){.kind = l->protocol == CONFIG_HTTP ? WEB_TCP : WEB_ADMIN,
+		                          .name = l->name,
+		                          .address = host,
+		                          .port = (int)l->port};
+		if (l->protocol == CONFIG_HTTP)
+			snprintf(base, sizeof(base),
+			         strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host,
+			         (unsigned)l->port);
+	}
+	w[n++] = (struct web_listener){
+	    .kind = WEB_UNIX, .name = "admin-socket", .address = d->config->admin_socket};
+	struct web_options o = {.loop = loop_uv(d->loop),
+	                        .hub = d->hub,
+	                        .ingest = d->ingest,
+	                        .ops = {.arg = d,
+	                                .reload = reload,
+	                                .ready = op_ready,
+	                                .metrics = op_metrics,
+	                                .status = op_status,
+	                                .feed = op_feed},
+	                        .listeners = w,
+	                        .n_listeners = n,
+	                        .base_url = base,
+	                        .test_echo = d->test_echo};
+	if (web_new(&o, &d->web, &why))
+		fatal("%s", buf_str(&why));
+	free(w);
+	buf_done(&why);
+}
+
+static void build(struct daemon *d)
+{
+	struct buf why;
+	buf_init(&why, ERRORS_BYTES);
+	open_store(d);
+	if (loop_new(&d->loop))
+		fatal("The event loop could not be made.");
+	struct hub_options ho = {
+	    .store = d->store, .clock = &d->clock, .runner = loop_runner(d->loop)};
+	int err = hub_open(&ho, &d->hub);
+	err = err ? err : hub_configure(d->hub, d->config, d->catalog, &why);
+	if (err)
+		fatal("The feeds could not be opened: %s %s", err_text(err), buf_str(&why));
+	err = ingest_new(d->hub, &d->ingest);
+	err = err ? err : sessions_new(d->hub, d->ingest, &d->sessions);
+	err = err ? err
+	          : tcp_new(d->loop, d->sessions, (unsigned)d->config->max_connections, &d->tcp);
+	if (err)
+		fatal("The broker could not be built: %s", err_text(err));
+	struct status_options so = {.hub = d->hub,
+	                            .ingest = d->ingest,
+	                            .runner = loop_runner(d->loop),
+	                            .arg = d,
+	                            .outside = outside};
+	if (status_new(&so, &d->status))
+		fatal("The status could not be built.");
+	struct hub_hooks hooks = {.arg = d,
+	                          .room = on_room,
+	                          .record = on_record,
+	                          .abandoned = on_abandoned,
+	                          .fatal = on_fatal};
+	hub_set_hooks(d->hub, &hooks);
+	open_listeners(d);
+	struct loop_calls calls = {
+	    .arg = d, .turn = on_turn, .second = on_second, .signal = on_signal};
+	if (loop_start(d->loop, &calls))
+		fatal("The event loop could not be started.");
+	buf_done(&why);
+}
+
+static void take_down(struct daemon *d)
+{
+	web_free(d->web);
+	d->web = NULL;
+	tcp_close(d->tcp);
+	loop_free(d->loop);
+	sessions_turn(d->sessions);
+	sessions_free(d->sessions);
+	tcp_free(d->tcp);
+	status_free(d->status);
+	ingest_free(d->ingest);
+	hub_close(d->hub);
+	store_close(d->store);
+	catalog_free(d->catalog);
+	config_free(d->config);
+}
+
+/* ---- the command line ---- */
+
+static void usage(FILE *to)
+{
+	fputs("usage: oudpd [-f FILE] [-n] [-d] [-v] [--verify] [--test-echo]\n"
+	      "  -f FILE      configuration (default: " CONFIG_PATH
+	      ", else a built-in one for this machine only)\n"
+	      "  -n           check the configuration and the schemas, print all errors, and exit\n"
+	      "  -d           stay in the foreground\n"
+	      "  -v           say more (debug)\n"
+	      "  --verify     walk the whole store before starting\n"
+	      "  --test-echo  serve a WebSocket echo at /test/echo, for test suites\n",
+	      to);
+}
+
+static void parse_arguments(struct daemon *d, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *a = argv[i];
+		if (strcmp(a, "-f") == 0 && i + 1 < argc)
+			d->config_path = argv[++i];
+		else if (strcmp(a, "-n") == 0)
+			d->check_only = true;
+		else if (strcmp(a, "-d") == 0)
+			d->foreground = true;
+		else if (strcmp(a, "-v") == 0)
+			log_set_level(LOG_LEVEL_DEBUG);
+		else if (strcmp(a, "--verify") == 0)
+			d->verify = true;
+		else if (strcmp(a, "--test-echo") == 0)
+			d->test_echo = true;
+		else if (strcmp(a, "-h") == 0 || strcmp(a, "--help") == 0) {
+			usage(stdout);
+			exit(0);
+		} else if (strcmp(a, "--version") == 0) {
+			puts("oudpd " OUDP_VERSION);
+			exit(0);
+		} else {
+			fprintf(stderr, "oudpd: unknown argument %s\n", a);
+			usage(stderr);
+			exit(2);
+		}
+	}
+}
+
+/* To the background: the parent stays until the child is ready, so that its exit status tells. */
+static void detach(struct daemon *d)
+{
+	int fds[2];
+	if (pipe(fds))
+		fatal("pipe: %s", strerror(errno));
+	pid_t pid = fork();
+	if (pid < 0)
+		fatal("fork: %s", strerror(errno));
+	if (pid > 0) {
+		char c;
+		close(fds[1]);
+		_exit(read(fds[0], &c, 1) == 1 ? 0 : 1);
+	}
+	close(fds[0]);
+	setsid();
+	d->ready_fd = fds[1];
+}
+
+static void tell_ready(struct daemon *d)
+{
+	sd_notify(0, "READY=1");
+	if (d->ready_fd < 0)
+		return;
+	if (write(d->ready_fd, "1", 1) != 1)
+		log_debug("Nobody waited for the start.");
+	close(d->ready_fd);
+	d->ready_fd = -1;
+}
+
+/* -n: also what only shows when feeds and schemas meet. */
+static int check(const struct daemon *d, struct buf *why)
+{
+	print_lines(buf_str(why));
+	buf_clear(why);
+	int err = hub_check_config(d->config, d->catalog, why);
+	print_lines(buf_str(why));
+	if (!err)
+		printf("The configuration is in order: %zu feeds, %zu schemas.\n",
+		       d->config->n_feeds, catalog_count(d->catalog));
+	return err ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = {.ready_fd = -1, .clock = clock_system()};
+	struct buf why;
+	parse_arguments(&d, argc, argv);
+	buf_init(&why, ERRORS_BYTES);
+	if (load(&d, &d.config, &d.catalog, &why)) {
+		print_lines(buf_str(&why));
+		return 1;
+	}
+	if (d.check_only)
+		return check(&d, &why);
+	print_lines(buf_str(&why));
+	buf_done(&why);
+	signal(SIGPIPE, SIG_IGN);
+	if (!d.foreground)
+		detach(&d);
+	raise_files(d.config->max_connections);
+	build(&d);
+	log_info("oudpd is ready. version=%s organisation=%s feeds=%zu schemas=%zu data-dir=%s",
+	         OUDP_VERSION, d.config->organisation, d.config->n_feeds, catalog_count(d.catalog),
+	         d.config->data_dir);
+	tell_ready(&d);
+	loop_run(d.loop);
+	take_down(&d);
+	log_info("oudpd has stopped.");
+	return 0;
+}
