@@ -1,0 +1,109 @@
+"""The command line as its user meets it: words, JSON, exit status 0, 1, 2 as grep has it."""
+import json
+import os
+import subprocess
+
+from kit import city
+from kit.daemon import CLI, TOP
+
+
+def run(*arguments, **options):
+    return subprocess.run([CLI, *arguments], capture_output=True, text=True, timeout=60, **options)
+
+
+def test_help():
+    p = run("help")
+    assert p.returncode == 0 and "tail" in p.stdout
+    for command in ("check", "validate", "pub", "tail", "feed", "quarantine", "status", "bench", "backup", "restore"):
+        p = run("help", command)
+        assert p.returncode == 0 and command in p.stdout and not p.stderr, p
+    assert run().returncode == 2
+    assert run("nosuch").returncode == 2
+    assert run("pub", "--nosuch").returncode == 2
+
+
+def test_pub(broker, name):
+    payload = city.air()
+    p = broker.oudp("pub", "air", "--thing", name, "-m", payload)
+    assert (p.returncode, p.stderr) == (0, ""), p
+    p = broker.oudp("pub", "air", "--thing", name, "-m", payload, "--json")
+    assert p.returncode == 0 and "duplicate" in p.stdout, p
+    p = broker.oudp("pub", "air", "--thing", name, "-l", input="\n".join([city.air(), city.air(1200), city.air()]) + "\n")
+    assert p.returncode == 1 and "1200" in p.stdout + p.stderr, p
+    p = broker.oudp("pub", "air", "--thing", name, input=city.air())
+    assert p.returncode == 0, p
+    p = broker.oudp("pub", "nosuch", "-m", "x")
+    assert p.returncode == 2 and "nosuch" in p.stderr, p
+    assert broker.oudp("pub", "air", "--thing", name, "-q", "2", "-m", city.air()).returncode == 0
+
+
+def test_pub_without_a_broker(own):
+    d = own()
+    p = d.oudp("pub", "air", "-m", "{}")
+    assert p.returncode == 2 and p.stderr, p
+
+
+def test_tail(broker, name):
+    n = broker.feed("air")["last"]
+    for _ in range(3):
+        broker.oudp("pub", "air", "--thing", name, "-m", city.air())
+    p = broker.oudp("tail", "air", "--after", str(n), "--exit-on-live", "--json")
+    assert p.returncode == 0, p
+    events = [json.loads(x) for x in p.stdout.splitlines()]
+    assert [e["sequence"] for e in events if "sequence" in e] == [str(n + i) for i in (1, 2, 3)]
+    p = broker.oudp("tail", "air", "--after", str(n), "--limit", "2")
+    assert p.returncode == 0 and len(p.stdout.splitlines()) == 2, p
+    p = broker.oudp("tail", "nosuch", "--after", "0", "--exit-on-live")
+    assert p.returncode == 2 and "nosuch" in p.stderr, p
+    p = broker.oudp("tail", "air", "--after", str(n), "--thing", "nobody", "--exit-on-live", "--json")
+    assert not [x for x in p.stdout.splitlines() if "sequence" in json.loads(x)]
+
+
+def test_feed_list_and_show(broker):
+    p = broker.oudp("feed", "list")
+    assert p.returncode == 0 and "air" in p.stdout and "raw" in p.stdout, p
+    p = broker.oudp("feed", "show", "air", "--json")
+    assert p.returncode == 0 and json.loads(p.stdout)["name"] == "air", p
+    assert broker.oudp("feed", "show", "nosuch").returncode in (1, 2)
+
+
+def test_status(broker):
+    p = broker.oudp("status")
+    assert p.returncode == 0 and "gemeente-test" in p.stdout, p
+    p = broker.oudp("status", "--json")
+    assert json.loads(p.stdout)["ready"] is True
+
+
+def test_status_without_a_broker(own):
+    p = own().oudp("status")
+    assert p.returncode == 2 and p.stderr, p
+
+
+def test_check(own, tmp_path):
+    d = own()
+    p = d.oudp("check", d.conf)
+    assert p.returncode == 0, p
+    d.write_conf("nosuch = 1\n")
+    p = d.oudp("check", d.conf)
+    assert p.returncode == 1 and f"{d.conf}:1: " in p.stdout + p.stderr, p
+    p = run("check", os.path.join(TOP, "schemas"))
+    assert p.returncode == 0, p
+    assert run("check", "/nonexistent").returncode == 2
+
+
+def test_validate(own, tmp_path):
+    d = own()
+    schema = os.path.join(d.schemas, "test-air", "1", "schema.json")
+    p = run("validate", schema, input=city.air())
+    assert p.returncode == 0, p
+    p = run("validate", schema, input=city.air(1200))
+    assert p.returncode == 1 and "/pm25" in p.stdout + p.stderr and "1200" in p.stdout + p.stderr, p
+    p = run("validate", "test-air/1", "--schemas", d.schemas, "-l", input=city.air() + "\n" + city.air(1200) + "\n")
+    assert p.returncode == 1, p
+    assert run("validate", "nosuch/1", input="{}").returncode == 2
+
+
+def test_bench_ends_by_itself(broker):
+    p = broker.oudp("bench", "-p", str(broker.mqtt_port), "-c", "5", "-d", "1", "--warm", "0", "--topic", "raw/b-{n}", "--json")
+    assert p.returncode == 0, p
+    assert json.loads(p.stdout)

@@ -1,0 +1,52 @@
+"""The published schemas, from the outside: every valid example is stored, every invalid one refused as its .error says."""
+import glob
+import os
+
+import pytest
+
+from kit.daemon import TOP, feed
+
+SCHEMAS = sorted(os.path.relpath(os.path.dirname(p), os.path.join(TOP, "schemas"))
+                 for p in glob.glob(os.path.join(TOP, "schemas/*/*/schema.json")))
+FIRST = ["air-quality-observed/1", "noise-level-observed/1", "weather-observed/1", "traffic-flow-observed/1",
+         "off-street-parking/1", "device-measurement/1"]
+FEEDS = {s.replace("/", "-"): feed(f"s/{s}/{{thing}}", [s], max_age="0", bad_time="flag", duplicates="keep")
+         for s in SCHEMAS}
+
+
+def examples(kind):
+    return [pytest.param(s, p, id=f"{s}/{os.path.basename(p)}") for s in SCHEMAS
+            for p in sorted(glob.glob(os.path.join(TOP, "schemas", s, kind, "*.json")))]
+
+
+def test_the_first_schemas_are_there():
+    assert set(FIRST) <= set(SCHEMAS)
+    for s in FIRST:
+        for kind in ("valid", "invalid"):
+            assert glob.glob(os.path.join(TOP, "schemas", s, kind, "*.json")), f"{s} has no {kind} example"
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+@pytest.mark.parametrize("schema,path", examples("valid"))
+def test_valid(broker, name, schema, path):
+    """{thing} must not contradict the payload's own, so it is posted without one."""
+    feed_name = schema.replace("/", "-")
+    a = broker.post(f"/v1/feeds/{feed_name}/events", read(path), {"Content-Type": "application/json"})
+    if a.status == 400 and a.json()["errors"][0]["rule"] == "thing":
+        a = broker.post(f"/v1/feeds/{feed_name}/events?thing={name}", read(path), {"Content-Type": "application/json"})
+    assert a.status == 201, a
+
+
+@pytest.mark.parametrize("schema,path", examples("invalid"))
+def test_invalid(broker, name, schema, path):
+    error = path[:-len(".json")] + ".error"
+    assert os.path.exists(error), f"{os.path.basename(path)} does not say what is wrong with it"
+    expected = read(error).decode().strip()
+    with broker.client(name) as c:
+        p = c.publish(f"s/{schema}/{name}", read(path))
+    assert p.reason == 0x99, p
+    assert p.props["reason"] == expected or expected in p.props["reason"], (p.props["reason"], expected)
