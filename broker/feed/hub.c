@@ -304,6 +304,11 @@ int hub_configure(struct hub *h, const struct config *c, const struct catalog *s
 
 /* ---- questions ---- */
 
+void hub_runner_set(struct hub *h, struct hub_runner runner)
+{
+	h->runner = runner;
+}
+
 const struct config *hub_config(const struct hub *h)
 {
 	return h->config;

@@ -86,6 +86,8 @@ struct hub_options {
 	struct hub_runner runner;
 };
 int hub_open(const struct hub_options *o, struct hub **ret) MUSTCHECK;
+/* For tests: the runner from now on. */
+void hub_runner_set(struct hub *h, struct hub_runner runner);
 void hub_close(struct hub *h); /* nothing may be in flight: see hub_idle() */
 
 /* Takes a configuration and its schemas into force: opens logs of new feeds, ends those that are
