@@ -33,7 +33,7 @@ char *buf_room(struct buf *b, size_t n)
 	if (b->err)
 		return NULL;
 	if (likely(b->cap - b->len >= n))
-		return b->p ? b->p + b->len : "";
+		return b->p ? b->p + b->len : (char *)""; /* n is 0 */
 	if (n > b->max - b->len) {
 		b->err = ERR_TOO_LARGE;
 		return NULL;

@@ -14,7 +14,10 @@
  *
  * A member name given twice is accepted, as RFC 8259 section 4 leaves it to the reader. The object
  * is flagged JSON_DUPLICATE, so that who needs one meaning can refuse it; json_member() and
- * json_equal() take the last one given, as JavaScript does. size counts all that are given. */
+ * json_equal() take the last one given, as JavaScript does. size counts all that are given.
+ *
+ * jansson has some of the same words: a file can include this or jansson.h, not both, and
+ * json_equal() is inline here because the libraries' symbols may not meet. */
 #ifndef JSON_JSON_H
 #define JSON_JSON_H
 
@@ -63,10 +66,10 @@ struct json_tape {
 	struct json_token *tok;
 	uint32_t n, cap, max;
 
-	/* private: room to find names that are given twice in big objects, and for odd texts */
+	/* private: to find names given twice in big objects; a copy of a text that ends oddly */
 	struct hash_key key;
 	uint64_t *table;
-	uint32_t table_cap;
+	uint32_t table_words;
 	char *scratch;
 	size_t scratch_cap;
 };
@@ -111,7 +114,13 @@ int json_int64(struct span number, int64_t *ret) MUSTCHECK;
 /* Mathematical comparison of two JSON numbers: <0, 0, >0. Exact, whatever their size; the work is
  * linear in their text. */
 int json_number_cmp(struct span a, struct span b);
-/* Deep equality as JSON Schema means it: numbers by value, objects without order. */
-bool json_equal(const struct json_tape *a, uint32_t i, const struct json_tape *b, uint32_t j);
+/* Deep equality as JSON Schema means it: numbers by value, objects without order. Allocates only
+ * for objects of more than 32 members in different order. */
+bool json_tape_equal(const struct json_tape *a, uint32_t i, const struct json_tape *b, uint32_t j);
+static inline bool json_equal(const struct json_tape *a, uint32_t i, const struct json_tape *b,
+                              uint32_t j)
+{
+	return json_tape_equal(a, i, b, j);
+}
 
 #endif

@@ -1,0 +1,218 @@
+/* write.c - see write.h. */
+#include "json/write.h"
+
+#include "base/err.h"
+#include "json/json.h"
+#include "json/scan.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum {
+	DIGITS_SURE = 15,  /* so many always survive text -> double -> text */
+	DIGITS_ALL = 17,   /* so many always survive double -> text -> double */
+	FIXED_MAX = 21,    /* like JavaScript: 1e21 and more, */
+	FIXED_ZEROS = 6,   /* and less than 1e-6, are written with an exponent */
+	DOUBLE_BYTES = 40, /* -d.dddddddddddddddde-ddd, or 6 zeros and 17 digits, with room */
+	INTEGER_MAX = 1 << 30
+};
+
+static const char REPLACEMENT[] = "\xef\xbf\xbd"; /* U+FFFD */
+
+static void write_escape(struct buf *b, char c)
+{
+	static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt", hex[] = "0123456789abcdef";
+	for (const char *s = short_forms; *s; s += 2)
+		if (*s == c) {
+			buf_add(b, (char[]){'\\', s[1]}, 2);
+			return;
+		}
+	buf_add(b, (char[]){'\\', 'u', '0', '0', hex[c >> 4 & 15], hex[c & 15]}, 6);
+}
+
+void json_write_string(struct buf *b, struct span s)
+{
+	size_t before = b->len, at = 0, from = 0; /* [from, at) is still to be copied */
+	buf_add_char(b, '"');
+	while (at < s.n) {
+		while (s.n - at >= 16) {
+			unsigned n = scan_special(s.p + at);
+			at += n;
+			if (n < 16)
+				break;
+		}
+		while (at < s.n && !scan_is_special(s.p[at]))
+			at++;
+		if (at == s.n)
+			break;
+		unsigned char c = (unsigned char)s.p[at];
+		unsigned n = c < 0x80 ? 0 : scan_utf8(s.p + at, s.p + s.n);
+		if (n) {
+			at += n;
+			continue;
+		}
+		buf_add(b, s.p + from, at - from);
+		if (c < 0x80)
+			write_escape(b, (char)c);
+		else
+			buf_add_str(b, REPLACEMENT);
+		from = ++at;
+	}
+	if (at > from)
+		buf_add(b, s.p + from, at - from);
+	buf_add_char(b, '"');
+	if (b->err)
+		b->len = before;
+}
+
+void json_write_i64(struct buf *b, int64_t v)
+{
+	char d[24];
+	size_t at = sizeof(d);
+	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	do {
+		d[--at] = (char)('0' + u % 10);
+	} while (u /= 10);
+	if (v < 0)
+		d[--at] = '-';
+	buf_add(b, d + at, sizeof(d) - at);
+}
+
+/* Lays out 0.digits * 10^magnitude as JavaScript does. Returns the length. */
+static size_t lay_out(char *out, const char *digits, int n, int magnitude)
+{
+	char *p = out;
+	if (magnitude > FIXED_MAX || magnitude <= -FIXED_ZEROS) {
+		*p++ = digits[0];
+		if (n > 1) {
+			*p++ = '.';
+			memcpy(p, digits + 1, (size_t)n - 1);
+			p += n - 1;
+		}
+		p += snprintf(p, 8, "e%+d", magnitude - 1);
+		return (size_t)(p - out);
+	}
+	if (magnitude <= 0) {
+		*p++ = '0';
+		*p++ = '.';
+		for (int k = magnitude; k < 0; k++)
+			*p++ = '0';
+	}
+	for (int k = 0; k < MAX_OF(n, magnitude); k++) {
+		if (k == magnitude && k > 0)
+			*p++ = '.';
+		*p++ = k < n ? digits[k] : '0';
+	}
+	return (size_t)(p - out);
+}
+
+/* v > 0, finite, as n significant digits. */
+static size_t format(char out[DOUBLE_BYTES], double v, int n)
+{
+	char text[DOUBLE_BYTES], digits[DIGITS_ALL];
+	snprintf(text, sizeof(text), "%.*e", n - 1, v);
+	int found = 0;
+	const char *p = text;
+	for (; *p != 'e'; p++) /* the decimal point is the locale's: only digits are taken */
+		if (scan_is_digit(*p))
+			digits[found++] = *p;
+	assert(found == n);
+	int sign = p[1] == '-' ? -1 : 1, exponent = 0;
+	for (p += 2; *p; p++)
+		exponent = exponent * 10 + (*p - '0');
+	while (found > 1 && digits[found - 1] == '0')
+		found--;
+	size_t len = lay_out(out, digits, found, sign * exponent + 1);
+	assert(len < DOUBLE_BYTES);
+	return len;
+}
+
+void json_write_double(struct buf *b, double v)
+{
+	if (!isfinite(v)) {
+		buf_add_str(b, "null");
+		return;
+	}
+	if (fabs(v) < INTEGER_MAX && v == (double)(int)v && (v != 0 || !signbit(v))) {
+		json_write_i64(b, (int64_t)v);
+		return;
+	}
+	char out[1 + DOUBLE_BYTES] = "-";
+	double positive = fabs(v);
+	if (positive == 0) {
+		buf_add_str(b, "-0");
+		return;
+	}
+	/* below the normal range there are fewer digits to tell apart */
+	int n = isnormal(v) ? DIGITS_SURE : 1;
+	size_t len = format(out + 1, positive, n);
+	while (n < DIGITS_ALL && json_double(span_of(out + 1, len)) != positive)
+		len = format(out + 1, positive, ++n);
+	assert(json_double(span_of(out + 1, len)) == positive);
+	if (signbit(v))
+		buf_add(b, out, len + 1);
+	else
+		buf_add(b, out + 1, len);
+}
+
+void json_write_name(struct buf *b, const char *name)
+{
+	size_t n = strlen(name), comma = b->len > 0 && b->p[b->len - 1] != '{';
+	for (size_t i = 0; i < n; i++)
+		assert(!scan_is_special(name[i]));
+	char *p = buf_room(b, n + 3 + comma);
+	if (!p)
+		return;
+	if (comma)
+		*p++ = ',';
+	*p++ = '"';
+	memcpy(p, name, n);
+	p += n;
+	*p++ = '"';
+	*p = ':';
+	b->len += n + 3 + comma;
+}
+
+void json_write_base64(struct buf *b, struct span bytes)
+{
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	if (bytes.n > SIZE_MAX / 4) { /* the length below would wrap */
+		b->err = b->err ? b->err : ERR_TOO_LARGE;
+		return;
+	}
+	size_t len = (bytes.n + 2) / 3 * 4 + 2;
+	char *p = buf_room(b, len);
+	if (!p)
+		return;
+	*p++ = '"';
+	for (size_t i = 0; i < bytes.n; i += 3) {
+		size_t left = bytes.n - i;
+		uint32_t v = (uint32_t)(unsigned char)bytes.p[i] << 16;
+		v |= left > 1 ? (uint32_t)(unsigned char)bytes.p[i + 1] << 8 : 0;
+		v |= left > 2 ? (unsigned char)bytes.p[i + 2] : 0;
+		*p++ = letters[v >> 18];
+		*p++ = letters[v >> 12 & 63];
+		*p++ = left > 1 ? letters[v >> 6 & 63] : '=';
+		*p++ = left > 2 ? letters[v & 63] : '=';
+	}
+	*p = '"';
+	b->len += len;
+}
+
+void json_write_pointer_token(struct buf *b, struct span token)
+{
+	size_t before = b->len, from = 0;
+	buf_add_char(b, '/');
+	for (size_t i = 0; i < token.n; i++) {
+		if (token.p[i] != '~' && token.p[i] != '/')
+			continue;
+		buf_add(b, token.p + from, i - from);
+		buf_add(b, token.p[i] == '~' ? "~0" : "~1", 2);
+		from = i + 1;
+	}
+	if (token.n > from)
+		buf_add(b, token.p + from, token.n - from);
+	if (b->err)
+		b->len = before;
+}
