@@ -3,14 +3,16 @@
 broker's deaths, and sends again what was not answered. When its input ends it sends nothing new, waits until all is
 answered, and writes its books as JSON.
 
-    load.py PORT PREFIX CONNECTIONS WINDOW SECONDS_TO_DRAIN
+    load.py PORT PREFIX CONNECTIONS WINDOW RATE SECONDS_TO_DRAIN
 
+RATE is messages a second over all, in bursts of 20 ms, so that the books stay small enough to be compared.
 Connection k publishes at QoS 1 (k even) or 2 (odd), with MQTT 5, each fourth one with 3.1.1. Message n of connection k
 has the note PREFIX-k-n; each 97th breaks the schema. Nothing else is in a message, so that it can be made again.
 """
 import collections
 import json
 import os
+import random
 import selectors
 import socket
 import sys
@@ -69,15 +71,18 @@ class Connection:
                          self.note, b'%d"}' % n))
         self.out += bytes((0x30 | self.qos << 1,)) + mqtt.varint(len(body)) + body
 
-    def fill(self, stopping):
+    def fill(self, allowed):
+        """Sends again what must be, then at most so many new ones. Gives how many new ones it sent."""
+        first = self.next
         while self.up and self.free and len(self.out) < 100000:
             if self.again:
                 self.publish(self.again.popleft())
-            elif not stopping:
+            elif self.next - first < allowed:
                 self.publish(self.next)
                 self.next += 1
             else:
                 break
+        return self.next - first
 
     def writable(self):
         if self.out:
@@ -133,22 +138,25 @@ class Connection:
         return not self.waiting and not self.again and not self.releasing and (self.up or not self.next > 1)
 
 
-def run(port, prefix, connections, window, drain):
+def run(port, prefix, connections, window, rate, drain):
     select = selectors.DefaultSelector()
     all_ = [Connection(k, port, prefix, window, select) for k in range(connections)]
     select.register(sys.stdin, selectors.EVENT_READ, None)
-    stop_at = None
+    stop_at, allowed, allow_at = None, 0, time.monotonic()
     while True:
         now = time.monotonic()
+        if now >= allow_at:
+            allowed, allow_at = rate // 50, now + 0.02
+        random.shuffle(all_)
         for c in all_:
             if not c.sock and now >= c.retry_at:
                 c.open()
-            c.fill(stop_at is not None)
+            allowed -= c.fill(0 if stop_at else allowed)
             if c.sock:
                 select.modify(c.sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if c.out else 0), c)
         if stop_at and (all(c.idle() for c in all_) or now > stop_at):
             break
-        for key, events in select.select(0.05):
+        for key, events in select.select(0.01):
             c = key.data
             if c is None:
                 if not os.read(0, 100):
@@ -161,8 +169,8 @@ def run(port, prefix, connections, window, drain):
                 c.readable()
     json.dump([{"k": c.k, "version": c.version, "qos": c.qos, "sent": c.next - 1, "answered": c.answered,
                 "open": sorted(set(c.waiting.values()) | set(c.again)), "duplicates": c.duplicates, "lost": c.lost,
-                "refused": c.refused, "complaints": c.complaints[:5]} for c in all_], sys.stdout)
+                "refused": c.refused, "complaints": c.complaints[:5]} for c in sorted(all_, key=lambda c: c.k)], sys.stdout)
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
+    run(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6]))

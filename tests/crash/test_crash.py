@@ -21,7 +21,7 @@ from kit.daemon import SLOW, feed  # noqa: E402
 
 KILLS = int(os.environ.get("CRASH_KILLS", "10"))
 SEED = int(os.environ.get("CRASH_SEED", "0")) or random.randrange(1 << 30)
-CONNECTIONS, WINDOW = 8, 100
+CONNECTIONS, WINDOW, RATE = 8, 100, 20000
 
 
 class Subscriber(threading.Thread):
@@ -91,7 +91,7 @@ def test_books_agree_after_kills(tmp_path_factory, round_):
     print(f"CRASH_SEED={SEED} round {round_}")
     d = daemon.Daemon(tmp_path_factory.mktemp("crash"), {"air": feed("city/air/{thing}", quarantine_max=1000000)})
     load = subprocess.Popen([sys.executable, os.path.join(HERE, "load.py"), str(d.mqtt_port), f"r{round_}",
-                             str(CONNECTIONS), str(WINDOW), str(30 * SLOW)], stdin=subprocess.PIPE,
+                             str(CONNECTIONS), str(WINDOW), str(RATE), str(30 * SLOW)], stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, text=True)
     subscriber = Subscriber(d)
     subscriber.start()
