@@ -81,9 +81,9 @@ static int reload(void *arg, struct buf *text)
 	if (!err) {
 		buf_clear(text); /* warnings were for the log at start */
 		config_diff(d->config, c, text, &restart);
-		err = config_keep(d->config, c);
+		config_keep(d->config, c);
 		size_t said = text->len;
-		err = err ? err : hub_configure(d->hub, c, schemas, text);
+		err = hub_configure(d->hub, c, schemas, text);
 		if (err) {
 			buf_drop(text, said);
 			config_free(c);

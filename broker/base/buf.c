@@ -41,8 +41,8 @@ char *buf_room(struct buf *b, size_t n)
 	size_t cap = b->cap ? b->cap : BUF_FIRST_BYTES;
 	while (cap < b->len + n)
 		cap *= 2;
-	if (cap > b->max + 1)
-		cap = b->max + 1; /* one byte for buf_str()'s terminator */
+	if (cap > b->max)
+		cap = b->max;
 	char *p = realloc(b->p, cap);
 	if (!p) {
 		b->err = -ENOMEM;
