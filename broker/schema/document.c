@@ -1,5 +1,6 @@
 /* document.c - the files a schema is drawn from: read to a tape, found by URI, places told as JSON
  * Pointers. */
+#include "base/err.h"
 #include "base/mem.h"
 #include "schema/build.h"
 #include "json/write.h"
