@@ -37,9 +37,18 @@ struct store_options {
 	unsigned feeds_max;     /* named databases; fixed at open */
 	bool read_only;         /* a second process that looks (backup) */
 	bool verify;            /* walk everything first, in a child process */
+	/* Says whether a record of a log is whole (its checksum); used by the walk only. NULL: the
+	 * walk looks at structure and density alone. */
+	bool (*check)(struct span record);
 };
 
-/* ---- opening. why (size bytes) gets a sentence that tells the administrator what to do. ---- */
+/* ---- opening. why (size bytes) gets a sentence that tells the administrator what to do.
+ *
+ * What opening does, in this order: takes dir/lock (one daemon per data-dir), compares the file
+ * with its own last page, opens and, where needed, walks it in a child process (always with
+ * o->verify; after an unclean start, or when the file was touched since the last clean stop, up to
+ * LIMIT_STORE_WALK_BYTES), and only then opens it here. Forks: call it before there are threads. A
+ * process must not open the same store twice. ---- */
 int store_open(const struct store_options *o, struct store **ret, char *why,
                size_t why_size) MUSTCHECK;
 void store_close(struct store *s);                     /* accepts NULL */
@@ -83,8 +92,10 @@ enum store_table { /* small state; key and value are bytes; keys sort as memcmp 
 	           STORE_STATE,    /* anything else, keys prefixed by their owner */
 	           STORE_TABLES
 };
+enum { STORE_KEY_BYTES_MAX = 500 }; /* a longer or an empty key is a programming error */
 
 int store_begin(struct store *s, struct store_txn **ret) MUSTCHECK;
+uint64_t store_txn_commit(const struct store_txn *t); /* the number that its commit will get */
 /* Errors are sticky: call as often as you like, store_commit() returns the first. Values are
  * copied. */
 void store_append(struct store_txn *t, uint32_t feed, uint64_t sequence, struct span record);
@@ -108,9 +119,10 @@ int store_trim_table(struct store *s, enum store_table table, struct span prefix
 
 /* ---- reading: any thread ---- */
 /* Calls each(arg, sequence, record) in order from the first sequence >= from, until each returns
- * non-zero or max_bytes of records were shown. The record is valid during the call only, and the
- * call must be short: the transaction is open. Returns 0 or an error. *ret_next: the sequence to go
- * on from. */
+ * non-zero or max_bytes of records were shown (the last one may go over it, so that there is always
+ * progress). The record is valid during the call only, and the call must be short: the transaction
+ * is open. A record at which each stopped counts as shown; a negative return is passed on. Returns
+ * 0 or an error. *ret_next: the sequence to go on from. */
 typedef int (*store_record_fn)(void *arg, uint64_t sequence, struct span record);
 int store_read(struct store *s, uint32_t feed, uint64_t from, size_t max_bytes,
                store_record_fn each, void *arg, uint64_t *ret_next) MUSTCHECK;
@@ -123,7 +135,10 @@ int store_scan(struct store *s, enum store_table table, struct span from, struct
 int store_get(struct store *s, enum store_table table, struct span key, struct buf *ret) MUSTCHECK;
 
 struct store_usage {
-	uint64_t map_bytes, used_bytes, free_bytes, disk_free_bytes;
+	uint64_t map_bytes;  /* what ingest may fill; the part kept for trimming is not in it */
+	uint64_t used_bytes; /* pages that hold something */
+	uint64_t free_bytes; /* map_bytes - used_bytes, or 0 */
+	uint64_t disk_free_bytes;
 	unsigned readers, readers_max;
 };
 int store_usage(struct store *s, struct store_usage *ret) MUSTCHECK;
