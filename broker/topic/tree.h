@@ -5,7 +5,7 @@
  * list in its parent. A match visits the nodes whose prefix takes the topic and no others: its cost
  * does not depend on how many filters there are that do not match.
  *
- * Memory: a node per distinct filter prefix (about 80 bytes and the level's text, plus 16-32 bytes
+ * Memory: a node per distinct filter prefix (64 bytes and the level's text, plus 16-32 bytes
  * in the hash table), 48 bytes per subscription. Owners bound their own number of subscriptions
  * (LIMIT_SUBSCRIPTIONS). Everything is malloc'ed and checked: a peer decides how much.
  *
@@ -56,8 +56,9 @@ struct sub_matches { /* of the caller, zeroed at first, reused; done frees */
 	size_t n, cap;
 };
 
-struct sub_tree *sub_tree_new(void);    /* NULL: no memory, or no randomness */
-void sub_tree_free(struct sub_tree *t); /* also frees what is still subscribed; NULL is fine */
+struct sub_tree *sub_tree_new(void); /* NULL: no memory, or no randomness */
+/* Also frees what is still subscribed; owners are not looked at, they may be gone. NULL is fine. */
+void sub_tree_free(struct sub_tree *t);
 
 void sub_owner_init(struct sub_owner *o);
 
