@@ -182,8 +182,10 @@ enum cursor_state cursor_next(struct cursor *c, struct record *ret)
 	struct feed *f = c->feed;
 	if (f->ended)
 		return CURSOR_ENDED;
-	if (c->lookup || !list_empty(&c->node))
-		return CURSOR_WAIT; /* already waiting, for a block or for the head */
+	if (c->lookup)
+		return CURSOR_WAIT;
+	if (!list_empty(&c->node)) /* waiting already: for the next commit, or for a block */
+		return c->next > f->last ? CURSOR_HEAD : CURSOR_WAIT;
 	if (c->gap_pending) {
 		c->gap_pending = false;
 		return CURSOR_GAP;
