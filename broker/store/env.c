@@ -260,9 +260,8 @@ static int open_environment(struct store *s, const struct store_options *o, char
 	unsigned logs_max = 2 * o->feeds_max;
 	if (stat(s->data_path, &st) != 0)
 		return env_explain(errno, s->data_path, why, size);
-	/* Room for trimming is on top of a store that is larger than its map may be now. A reader
-	 * must see what a daemon with a larger map writes. */
-	uint64_t map = MAX_OF(o->map_bytes, (uint64_t)st.st_size + LIMIT_RESERVE_BYTES);
+	/* A reader must see what a daemon with a larger map writes. */
+	uint64_t map = o->map_bytes;
 	if (s->read_only)
 		map = MAX_OF(map, 4 * (uint64_t)st.st_size + (1ull << 30));
 	unsigned flags = s->read_only ? MDB_RDONLY : 0;
@@ -277,6 +276,8 @@ static int open_environment(struct store *s, const struct store_options *o, char
 		if (s->probing)
 			mdb_env_set_assert(s->env, assert_failed);
 		int err = env_check_size(s->env, s->data_path, why, size);
+		if (!err)
+			err = room_map(s->env, map);
 		if (!err)
 			err = store_load(s, logs_max, why, size);
 		unsigned known = atomic_load(&s->n_logs);

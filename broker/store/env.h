@@ -69,7 +69,9 @@ struct room {
 	uint64_t map_pages;       /* trimming ends here */
 	uint64_t allocated_pages; /* the file has disk blocks up to here; UINT64_MAX: cannot tell */
 	uint64_t reserve_bytes;
-	bool reserve_held, tight;
+	bool reserve_held;
+	bool tight;                   /* commits live on pages freed earlier */
+	bool tick_helps;              /* enough was freed, but by the last transaction */
 	uint64_t credit, credit_runs; /* free pages that may be used; those in runs of credit_run */
 	size_t credit_run;
 };
@@ -138,13 +140,19 @@ void need_value(struct need *n, size_t psize, size_t key, size_t value);
 struct log *log_find(const struct store *s, uint32_t feed); /* NULL: no such feed */
 
 /* ---- room.c ---- */
+/* Makes the map larger when a store that was filled under a larger one leaves no room for trimming.
+ * Before the first transaction. */
+int room_map(MDB_env *env, uint64_t map_bytes) MUSTCHECK;
 void room_init(struct store *s, uint64_t map_bytes, uint64_t reserve_bytes);
 enum room_who { ROOM_INGEST, ROOM_TRIM };
 /* 0 when the transaction may commit, else ERR_STORE_FULL. */
 int room_admit(struct store *s, MDB_txn *txn, const struct need *need, enum room_who who) MUSTCHECK;
 void room_committed(struct store *s, const struct need *need);
 void room_failed(struct store *s); /* a commit met a full disk */
-void room_tick(struct store *s);   /* a small commit, so that pages freed before it can be used */
+/* A small commit, so that pages freed before it can be used by the next one. */
+void room_tick(struct store *s);
+/* The same, when the last refusal said that it would help. */
+void room_tick_if_useful(struct store *s);
 bool room_release_reserve(struct store *s);         /* true: there was one */
 bool room_restore_reserve(struct store *s);         /* true: it is held */
 bool room_disk_full(struct store *s, size_t bytes); /* after an EIO: was it a short write? */

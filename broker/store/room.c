@@ -36,10 +36,25 @@ enum {
 	ROOM_DISK_BYTES = 4 << 20
 }; /* left over beside the reserve before it is made again */
 
-static uint64_t map_reserve(const struct store *s, uint64_t map_bytes)
+static uint64_t map_reserve(uint64_t map_bytes)
 {
-	uint64_t bytes = MIN_OF((uint64_t)LIMIT_RESERVE_BYTES, map_bytes / 4);
-	return bytes / s->room.psize;
+	return MIN_OF((uint64_t)LIMIT_RESERVE_BYTES, map_bytes / 4);
+}
+
+int room_map(MDB_env *env, uint64_t map_bytes)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+	int rc = mdb_env_info(env, &info);
+	if (!rc)
+		rc = mdb_env_stat(env, &st);
+	if (rc)
+		return store_err(rc);
+	uint64_t end = (info.me_last_pgno + 1) * (uint64_t)st.ms_psize,
+	         kept = map_reserve(map_bytes);
+	if (end + kept / 2 <= info.me_mapsize)
+		return 0;
+	return store_err(mdb_env_set_mapsize(env, end + kept));
 }
 
 void room_init(struct store *s, uint64_t map_bytes, uint64_t reserve_bytes)
@@ -53,7 +68,7 @@ void room_init(struct store *s, uint64_t map_bytes, uint64_t reserve_bytes)
 	struct room *r = &s->room;
 	*r = (struct room){.psize = st.ms_psize, .reserve_bytes = reserve_bytes};
 	r->map_pages = info.me_mapsize / r->psize;
-	r->limit_pages = map_bytes / r->psize - map_reserve(s, map_bytes);
+	r->limit_pages = (map_bytes - map_reserve(map_bytes)) / r->psize;
 	r->allocated_pages = info.me_last_pgno + 1;
 	r->reserve_held = reserve_bytes == 0;
 }
@@ -122,8 +137,9 @@ static int grow(struct store *s, uint64_t last, uint64_t want, enum room_who who
 	if (who == ROOM_INGEST && !r->reserve_held && !room_restore_reserve(s))
 		return ERR_STORE_FULL;
 	uint64_t ahead = MIN_OF(last / 8, (uint64_t)LIMIT_STORE_GROW_BYTES / r->psize);
-	uint64_t end = MIN_OF(want + MAX_OF(ahead, (uint64_t)ROOM_GROW_PAGES_MIN), r->map_pages);
-	int rc = allocate(s, MAX_OF(end, want));
+	uint64_t end = want + MAX_OF(ahead, (uint64_t)ROOM_GROW_PAGES_MIN);
+	uint64_t limit = MAX_OF(who == ROOM_TRIM ? r->map_pages : r->limit_pages, want);
+	int rc = allocate(s, MIN_OF(end, limit));
 	if (rc == ENOSPC || rc == EDQUOT)
 		rc = allocate(s, want);
 	return store_err(rc);
@@ -141,8 +157,9 @@ static int oldest_reader(const char *line, void *arg)
 }
 
 struct free_walk {
-	size_t oldest; /* rows of transactions before it may be used */
-	uint64_t all, usable;
+	size_t oldest; /* rows of transactions before it may be used now, */
+	size_t reader; /* ... and before it after one more commit */
+	uint64_t all, usable, soon;
 	uint64_t *bits; /* NULL, or one per page of the map: usable */
 	uint64_t n_bits;
 };
@@ -163,6 +180,7 @@ static int walk_free_list(MDB_txn *txn, struct free_walk *w)
 			break;
 		}
 		w->all += n;
+		w->soon += id < w->reader ? n : 0;
 		if (id >= w->oldest)
 			continue;
 		w->usable += n;
@@ -228,13 +246,14 @@ static uint64_t credit_need(const struct need *n, uint64_t all)
 static int recount(struct store *s, MDB_txn *txn, const struct need *need, uint64_t *ret_all)
 {
 	struct room *r = &s->room;
-	struct free_walk w = {.oldest = mdb_txn_id(txn) - 1};
+	struct free_walk w = {.reader = SIZE_MAX};
 	int dead;
 	int rc = mdb_reader_check(s->env, &dead); /* a backup that was killed holds pages */
-	if (!rc && mdb_reader_list(s->env, oldest_reader, &w.oldest) < 0)
+	if (!rc && mdb_reader_list(s->env, oldest_reader, &w.reader) < 0)
 		rc = EIO;
 	if (rc)
 		return store_err(rc);
+	w.oldest = MIN_OF(w.reader, mdb_txn_id(txn) - 1);
 	r->credit_run = 1;
 	while (need->run > r->credit_run)
 		r->credit_run *= 2;
@@ -247,6 +266,7 @@ static int recount(struct store *s, MDB_txn *txn, const struct need *need, uint6
 		r->credit = w.usable;
 		r->credit_runs =
 		    w.bits ? count_runs(&w, credit_need(need, w.all), r->credit_run) : 0;
+		r->tick_helps = w.soon > w.usable && w.soon >= credit_need(need, w.all);
 		*ret_all = w.all;
 	}
 	free(w.bits);
@@ -272,6 +292,7 @@ int room_admit(struct store *s, MDB_txn *txn, const struct need *need, enum room
 	uint64_t last = info.me_last_pgno, all = 0;
 	uint64_t want = last + 1 + need->single + need->overflow + ROOM_SLACK_PAGES;
 	uint64_t limit = who == ROOM_TRIM ? r->map_pages : r->limit_pages;
+	r->tick_helps = false;
 	int err = ERR_STORE_FULL;
 	if (want <= limit)
 		err = want <= r->allocated_pages ? 0 : grow(s, last, want, who);
@@ -324,6 +345,13 @@ void room_tick(struct store *s)
 	 */
 	int err = txn_finish(s, txn, &need);
 	(void)err;
+}
+
+void room_tick_if_useful(struct store *s)
+{
+	if (s->room.tick_helps)
+		room_tick(s);
+	s->room.tick_helps = false;
 }
 
 bool room_disk_full(struct store *s, size_t bytes)

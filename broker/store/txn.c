@@ -258,7 +258,7 @@ int store_commit(struct store_txn *t, uint64_t *ret_commit)
 	if (err) {
 		mdb_txn_abort(t->txn);
 		if (err == ERR_STORE_FULL)
-			room_tick(s);
+			room_tick_if_useful(s);
 	} else {
 		err = txn_finish(s, t->txn, &need);
 	}
