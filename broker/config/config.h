@@ -118,7 +118,7 @@ void config_diff(const struct config *from, const struct config *to, struct buf 
                  struct buf *restart);
 /* Puts the values of from that only a restart may change into to, so that `to` describes what runs:
  * data-dir, admin-socket, journal-size, listeners. For a reload, after config_diff(). */
-int config_keep(const struct config *from, struct config *to) MUSTCHECK;
+void config_keep(const struct config *from, struct config *to);
 
 /* The complete sample: conf/oudpd.conf is exactly this. */
 void config_print_sample(struct buf *out);

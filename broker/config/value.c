@@ -296,8 +296,10 @@ void value_default(const struct row *r, void *base)
 		int err = value_read(r, r->def, "", base, why);
 		assert(!err); /* the table's own text */
 		(void)err;
-	} else if (row_is_list(r)) {
-		*(char ***)field(r, base) = xcalloc(1, sizeof(char *));
+	} else if (row_is_list(r)) { /* some of its items may have been read */
+		char ***list = field(r, base);
+		if (!*list)
+			*list = xcalloc(1, sizeof(char *));
 	} else if (is_string(r) && r->type != ROW_NAME && r->type != ROW_PATH_NULL) {
 		*(char **)field(r, base) = xstrdup("");
 	}

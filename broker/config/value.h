@@ -12,7 +12,8 @@ enum { VALUE_WHY_BYTES = 512 };
  */
 int value_read(const struct row *r, const char *text, const char *dir, void *base,
                char why[VALUE_WHY_BYTES]) MUSTCHECK;
-/* Fills a field that nothing was read into: the row's default, or "" / NULL / an empty list. */
+/* Fills a field that nothing was read into: the row's default, or "" / NULL / an empty list. A list
+ * that has items stays. */
 void value_default(const struct row *r, void *base);
 void value_free(const struct row *r, void *base);                      /* the field is zeroed */
 void value_copy(const struct row *r, const void *from, void *to);      /* to's field is free */
