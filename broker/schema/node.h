@@ -91,9 +91,8 @@ struct match_rule { /* patternProperties */
 };
 
 struct object_rule {
-	const struct member *slots;        /* mask + 1 of them; name.p == NULL: free */
-	const struct member *const *order; /* as declared, so that the next is guessed first */
-	uint32_t mask, n_order;
+	const struct member *slots; /* mask + 1 of them; name.p == NULL: free */
+	uint32_t mask;
 	uint16_t n_bits, n_words;
 	const struct span *bit_names;
 	struct names required;
