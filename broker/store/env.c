@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { ROOT_BYTES = 2 * 512 }; /* LMDB's two root pages are at least this */
+
 /* ---- small things ---- */
 
 void store_why(char *why, size_t size, const char *fmt, ...)
@@ -145,33 +147,51 @@ int store_lock(const char *dir, int *ret_fd, char *why, size_t size)
 
 /* ---- the clean marker ---- */
 
-static bool marker_text(const char *data_path, char *out, size_t size)
+static bool marker_text(const struct store *s, uint64_t commit, char *out, size_t size)
 {
 	struct stat st;
-	if (stat(data_path, &st) != 0)
+	if (stat(s->data_path, &st) != 0)
 		return false;
-	snprintf(out, size, "%lld %lld.%09ld %lld.%09ld\n", (long long)st.st_size,
-	         (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec,
-	         st.st_ctim.tv_nsec);
+	snprintf(out, size, "commit %llu size %lld times %lld.%09ld %lld.%09ld\n",
+	         (unsigned long long)commit, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+	         st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 	return true;
 }
 
-static bool marker_fits(const struct store *s)
+/* Whether the file is the one that was closed. *ret_commit: the last commit then, 0: no marker. */
+static bool marker_fits(const struct store *s, uint64_t *ret_commit)
 {
-	char wanted[128], found[128] = "";
+	char wanted[192], found[192] = "";
+	unsigned long long commit = 0;
 	auto_close int fd = open(s->clean_path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || !marker_text(s->data_path, wanted, sizeof(wanted)))
+	if (fd < 0 || read(fd, found, sizeof(found) - 1) <= 0 ||
+	    sscanf(found, "commit %llu ", &commit) != 1)
 		return false;
-	ssize_t n = read(fd, found, sizeof(found) - 1);
-	return n > 0 && strcmp(found, wanted) == 0;
+	*ret_commit = commit;
+	return marker_text(s, commit, wanted, sizeof(wanted)) && strcmp(found, wanted) == 0;
 }
 
 static void marker_write(const struct store *s)
 {
-	char text[128];
-	if (!marker_text(s->data_path, text, sizeof(text)) ||
+	char text[192];
+	if (!marker_text(s, store_last_commit(s), text, sizeof(text)) ||
 	    store_write_file(s->clean_path, text, strlen(text)) != 0)
 		unlink(s->clean_path); /* then the next start looks closer: no harm */
+}
+
+/* Commits never go back: LMDB falls back to its older root page when the newer one is spoiled, and
+ * somebody may have put an older copy in place. */
+static int check_commit(const struct store *s, uint64_t closed_at, char *why, size_t size)
+{
+	unsigned long long commit = store_last_commit(s);
+	if (commit >= closed_at)
+		return 0;
+	store_why(why, size,
+	          "%s stands at commit %llu, but was closed at commit %llu: its root page is "
+	          "damaged, or an older copy was put in its place; restore a backup with 'oudp "
+	          "restore', or remove %s to go on with what is there",
+	          s->data_path, commit, (unsigned long long)closed_at, s->clean_path);
+	return ERR_STORE_DAMAGED;
 }
 
 /* ---- the environment ---- */
@@ -260,6 +280,12 @@ static int open_environment(struct store *s, const struct store_options *o, char
 	unsigned logs_max = 2 * o->feeds_max;
 	if (stat(s->data_path, &st) != 0)
 		return env_explain(errno, s->data_path, why, size);
+	if (st.st_size < ROOT_BYTES) {
+		store_why(why, size,
+		          "%s is cut short to %lld bytes; restore a backup with 'oudp restore'",
+		          s->data_path, (long long)st.st_size);
+		return ERR_STORE_DAMAGED;
+	}
 	/* A reader must see what a daemon with a larger map writes. */
 	uint64_t map = o->map_bytes;
 	if (s->read_only)
@@ -296,6 +322,7 @@ static int open_environment(struct store *s, const struct store_options *o, char
 static int open_writer(struct store *s, const struct store_options *o, char *why, size_t size)
 {
 	struct stat st;
+	uint64_t closed_at = 0;
 	int dead;
 	int err = store_make_dir(s->dir, why, size);
 	if (!err)
@@ -306,18 +333,20 @@ static int open_writer(struct store *s, const struct store_options *o, char *why
 		err = make_journal(s, why, size);
 	} else {
 		bool small = st.st_size <= LIMIT_STORE_WALK_BYTES;
-		bool walk = o->verify || (small && !marker_fits(s));
-		err = store_verify(o, s->journal_path, walk, why, size);
+		bool clean = marker_fits(s, &closed_at);
+		err = store_verify(o, s->journal_path, o->verify || (small && !clean), why, size);
 	}
-	if (err)
-		return err;
-	if ((unlink(s->clean_path) == 0 && store_sync_dir(s->dir) != 0) ||
-	    (s->data_fd = open(s->data_path, O_RDWR | O_CLOEXEC)) < 0)
-		return env_explain(errno, s->data_path, why, size);
-	err = open_environment(s, o, why, size);
+	if (!err && (s->data_fd = open(s->data_path, O_RDWR | O_CLOEXEC)) < 0)
+		err = env_explain(errno, s->data_path, why, size);
+	if (!err)
+		err = open_environment(s, o, why, size);
+	if (!err)
+		err = check_commit(s, closed_at, why, size);
 	if (err)
 		return err;
 	int rc = mdb_reader_check(s->env, &dead);
+	if (!rc && unlink(s->clean_path) == 0)
+		rc = -store_sync_dir(s->dir);
 	if (rc)
 		return env_explain(rc, s->data_path, why, size);
 	room_init(s, o->map_bytes, o->reserve_bytes);

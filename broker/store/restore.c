@@ -102,8 +102,11 @@ static int restore_into(struct store *from, const char *data_dir, int64_t now_ms
 		err = copy_feed(&c, from, from->logs[i], now_ms);
 	if (!err)
 		err = copy_finish(&c);
-	if (!err && rename(fresh, journal) != 0)
-		err = -errno;
+	if (!err) {
+		auto_free char *clean = store_path(data_dir, "clean");
+		unlink(clean); /* of the store that was here before: it speaks of another one */
+		err = rename(fresh, journal) == 0 ? 0 : -errno;
+	}
 	copy_close(&c, !err);
 	return err ? err : store_sync_dir(data_dir);
 }

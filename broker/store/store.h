@@ -40,6 +40,9 @@ struct store_options {
 	/* Says whether a record of a log is whole (its checksum); used by the walk only. NULL: the
 	 * walk looks at structure and density alone. */
 	bool (*check)(struct span record);
+	/* Says whether a record is the one of this sequence: a page written to the wrong place is
+	 * whole. NULL: not asked. */
+	bool (*check_sequence)(struct span record, uint64_t sequence);
 };
 
 /* ---- opening. why (size bytes) gets a sentence that tells the administrator what to do.

@@ -263,6 +263,7 @@ int store_commit(struct store_txn *t, uint64_t *ret_commit)
 		err = txn_finish(s, t->txn, &need);
 	}
 	txn_end(t, !err);
+	s->poisoned |= err == ERR_STORE_IO;
 	if (err)
 		return err;
 	atomic_store_explicit(&s->last_commit, commit, memory_order_release);

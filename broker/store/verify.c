@@ -32,7 +32,7 @@ enum {
 struct walk {
 	struct store *s;
 	MDB_txn *txn;
-	bool (*check)(struct span record);
+	const struct store_options *o;
 	char why[WHY_BYTES];
 	uint32_t sum; /* of the values of tables, so that every byte is read */
 	uint64_t steps;
@@ -67,9 +67,12 @@ static int walk_log(struct walk *w, const struct log *l)
 		step(w);
 		if (k.mv_size != sizeof(sequence) || load_u64(k.mv_data) != sequence)
 			return bad(w, "a record is missing in the log of feed", l->name, sequence);
-		if (w->check && !w->check(span_of_val(v)))
+		if (w->o->check && !w->o->check(span_of_val(v)))
 			return bad(w, "a record fails its checksum in feed", l->name, sequence);
-		if (!w->check)
+		if (w->o->check_sequence && !w->o->check_sequence(span_of_val(v), sequence))
+			return bad(w, "a record stands under another's number in feed", l->name,
+			           sequence);
+		if (!w->o->check)
 			w->sum = crc32c(w->sum, v.mv_data, v.mv_size);
 		sequence++;
 		n++;
@@ -187,7 +190,7 @@ static NORETURN void child(const struct store_options *o, bool walk, int fd)
 	alarm(STUCK_S);
 	a.err = env_probe(o, &s, a.why, sizeof(a.why));
 	if (!a.err && walk) {
-		struct walk w = {.s = s, .check = o->check};
+		struct walk w = {.s = s, .o = o};
 		a.err = walk_all(&w);
 		memcpy(a.why, w.why, sizeof(a.why));
 	}
