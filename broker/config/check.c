@@ -73,7 +73,8 @@ static void add_dir(char **dirs, size_t *n, char *dir, bool only_if_there)
 		free(dir);
 }
 
-/* Where schemas are, seen from the program: an installation's share/, or a build tree's schemas/.
+/* Where schemas are, seen from the program: an installation's share/, or the schemas/ beside a
+ * build/.
  */
 static char **default_schema_dirs(void)
 {
@@ -95,7 +96,7 @@ static char **default_schema_dirs(void)
 		add_dir(dirs, &n, join(up[0], "share/oudp/schemas"), true);
 	}
 	add_dir(dirs, &n, xstrdup("/usr/share/oudp/schemas"), false);
-	if (up[1])
+	if (up[1] && strlen(up[0]) > 6 && !strcmp(up[0] + strlen(up[0]) - 6, "/build"))
 		add_dir(dirs, &n, join(up[1], "schemas"), true);
 	free(up[0]);
 	free(up[1]);
@@ -171,7 +172,7 @@ static bool collide(const struct config_listener *a, const struct config_listene
 	unsigned char x[16], y[16];
 	address_bytes(a->address, x);
 	address_bytes(b->address, y);
-	return a->port == b->port && (!memcmp(x, y, 16) || is_any(x) || is_any(y));
+	return a->port && a->port == b->port && (!memcmp(x, y, 16) || is_any(x) || is_any(y));
 }
 
 static void check_listener(struct loader *ld, size_t at)
@@ -183,9 +184,9 @@ static void check_listener(struct loader *ld, size_t at)
 	unsigned char address[16];
 	address_bytes(l->address, address);
 	l->loopback = is_loopback(address);
-	if (l->port == 0)
+	if (l->port == 0 && !given(p, BLOCK_LISTENER, "port")) /* else it was refused */
 		l->port = ports[l->tls != NULL][l->protocol];
-	if (l->tls && !config_tls_find(c, l->tls))
+	if (l->tls && !config_tls_find(c, l->tls) && !ld->cut)
 		problem_add(ld, AT(p, BLOCK_LISTENER, "tls"), false,
 		            "tls: there is no block tls \"%s\"; add it, or name one there is",
 		            l->tls);
@@ -223,7 +224,7 @@ static void check_tls(struct loader *ld, size_t at)
 	for (size_t i = 0; i < ld->config->n_listeners; i++)
 		used = used || (ld->config->listeners[i].tls &&
 		                !strcmp(ld->config->listeners[i].tls, t->name));
-	if (!used)
+	if (!used && !ld->cut)
 		problem_add(ld, p->file, p->line, true,
 		            "no listener uses tls \"%s\"; name it in one, or take it out", t->name);
 	if (t->crl && !t->client_ca)
@@ -325,7 +326,7 @@ void check_all(struct loader *ld)
 		check_tls(ld, i);
 	for (size_t i = 0; i < c->n_feeds; i++)
 		check_feed(ld, i);
-	if (c->n_feeds == 0)
+	if (c->n_feeds == 0 && !ld->cut)
 		problem_add(ld, ld->root.file, 0, true,
 		            "there is no feed block, so nothing will be taken; add one");
 	check_room(ld);

@@ -27,6 +27,7 @@ static char *read_whole(struct loader *ld, const char *path, unsigned file, int 
                         struct stat *ret_st)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ld->cut = true; /* until it is read */
 	if (fd < 0 || fstat(fd, ret_st)) {
 		problem_add(ld, file, line, false, "cannot open %s: %s", path, strerror(errno));
 		return NULL;
@@ -141,9 +142,11 @@ static void read_file(struct loader *ld, const char *path, unsigned by, int line
 		return;
 	}
 	struct stat st;
+	bool cut = ld->cut;
 	auto_free char *text = read_whole(ld, path, by, line, &st);
 	if (!text)
 		return;
+	ld->cut = cut;
 	for (size_t i = 0; i < ld->n_sources; i++)
 		if (ld->sources[i].ino == st.st_ino && ld->sources[i].dev == st.st_dev) {
 			problem_add(ld, by, line, false,

@@ -43,6 +43,7 @@ union block_value {
 struct loader {
 	struct config *config;
 	bool files; /* files may be opened and looked at */
+	bool cut;   /* a file was not read to its end: what is missing may stand there */
 
 	struct place root, *listeners, *tls, *feeds; /* beside the arrays of config */
 

@@ -98,12 +98,7 @@ static int on_include(cfg_t *cfg, cfg_opt_t *opt UNUSED, int argc, const char **
 	struct loader *ld = loader_of(cfg);
 	if (ld->dry)
 		return 0;
-	if (argc != 1 || !argv[0][0]) {
-		problem_add(ld, ld->file, cfg->line, false,
-		            "include() takes one file or pattern, such as"
-		            " include(\"feeds.d/*.conf\")");
-		return 0;
-	}
+	assert(argc == 1); /* scan.c has seen to it */
 	ld->includes = xrealloc(ld->includes, (ld->n_includes + 1) * sizeof(*ld->includes));
 	ld->includes[ld->n_includes++] = (struct include){xstrdup(argv[0]), cfg->line};
 	return 0;
@@ -228,7 +223,7 @@ void finish_rows(struct loader *ld, enum block b, const struct place *place, voi
 			            block_name(b), title_of(base), r->name, r->name,
 			            r->type == ROW_PATH ? "\"" : "", r->example,
 			            r->type == ROW_PATH ? "\"" : "");
-		if (!given)
+		if (!given || row_is_list(r)) /* of a list every item may have been refused */
 			value_default(r, base);
 	}
 }
@@ -352,21 +347,26 @@ void parse_text(struct loader *ld, char *text)
 	const char *why;
 	ld->block_lines = xcalloc(BLOCKS_MAX, sizeof(int));
 	ld->block_at = 0;
-	if (!is_text(ld, text))
+	if (!is_text(ld, text)) {
+		ld->cut = true;
 		goto out;
+	}
 	if (scan_prepare(text, ld->block_lines, BLOCKS_MAX, &ld->n_block_lines, &line, &why)) {
 		problem_add(ld, ld->file, line, false, "%s", why);
+		ld->cut = true;
 		goto out;
 	}
 	find_unknown(ld, text);
 	/* Again: a block that was blanked is no longer counted. */
-	if (scan_prepare(text, ld->block_lines, BLOCKS_MAX, &ld->n_block_lines, &line, &why)) {
-		problem_add(ld, ld->file, line, false, "%s", why);
-		goto out;
-	}
+	int err = scan_prepare(text, ld->block_lines, BLOCKS_MAX, &ld->n_block_lines, &line, &why);
+	assert(!err); /* whole statements were blanked */
+	(void)err;
 	ld->n_block_lines = MIN_OF(ld->n_block_lines, BLOCKS_MAX);
-	if (!run(ld, text, false) && !ld->said_why)
-		problem_add(ld, ld->file, 0, false, "cannot be read; look at its syntax");
+	if (!run(ld, text, false)) {
+		ld->cut = true;
+		if (!ld->said_why)
+			problem_add(ld, ld->file, 0, false, "cannot be read; look at its syntax");
+	}
 out:
 	free(ld->unknown);
 	free(ld->block_lines);

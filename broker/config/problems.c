@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "config/load.h"
+#include "config/value.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,15 +53,16 @@ static int by_place(const void *a, const void *b)
 	return strcmp(x->text, y->text); /* so that the order is always the same */
 }
 
-/* A value may hold anything; a message is one line of printable text. */
+/* A value may hold anything; a message is one line of UTF-8. */
 static void add_line(struct buf *out, const char *text)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c < 0x20 || c == 0x7f)
-			buf_addf(out, "\\x%02x", c);
+	for (const unsigned char *s = (const unsigned char *)text; *s;) {
+		unsigned n = value_plain_char(s);
+		if (n == 0)
+			buf_addf(out, "\\x%02x", *s++);
 		else
-			buf_add_char(out, *text);
+			buf_add(out, s, n);
+		s += n;
 	}
 }
 

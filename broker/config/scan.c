@@ -114,6 +114,22 @@ int scan_next(struct scan *s)
 
 /* ---- the whole text ---- */
 
+/* After '(': one word or string and ')'. libConfuse would take more, and leaks them on an error. */
+static int pass_argument(struct scan *s)
+{
+	int line = s->token_line, t = scan_next(s);
+	if (t == SCAN_ERROR)
+		return t;
+	bool one = t == SCAN_WORD || (t == SCAN_STRING && s->at - s->begin > 2);
+	if (one)
+		t = scan_next(s);
+	if (t == SCAN_ERROR || (one && t == ')'))
+		return t;
+	s->token_line = line;
+	return broken(s, "write one file or pattern in parentheses, as in"
+	                 " include(\"feeds.d/*.conf\")");
+}
+
 enum { DEPTH_MAX = 3 }; /* a list within a block within nothing, and one to spare */
 
 int scan_prepare(char *text, int *lines, size_t max, size_t *ret_n, int *ret_line,
@@ -130,6 +146,8 @@ int scan_prepare(char *text, int *lines, size_t max, size_t *ret_n, int *ret_lin
 		else if (t == '}' && depth == 0)
 			t = broken(&s, "a closing brace without an opening one; take it out, or"
 			               " look for the brace that is missing before it");
+		else if (t == '(')
+			t = pass_argument(&s);
 		if (t == SCAN_ERROR) {
 			*ret_line = s.line;
 			*ret_why = s.why;

@@ -28,9 +28,8 @@ static int say(char *why, const char *fmt, ...)
 
 /* ---- characters ---- */
 
-/* Bytes of the character at s, 0 when it is not UTF-8 (RFC 3629: shortest form, no surrogates) or a
- * control character (C0, DEL, C1). */
-static unsigned plain_char(const unsigned char *s)
+/* RFC 3629: shortest form, no surrogates; controls are C0, DEL, C1. */
+unsigned value_plain_char(const unsigned char *s)
 {
 	if (s[0] < 0x80)
 		return s[0] >= 0x20 && s[0] != 0x7f;
@@ -52,7 +51,7 @@ static int plain_text(const char *text, char *why)
 	if (n > LIMIT_CONFIG_TEXT_BYTES)
 		return say(why, "is %zu bytes long; write at most %d", n, LIMIT_CONFIG_TEXT_BYTES);
 	for (const unsigned char *s = (const unsigned char *)text; *s;) {
-		unsigned c = plain_char(s);
+		unsigned c = value_plain_char(s);
 		if (c == 0)
 			return say(why,
 			           "holds byte 0x%02x, a control character or not UTF-8; write"

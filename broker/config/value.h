@@ -26,6 +26,9 @@ int value_bytes(const char *text, uint64_t *ret) MUSTCHECK;
 void value_print_seconds(uint64_t v, struct buf *); /* the largest unit that divides it */
 void value_print_bytes(uint64_t v, struct buf *);
 
+/* Bytes of the character at s (terminated), 0 when it is not UTF-8 or a control character. */
+unsigned value_plain_char(const unsigned char *s);
+
 bool value_is_name(const char *s); /* [a-z0-9-], 1 to 64: block titles */
 
 #endif
