@@ -87,7 +87,7 @@ static const struct vector {
     {5, FROM_CLIENT,
      "30 * 0001 'a' 10 23 ffff 02 00000001 26 0001 'z' 0000 01 00 "
      "'{}'"},
-    {5, FROM_SERVER, "32 * 0001 'a' 0001 09 0b 01 0b 8001 0b ffffff7f 'x'"},
+    {5, FROM_SERVER, "32 * 0001 'a' 0001 0a 0b 01 0b 8001 0b ffffff7f 'x'"},
     /* acknowledgements */
     {5, FROM_CLIENT, "40 02 0001"},
     {5, FROM_CLIENT, "40 03 0001 10"},
