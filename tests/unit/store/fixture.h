@@ -83,15 +83,25 @@ static inline struct store_feed open_feed(struct store *s, const char *name)
 	return f;
 }
 
-/* The bytes of a record: feed, sequence, then a pattern of them. */
+/* The bytes of a record: feed, sequence, then noise that follows from them. */
+static inline void fill_record(char *p, uint32_t feed, uint64_t sequence, size_t n)
+{
+	uint64_t words[2] = {feed, sequence};
+	memcpy(p, words, 16);
+	uint64_t r = (sequence << 16 | feed) * 0x9e3779b97f4a7c15 | 1;
+	for (size_t i = 16; i < n; i += 8) {
+		r ^= r << 13;
+		r ^= r >> 7;
+		r ^= r << 17;
+		memcpy(p + i, &r, MIN_OF(n - i, (size_t)8));
+	}
+}
+
 static inline struct span record_of(uint32_t feed, uint64_t sequence, size_t n)
 {
 	static char bytes[RECORD_MAX];
 	assert_true(n >= 16 && n <= sizeof(bytes));
-	uint64_t head[2] = {feed, sequence};
-	for (size_t i = 16; i < n; i++)
-		bytes[i] = (char)(sequence * 31 + feed * 7 + i);
-	memcpy(bytes, head, sizeof(head));
+	fill_record(bytes, feed, sequence, n);
 	return span_of(bytes, n);
 }
 
