@@ -361,6 +361,7 @@ void schema_free(struct schema *sc)
 	for (unsigned i = 0; i < sc->n_codes; i++)
 		pcre2_code_free(sc->codes[i]);
 	free(sc->codes);
+	free(sc->results);
 	arena_done(&sc->arena);
 	free(sc);
 }

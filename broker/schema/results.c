@@ -12,7 +12,7 @@ struct gather {
 	struct build *b;
 	uint8_t *open; /* by node: on the way here */
 	struct buf path;
-	unsigned visits, cap;
+	unsigned visits, depth, cap;
 };
 
 static void add_result(struct gather *g, const struct node *node)
@@ -90,11 +90,12 @@ static void visit_elements(struct gather *g, const struct node *n)
 	}
 }
 
-/* Depth is bounded: a node is open once, and open nodes on one way are few. */
 static void visit(struct gather *g, const struct node *n)
 {
-	if (g->open[n->index] || g->visits++ >= VISITS_MAX || g->b->err)
+	if (g->open[n->index] || g->visits++ >= VISITS_MAX || g->b->err ||
+	    g->depth == LIMIT_SCHEMA_NESTING)
 		return;
+	g->depth++;
 	g->open[n->index] = 1;
 	if (n->note && n->note->role == ROLE_RESULT)
 		add_result(g, n);
@@ -107,6 +108,7 @@ static void visit(struct gather *g, const struct node *n)
 			if (n->apply[i].nodes[k])
 				visit(g, n->apply[i].nodes[k]);
 	g->open[n->index] = 0;
+	g->depth--;
 }
 
 static int by_member(const void *a, const void *b)
