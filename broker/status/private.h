@@ -1,0 +1,23 @@
+/* private.h - what status.c gathers and render.c writes. */
+#ifndef STATUS_PRIVATE_H
+#define STATUS_PRIVATE_H
+
+#include "status/status.h"
+
+struct refresh;
+struct feed_size {
+	uint64_t records, bytes;
+};
+
+struct status {
+	struct status_options o;
+	uint64_t started_ns, stored_before, ticks;
+	double stored_per_second;
+	struct store_usage usage;
+	struct feed_size
+	    *sizes; /* by feed index; a feed that is newer than the refresh has none yet */
+	unsigned n_sizes;
+	struct refresh *refresh;
+};
+
+#endif

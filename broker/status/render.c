@@ -1,0 +1,221 @@
+/* render.c - the numbers as Prometheus text (format 0.0.4) and as JSON. */
+#include "base/rfc3339.h"
+#include "status/private.h"
+#include "json/write.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void family(struct buf *b, const char *name, const char *type, const char *help)
+{
+	buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void one(struct buf *b, const char *name, const char *type, const char *help, uint64_t v)
+{
+	family(b, name, type, help);
+	buf_addf(b, "%s %llu\n", name, (unsigned long long)v);
+}
+
+static struct feed_size size_of(const struct status *s, const struct feed *f)
+{
+	struct feed_size none = {0};
+	if (f->index < s->n_sizes)
+		return s->sizes[f->index];
+	return none;
+}
+
+static uint64_t resident_bytes(void)
+{
+	long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (f) {
+		if (fscanf(f, "%*s %ld", &pages) != 1)
+			pages = 0;
+		fclose(f);
+	}
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+#define EACH_FEED(s, f)                                                                            \
+	for (unsigned i_ = 0; i_ < hub_feed_count((s)->o.hub); i_++)                               \
+		for (struct feed *f = hub_feed_at((s)->o.hub, i_); f && !f->ended; f = NULL)
+
+static void feed_metrics(struct status *s, struct buf *b)
+{
+	family(b, "oudp_messages_total", "counter", "Messages by feed and what became of them.");
+	EACH_FEED(s, f)
+	{
+		const char *n = f->conf->name;
+		buf_addf(b, "oudp_messages_total{feed=\"%s\",verdict=\"stored\"} %llu\n", n,
+		         (unsigned long long)f->count.stored);
+		buf_addf(b, "oudp_messages_total{feed=\"%s\",verdict=\"duplicate\"} %llu\n", n,
+		         (unsigned long long)f->count.duplicates);
+		buf_addf(b, "oudp_messages_total{feed=\"%s\",verdict=\"refused\"} %llu\n", n,
+		         (unsigned long long)f->count.quarantined);
+	}
+	buf_addf(b, "oudp_messages_total{feed=\"\",verdict=\"unrouted\"} %llu\n",
+	         (unsigned long long)ingest_stats(s->o.ingest)->unrouted);
+	family(b, "oudp_feed_last_sequence", "gauge", "Highest committed sequence of a feed.");
+	EACH_FEED(s, f)
+	buf_addf(b, "oudp_feed_last_sequence{feed=\"%s\"} %llu\n", f->conf->name,
+	         (unsigned long long)f->last);
+	family(b, "oudp_feed_last_stored_timestamp_seconds", "gauge",
+	       "When a feed last stored a record.");
+	EACH_FEED(s, f)
+	buf_addf(b, "oudp_feed_last_stored_timestamp_seconds{feed=\"%s\"} %.3f\n", f->conf->name,
+	         (double)f->last_stored_ms / 1e3);
+	family(b, "oudp_feed_bytes", "gauge", "Bytes of a feed's log on disk.");
+	EACH_FEED(s, f)
+	buf_addf(b, "oudp_feed_bytes{feed=\"%s\"} %llu\n", f->conf->name,
+	         (unsigned long long)size_of(s, f).bytes);
+	family(b, "oudp_quarantine_rows", "gauge", "Refused messages that are kept.");
+	EACH_FEED(s, f)
+	buf_addf(b, "oudp_quarantine_rows{feed=\"%s\"} %llu\n", f->conf->name,
+	         (unsigned long long)f->count.quarantine_rows);
+}
+
+static void commit_metrics(const struct hub_stats *h, struct buf *b)
+{
+	uint64_t sum = 0;
+	one(b, "oudp_commits_total", "counter", "Commits of the journal, each with a full sync.",
+	    h->commits);
+	family(b, "oudp_commit_seconds", "histogram", "From handing a batch over to its commit.");
+	for (unsigned i = 0; i < 11; i++) {
+		sum += h->commit_ms[i];
+		buf_addf(b, "oudp_commit_seconds_bucket{le=\"%g\"} %llu\n", hub_latency_ms[i] / 1e3,
+		         (unsigned long long)sum);
+	}
+	sum += h->commit_ms[11];
+	buf_addf(b,
+	         "oudp_commit_seconds_bucket{le=\"+Inf\"} %llu\noudp_commit_seconds_sum "
+	         "%.6f\noudp_commit_seconds_count %llu\n",
+	         (unsigned long long)sum, h->commit_seconds, (unsigned long long)sum);
+	one(b, "oudp_store_full_total", "counter", "Commits that found the store full.",
+	    h->store_full);
+	one(b, "oudp_abandoned_messages_total", "counter",
+	    "Messages given back to their publishers, unanswered.", h->abandoned);
+	one(b, "oudp_disk_reads_total", "counter", "Blocks read for subscribers that catch up.",
+	    h->disk_reads);
+	one(b, "oudp_ring_bytes", "gauge", "Recent records in memory.", h->ring_bytes);
+}
+
+static struct status_outside ask_outside(struct status *s)
+{
+	struct status_outside o = {0};
+	s->o.outside(s->o.arg, &o);
+	return o;
+}
+
+void status_write_metrics(struct status *s, struct buf *b)
+{
+	struct status_outside o = ask_outside(s);
+	feed_metrics(s, b);
+	commit_metrics(hub_stats(s->o.hub), b);
+	family(b, "oudp_store_bytes", "gauge",
+	       "The journal: its bound, what is used, what is free in it, free disk.");
+	buf_addf(b, "oudp_store_bytes{kind=\"map\"} %llu\noudp_store_bytes{kind=\"used\"} %llu\n",
+	         (unsigned long long)s->usage.map_bytes, (unsigned long long)s->usage.used_bytes);
+	buf_addf(
+	    b, "oudp_store_bytes{kind=\"free\"} %llu\noudp_store_bytes{kind=\"disk_free\"} %llu\n",
+	    (unsigned long long)s->usage.free_bytes, (unsigned long long)s->usage.disk_free_bytes);
+	family(b, "oudp_connections", "gauge", "Open connections.");
+	buf_addf(
+	    b,
+	    "oudp_connections{protocol=\"mqtt\"} %llu\noudp_connections{protocol=\"http\"} %llu\n",
+	    (unsigned long long)o.mqtt_connections, (unsigned long long)o.http_connections);
+	buf_addf(b,
+	         "oudp_connections{protocol=\"websocket\"} "
+	         "%llu\noudp_connections{protocol=\"sse\"} %llu\n",
+	         (unsigned long long)o.websocket_connections,
+	         (unsigned long long)o.stream_connections);
+	family(b, "oudp_delivered_total", "counter", "Messages given to subscribers.");
+	buf_addf(
+	    b, "oudp_delivered_total{way=\"mqtt\"} %llu\noudp_delivered_total{way=\"web\"} %llu\n",
+	    (unsigned long long)o.mqtt_delivered, (unsigned long long)o.web_delivered);
+	one(b, "oudp_http_requests_total", "counter", "HTTP requests.", o.http_requests);
+	one(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+}
+
+void status_write_feed(struct status *s, const struct feed *f, struct buf *b)
+{
+	char t[RFC3339_BYTES];
+	struct feed_size size = size_of(s, f);
+	buf_add_str(b, "{\"name\":");
+	json_write_string(b, f->name);
+	json_write_name(b, "title");
+	json_write_string(b, span_str(f->conf->title));
+	buf_addf(b, ",\"access\":\"%s\",\"priority\":\"%s\",\"topics\":[",
+	         config_access_text(f->conf->access), config_priority_text(f->conf->priority));
+	for (char **p = f->conf->topics; *p; p++) {
+		if (p != f->conf->topics)
+			buf_add_char(b, ',');
+		json_write_string(b, span_str(*p));
+	}
+	buf_add_str(b, "],\"schemas\":[");
+	for (char **p = f->conf->schemas; *p; p++) {
+		if (p != f->conf->schemas)
+			buf_add_char(b, ',');
+		json_write_string(b, span_str(*p));
+	}
+	buf_addf(b,
+	         "],\"epoch\":%u,\"first\":%llu,\"last\":%llu,\"records\":%llu,\"bytes\":%llu,"
+	         "\"lastStored\":",
+	         f->epoch, (unsigned long long)f->first, (unsigned long long)f->last,
+	         (unsigned long long)(f->last + 1 - f->first), (unsigned long long)size.bytes);
+	if (f->last_stored_ms) {
+		rfc3339_format(f->last_stored_ms, t);
+		buf_addf(b, "\"%.*s\"", RFC3339_BYTES, t);
+	} else {
+		buf_add_str(b, "null");
+	}
+	buf_addf(b, ",\"quarantined\":%llu}", (unsigned long long)f->count.quarantine_rows);
+}
+
+void status_write_json(struct status *s, struct buf *b)
+{
+	struct status_outside o = ask_outside(s);
+	const struct ingest_stats *in = ingest_stats(s->o.ingest);
+	const char *why = "";
+	uint8_t id[16];
+	store_id(hub_store(s->o.hub), id);
+	buf_addf(b,
+	         "{\"version\":\"%s\",\"uptime\":%llu,\"organisation\":\"%s\",\"ready\":%s,"
+	         "\"commit\":%llu,\"storeId\":\"",
+	         OUDP_VERSION,
+	         (unsigned long long)((clock_mono_ns(hub_clock(s->o.hub)) - s->started_ns) /
+	                              1000000000u),
+	         hub_config(s->o.hub)->organisation,
+	         status_ready(s, &why) && !o.draining ? "true" : "false",
+	         (unsigned long long)hub_last_commit(s->o.hub));
+	for (int i = 0; i < 16; i++)
+		buf_addf(b, "%02x", id[i]);
+	buf_addf(b,
+	         "\",\"store\":{\"mapBytes\":%llu,\"usedBytes\":%llu,\"freeBytes\":%llu,"
+	         "\"diskFreeBytes\":%llu}",
+	         (unsigned long long)s->usage.map_bytes, (unsigned long long)s->usage.used_bytes,
+	         (unsigned long long)s->usage.free_bytes,
+	         (unsigned long long)s->usage.disk_free_bytes);
+	buf_addf(b, ",\"connections\":{\"mqtt\":%llu,\"http\":%llu,\"websocket\":%llu}",
+	         (unsigned long long)o.mqtt_connections, (unsigned long long)o.http_connections,
+	         (unsigned long long)o.websocket_connections);
+	buf_addf(b,
+	         ",\"counters\":{\"stored\":%llu,\"quarantined\":%llu,\"duplicates\":%llu,"
+	         "\"unrouted\":%llu,\"refused\":%llu,"
+	         "\"delivered\":%llu}",
+	         (unsigned long long)in->stored, (unsigned long long)in->refused,
+	         (unsigned long long)in->duplicates, (unsigned long long)in->unrouted,
+	         (unsigned long long)in->denied,
+	         (unsigned long long)(o.mqtt_delivered + o.web_delivered));
+	buf_addf(b, ",\"rates\":{\"storedPerSecond\":%.0f},\"feeds\":[", s->stored_per_second);
+	bool first = true;
+	EACH_FEED(s, f)
+	{
+		if (!first)
+			buf_add_char(b, ',');
+		first = false;
+		status_write_feed(s, f, b);
+	}
+	buf_add_str(b, "]}");
+}
