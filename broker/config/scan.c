@@ -146,6 +146,8 @@ int scan_prepare(char *text, int *lines, size_t max, size_t *ret_n, int *ret_lin
 		else if (t == '}' && depth == 0)
 			t = broken(&s, "a closing brace without an opening one; take it out, or"
 			               " look for the brace that is missing before it");
+		else if (t == ')')
+			t = broken(&s, "a closing parenthesis without an opening one; take it out");
 		else if (t == '(')
 			t = pass_argument(&s);
 		if (t == SCAN_ERROR) {
@@ -174,15 +176,11 @@ int scan_prepare(char *text, int *lines, size_t max, size_t *ret_n, int *ret_lin
 
 /* ---- one statement ---- */
 
-/* After an opening token: to the closing one. */
+/* After an opening brace: to the closing one. */
 static void pass_group(struct scan *s)
 {
-	for (int depth = 1, t; depth > 0 && (t = scan_next(s)) > SCAN_END;) {
-		if (t == '{' || t == '(')
-			depth++;
-		else if (t == '}' || t == ')')
-			depth--;
-	}
+	for (int depth = 1, t; depth > 0 && (t = scan_next(s)) > SCAN_END;)
+		depth += (t == '{') - (t == '}');
 }
 
 /* After its name: passes the rest of a statement. False when it is none. */
@@ -200,11 +198,9 @@ static bool pass_statement(struct scan *s)
 	}
 	if (t == SCAN_STRING || t == SCAN_WORD)
 		t = scan_next(s);
-	if (t == '{' || t == '(') {
+	if (t == '{')
 		pass_group(s);
-		return true;
-	}
-	return false;
+	return t == '{' || (t == '(' && pass_argument(s) == ')');
 }
 
 bool scan_blank(char *text, const char *name, int line)
