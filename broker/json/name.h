@@ -8,6 +8,7 @@
 
 #include "base/compiler.h"
 #include "base/span.h"
+#include "json/json.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -61,5 +62,17 @@ static inline uint16_t name_hash(const char *p, size_t len, bool readable)
 }
 
 uint16_t name_hash_escaped(struct span raw); /* of the unescaped text */
+
+/* Flag of an object that is being read: name_check_all() it when it closes. */
+enum { OBJECT_BIG = 0x80 };
+
+/* The name at token n has the hash of an earlier one of the same object: JSON_DUPLICATE when it is
+ * the same name, OBJECT_BIG when chances are used up (one for each name looked at in vain), or 0.
+ */
+uint8_t name_met_again(const struct json_tape *t, uint32_t object, uint32_t n, unsigned *chances);
+
+/* Is a name of the closed object given twice? By a keyed hash, linear whoever picks the names. 0 or
+ * -ENOMEM. */
+int name_check_all(struct json_tape *t, uint32_t object, bool *ret_twice) MUSTCHECK;
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "json/json.h"
+#include "json/lex.h"
 #include "json/name.h"
 #include "json/scan.h"
 
@@ -16,37 +17,10 @@
 #include <stdlib.h>
 
 enum {
-	OBJECT_BIG = 0x80, /* flag of an open object: its names are checked when it closes */
-	NAMES_GROUP = 8,   /* scan_hash() reads this many at once */
-	TAPE_FIRST = 64,   /* tokens: most messages need no second allocation */
+	TAPE_FIRST = 64, /* tokens: most messages need no second allocation */
 };
 
 static const uint32_t NO_PARENT = UINT32_MAX;
-
-struct parser {
-	struct json_tape *t;
-	const char *begin, *end; /* without white space at the end */
-	const char *at, *why;
-	int err;
-	unsigned depth, chances;
-	uint32_t n;
-	uint16_t names[LIMIT_JSON_NAMES_OPEN + NAMES_GROUP]; /* hashes, of the open objects */
-};
-
-/* Returns NULL, so that a scanner can say return fail(...). */
-static __attribute__((noinline, cold)) const char *fail(struct parser *ps, int err, const char *at,
-                                                        const char *why)
-{
-	assert(err < 0 && !ps->err);
-	if (err == ERR_MALFORMED && at >= ps->end) {
-		at = ps->end;
-		why = "the text ends too early";
-	}
-	ps->err = err;
-	ps->at = at;
-	ps->why = why;
-	return NULL;
-}
 
 /* ---- memory ---- */
 
@@ -56,271 +30,15 @@ static __attribute__((noinline)) bool tape_grow(struct parser *ps, const char *a
 {
 	struct json_tape *t = ps->t;
 	if (t->cap == t->max)
-		return fail(ps, ERR_TOO_LARGE, at, "too many values");
+		return lex_fail(ps, ERR_TOO_LARGE, at, "too many values");
 	uint32_t cap = t->cap ? t->cap : TAPE_FIRST / 2;
 	cap = cap > t->max / 2 ? t->max : cap * 2;
 	struct json_token *tok = realloc(t->tok, cap * sizeof(*tok));
 	if (!tok)
-		return fail(ps, -ENOMEM, at, OUT_OF_MEMORY);
+		return lex_fail(ps, -ENOMEM, at, OUT_OF_MEMORY);
 	t->tok = tok;
 	t->cap = cap;
 	return true;
-}
-
-/* ---- names given twice ---- */
-
-static bool same_name(const struct json_tape *t, uint32_t a, uint32_t b)
-{
-	const struct json_token *x = &t->tok[a], *y = &t->tok[b];
-	if (x->hash != y->hash)
-		return false;
-	struct span tx = {t->src + x->pos, x->len}, ty = {t->src + y->pos, y->len};
-	if ((x->flags | y->flags) & JSON_ESCAPED)
-		return scan_text_eq(tx, ty);
-	return span_eq(tx, ty);
-}
-
-/* The name at token n has the hash of an earlier one of the same object: a duplicate, or chance.
- * Looks, but not without end. */
-static __attribute__((noinline)) void name_met_again(struct parser *ps, uint32_t object, uint32_t n)
-{
-	const struct json_tape *t = ps->t;
-	for (uint32_t k = object + 1; k < n; k = t->tok[k + 1].next) {
-		if (same_name(t, k, n)) {
-			t->tok[object].flags |= JSON_DUPLICATE;
-			return;
-		}
-		if (++ps->chances > LIMIT_JSON_CHANCES) {
-			t->tok[object].flags |= OBJECT_BIG;
-			return;
-		}
-	}
-}
-
-/* Puts a name in the table; true when it is there already. */
-static bool table_add(struct json_tape *t, uint32_t mask, uint32_t k, char *unescaped)
-{
-	const struct json_token *name = &t->tok[k];
-	struct span text = {t->src + name->pos, name->len};
-	if (name->flags & JSON_ESCAPED) {
-		text.n = json_unescape(text, unescaped);
-		text.p = unescaped;
-	}
-	uint64_t h = hash64(&t->key, text.p, text.n);
-	uint32_t at = (uint32_t)h & mask;
-	uint64_t entry = (h & ~(uint64_t)UINT32_MAX) | k; /* k > 0: never 0 */
-	for (; t->table[at]; at = (at + 1) & mask)
-		if ((t->table[at] ^ entry) >> 32 == 0 && same_name(t, (uint32_t)t->table[at], k))
-			return true;
-	t->table[at] = entry;
-	return false;
-}
-
-/* All names of a closed object, by a keyed hash: linear, whoever picks the names. */
-static __attribute__((noinline)) bool check_big(struct parser *ps, uint32_t object)
-{
-	struct json_tape *t = ps->t;
-	struct json_token *o = &t->tok[object];
-	uint32_t cap = 256, longest = 0;
-	while (cap / 2 < o->size)
-		cap *= 2;
-	for (uint32_t k = object + 1; k < o->next; k = t->tok[k + 1].next)
-		if (t->tok[k].flags & JSON_ESCAPED && t->tok[k].len > longest)
-			longest = t->tok[k].len;
-	uint32_t words = cap + longest / (uint32_t)sizeof(*t->table) + 1; /* and room to unescape */
-	if (words > t->table_words) {
-		free(t->table);
-		t->table = malloc(words * sizeof(*t->table));
-		t->table_words = t->table ? words : 0;
-	}
-	if (!t->table)
-		return fail(ps, -ENOMEM, ps->begin + o->pos, OUT_OF_MEMORY);
-	memset(t->table, 0, cap * sizeof(*t->table));
-	for (uint32_t k = object + 1; k < o->next; k = t->tok[k + 1].next)
-		if (table_add(t, cap - 1, k, (char *)(t->table + cap))) {
-			o->flags |= JSON_DUPLICATE;
-			break;
-		}
-	return true;
-}
-
-/* ---- scanners: from the first byte of a thing to the byte after it, or NULL ---- */
-
-/* p: somewhere inside a string. Returns where its closing quote is. */
-static __attribute__((noinline)) const char *string_rest(struct parser *ps, const char *p,
-                                                         unsigned *flags)
-{
-	for (;;) {
-		for (unsigned i = 16; i == 16 && ps->end - p >= 16; p += i)
-			i = scan_special(p);
-		while (p < ps->end && !scan_is_special(*p))
-			p++;
-		if (p == ps->end)
-			return fail(ps, ERR_MALFORMED, p, NULL);
-		if (*p == '"')
-			return p;
-		if (*p == '\\') {
-			unsigned n = scan_escape(p, ps->end);
-			if (!n)
-				return fail(ps, ERR_MALFORMED, p, "no such escape in a string");
-			*flags |= JSON_ESCAPED | JSON_NON_ASCII;
-			p += n;
-		} else if ((unsigned char)*p < 0x20) {
-			return fail(ps, ERR_MALFORMED, p, "a control character in a string");
-		} else {
-			*flags |= JSON_NON_ASCII;
-			do {
-				unsigned n = scan_utf8(p, ps->end);
-				if (!n)
-					return fail(ps, ERR_MALFORMED, p, "not UTF-8");
-				p += n;
-			} while (p < ps->end && (unsigned char)*p >= 0x80);
-		}
-	}
-}
-
-/* p: after the opening quote. Returns where the closing one is. */
-static inline const char *string_end(struct parser *ps, const char *p, unsigned *flags)
-{
-	if (likely(ps->end - p >= 16)) {
-		p += scan_special(p);
-		if (likely(*p == '"'))
-			return p;
-	}
-	return string_rest(ps, p, flags);
-}
-
-static const char *digits_end(const char *p, const char *end)
-{
-	while (p < end && scan_is_digit(*p))
-		p++;
-	return p;
-}
-
-static const char NO_DIGIT[] = "a digit is missing in a number";
-
-/* p: after the sign. The whole grammar, one byte at a time. */
-static __attribute__((noinline)) const char *number_slow(struct parser *ps, const char *p,
-                                                         unsigned *flags)
-{
-	const char *from = p;
-	p = digits_end(p, ps->end);
-	if (p == from)
-		return fail(ps, ERR_MALFORMED, p, NO_DIGIT);
-	if (*from == '0' && p - from > 1)
-		return fail(ps, ERR_MALFORMED, from, "a number starts with a zero");
-	*flags |= JSON_INTEGER;
-	if (p < ps->end && *p == '.') {
-		*flags &= ~(unsigned)JSON_INTEGER;
-		from = p + 1;
-		p = digits_end(from, ps->end);
-		if (p == from)
-			return fail(ps, ERR_MALFORMED, p, NO_DIGIT);
-	}
-	if (p < ps->end && (*p | 0x20) == 'e') {
-		*flags &= ~(unsigned)JSON_INTEGER;
-		p++;
-		if (p < ps->end && (*p == '+' || *p == '-'))
-			p++;
-		from = p;
-		p = digits_end(from, ps->end);
-		if (p == from)
-			return fail(ps, ERR_MALFORMED, p, NO_DIGIT);
-	}
-	return p;
-}
-
-/* p: at the sign or the first digit. Short numbers without an exponent are seen in one look. */
-static inline const char *number_end(struct parser *ps, const char *p, unsigned *flags)
-{
-	if (*p == '-') {
-		*flags |= JSON_NEGATIVE;
-		p++;
-	}
-	if (unlikely(ps->end - p < 17))
-		return number_slow(ps, p, flags);
-	unsigned others = scan_no_digits(p);
-	unsigned n = (unsigned)__builtin_ctz(others), is_integer = JSON_INTEGER;
-	if (n == 0 || (*p == '0' && n > 1))
-		return number_slow(ps, p, flags);
-	if (p[n] == '.') {
-		unsigned dot = n;
-		others &= others - 1;
-		n = others ? (unsigned)__builtin_ctz(others) : 16;
-		if (n == dot + 1)
-			return number_slow(ps, p, flags);
-		is_integer = 0;
-	}
-	if (n >= 16 || (p[n] | 0x20) == 'e')
-		return number_slow(ps, p, flags);
-	*flags |= is_integer;
-	return p + n;
-}
-
-static inline const char *skip_white(const char *p)
-{
-	if (likely((unsigned char)*p > ' '))
-		return p;
-	while (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')
-		p++;
-	return p;
-}
-
-static inline void token_put(struct parser *ps, const char *from, const char *to,
-                             enum json_type type, unsigned flags, uint16_t hash)
-{
-	uint32_t n = ps->n++;
-	ps->t->tok[n] = (struct json_token){(uint32_t)(from - ps->begin),
-	                                    (uint32_t)(to - from),
-	                                    n + 1,
-	                                    0,
-	                                    (uint8_t)type,
-	                                    (uint8_t)flags,
-	                                    hash};
-}
-
-static inline const char *word(struct parser *ps, const char *p, const char *text, unsigned len,
-                               enum json_type type)
-{
-	if ((size_t)(ps->end - p) < len || memcmp(p, text, len) != 0)
-		return fail(ps, ERR_MALFORMED, p, "no such word (true, false, null)");
-	token_put(ps, p, p + len, type, 0, 0);
-	return p + len;
-}
-
-/* A value that is no container; there is room for its token. */
-static inline const char *scalar(struct parser *ps, const char *p)
-{
-	unsigned flags = 0;
-	const char *to;
-	switch (*p) {
-	case '"':
-		to = string_end(ps, p + 1, &flags);
-		if (unlikely(!to))
-			return NULL;
-		token_put(ps, p + 1, to, JSON_STRING, flags, 0);
-		return to + 1;
-	case '-':
-	case '0':
-	case '1':
-	case '2':
-	case '3':
-	case '4':
-	case '5':
-	case '6':
-	case '7':
-	case '8':
-	case '9':
-		to = number_end(ps, p, &flags);
-		if (unlikely(!to))
-			return NULL;
-		token_put(ps, p, to, JSON_NUMBER, flags, 0);
-		return to;
-	case 't': return word(ps, p, "true", 4, JSON_TRUE);
-	case 'f': return word(ps, p, "false", 5, JSON_FALSE);
-	case 'n': return word(ps, p, "null", 4, JSON_NULL);
-	default: return fail(ps, ERR_MALFORMED, p, "a value is missing here");
-	}
 }
 
 /* ---- containers ---- */
@@ -336,7 +54,7 @@ struct level {
 static inline bool level_open(struct parser *ps, struct level *l, const char *p)
 {
 	if (unlikely(ps->depth == LIMIT_JSON_DEPTH))
-		return fail(ps, ERR_TOO_LARGE, p, "nested too deep");
+		return lex_fail(ps, ERR_TOO_LARGE, p, "nested too deep");
 	struct json_token *tok = ps->t->tok;
 	if (ps->depth++)
 		tok[l->open].size = l->size;
@@ -372,7 +90,11 @@ static inline bool level_close(struct parser *ps, struct level *l, const char *p
 	if (likely(!(closed->flags & OBJECT_BIG)))
 		return true;
 	closed->flags &= (uint8_t)~OBJECT_BIG;
-	return closed->flags & JSON_DUPLICATE || check_big(ps, index);
+	bool twice = false;
+	if (!(closed->flags & JSON_DUPLICATE) && name_check_all(ps->t, index, &twice))
+		return lex_fail(ps, -ENOMEM, p, OUT_OF_MEMORY);
+	closed->flags |= twice ? JSON_DUPLICATE : 0;
+	return true;
 }
 
 /* Is the name just put on the tape one of its object's already? */
@@ -383,7 +105,7 @@ static inline void name_note(struct parser *ps, struct level *l, uint16_t hash)
 		return; /* given twice or big: there is nothing to find out now */
 	uint32_t count = l->names_end - l->names;
 	if (unlikely(scan_hash(ps->names + l->names, count, hash)))
-		name_met_again(ps, l->open, ps->n - 1);
+		object->flags |= name_met_again(ps->t, l->open, ps->n - 1, &ps->chances);
 	if (unlikely(count == LIMIT_JSON_NAMES || l->names_end == LIMIT_JSON_NAMES_OPEN)) {
 		object->flags |= OBJECT_BIG;
 		return;
@@ -395,24 +117,24 @@ static inline void name_note(struct parser *ps, struct level *l, uint16_t hash)
 static inline const char *member_name(struct parser *ps, struct level *l, const char *p)
 {
 	if (unlikely(*p != '"'))
-		return fail(ps, ERR_MALFORMED, p, "a member name is missing here");
+		return lex_fail(ps, ERR_MALFORMED, p, "a member name is missing here");
 	while (unlikely(ps->t->cap - ps->n < 2)) /* the name and its value */
 		if (!tape_grow(ps, p))
 			return NULL;
 	unsigned flags = 0;
-	const char *to = string_end(ps, ++p, &flags);
+	const char *to = lex_string(ps, ++p, &flags);
 	if (unlikely(!to))
 		return NULL;
 	size_t len = (size_t)(to - p);
 	uint16_t hash = unlikely(flags & JSON_ESCAPED)
 	                    ? name_hash_escaped(span_of(p, len))
 	                    : name_hash(p, len, ps->end - p >= NAME_ENDS);
-	token_put(ps, p, to, JSON_STRING, flags, hash);
+	lex_put(ps, p, to, JSON_STRING, flags, hash);
 	name_note(ps, l, hash);
-	p = skip_white(to + 1);
+	p = lex_white(to + 1);
 	if (unlikely(*p != ':'))
-		return fail(ps, ERR_MALFORMED, p, "a colon is missing after a member name");
-	return skip_white(p + 1);
+		return lex_fail(ps, ERR_MALFORMED, p, "a colon is missing after a member name");
+	return lex_white(p + 1);
 }
 
 /* The whole value at p; returns the byte after it. */
@@ -424,29 +146,29 @@ static const char *run(struct parser *ps, const char *p)
 		if (*p == '{' || *p == '[') {
 			if (!level_open(ps, &l, p))
 				return NULL;
-			p = skip_white(p + 1);
+			p = lex_white(p + 1);
 			if (*p != (l.is_object ? '}' : ']'))
 				goto item;
 		} else {
-			p = scalar(ps, p);
+			p = lex_scalar(ps, p);
 			if (unlikely(!p) || ps->depth == 0)
 				return p;
-			p = skip_white(p);
+			p = lex_white(p);
 		}
 		/* after a value or in an empty container */
 		while (*p != ',') {
 			if (unlikely(*p != (l.is_object ? '}' : ']')))
-				return fail(ps, ERR_MALFORMED, p,
-				            "a comma or the closing bracket is missing here");
+				return lex_fail(ps, ERR_MALFORMED, p,
+				                "a comma or the closing bracket is missing here");
 			if (!level_close(ps, &l, ++p))
 				return NULL;
 			if (ps->depth == 0)
 				return p;
 			if (unlikely(p == ps->end)) /* nothing may be read here */
-				return fail(ps, ERR_MALFORMED, p, NULL);
-			p = skip_white(p);
+				return lex_fail(ps, ERR_MALFORMED, p, NULL);
+			p = lex_white(p);
 		}
-		p = skip_white(p + 1);
+		p = lex_white(p + 1);
 	item:
 		l.size++;
 		if (l.is_object)
@@ -509,22 +231,22 @@ static bool set_text(struct parser *ps, struct span src)
 static void parse_all(struct parser *ps, struct span src)
 {
 	if (src.n > UINT32_MAX) {
-		fail(ps, ERR_TOO_LARGE, ps->begin, "larger than 4 GB");
+		lex_fail(ps, ERR_TOO_LARGE, ps->begin, "larger than 4 GB");
 		return;
 	}
 	if (!set_text(ps, src)) {
-		fail(ps, -ENOMEM, ps->begin, OUT_OF_MEMORY);
+		lex_fail(ps, -ENOMEM, ps->begin, OUT_OF_MEMORY);
 		return;
 	}
 	if (!ps->t->cap && !tape_grow(ps, ps->begin))
 		return;
-	const char *p = run(ps, skip_white(ps->begin));
+	const char *p = run(ps, lex_white(ps->begin));
 	if (!p)
 		return;
 	while (p < ps->end && is_white(*p))
 		p++;
 	if (p < ps->end)
-		fail(ps, ERR_MALFORMED, p, "text after the value");
+		lex_fail(ps, ERR_MALFORMED, p, "text after the value");
 }
 
 int json_parse(struct json_tape *t, struct span src, size_t *ret_at, const char **ret_why)
