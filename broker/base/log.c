@@ -21,7 +21,7 @@ enum log_level log_get_level(void)
 	return (enum log_level)atomic_load(&current_level);
 }
 
-static void emit(enum log_level level, const char *fmt, va_list ap)
+static PRINTF(2, 0) void emit(enum log_level level, const char *fmt, va_list ap)
 {
 	if ((int)level > atomic_load(&current_level))
 		return;
