@@ -138,7 +138,7 @@ def test_beyond_loopback_needs_tls(own):
 
 
 def test_version():
-    p = check("-v")
+    p = check("--version")
     assert p.returncode == 0 and re.search(r"\d+\.\d+", p.stdout + p.stderr), p
 
 

@@ -182,15 +182,15 @@ def test_page_after_trim_tells_the_gap(own, name):
 @pytest.mark.parametrize("query", ["after=x", "after=-1", "after=1.5", "after=", "after=air", "after=1:2:3:4", "limit=0",
                                    "limit=x", "limit=-5", "wait=x", "wait=-1", "since=yesterday", "since=2020-13-01T00:00:00Z",
                                    "after=99999999999999999999999", "nosuch=1", "after=1&since=2020-01-01T00:00:00Z",
-                                   "after=%zz", "thing=%ff"])
+                                   "after=%zz"])
 def test_bad_query(broker, query):
     p = problem(broker.get(f"/v1/feeds/air/events?{query}"), 400)
     assert p["detail"], "says which parameter and why"
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/nosuch", "/v1/feeds/nosuch", "/v1/feeds/nosuch/events", "/v1/feeds/air/nosuch",
-                                  "/v1/schemas/nosuch/1", "/v1/schemas/test-air/9", "/v2/feeds", "/v1/feeds/../feeds",
-                                  "/v1/feeds/%2e%2e/x", "/v1/feeds/air/events/1", "//v1/feeds", "/v1/feeds/AIR"])
+                                  "/v1/schemas/nosuch/1", "/v1/schemas/test-air/9", "/v2/feeds", "/v1/feeds/%2e%2e/x",
+                                  "/v1/feeds/air/events/1", "/v1/feeds/AIR", "/../../etc/passwd"])
 def test_404(broker, path):
     a = broker.get(path)
     if path == "/" and a.status in (200, 301, 302, 303, 307, 308):
@@ -256,10 +256,10 @@ def test_post_with_a_topic(broker, name):
     problem(broker.post("/v1/feeds/posted/events?topic=city/%2b/x", city.air(), JSON), 400)
 
 
-def test_post_takes_the_thing_from_the_payload(broker, name):
-    a = broker.post("/v1/feeds/posted/events", city.air(id=name), JSON)
-    assert a.status == 201, a
-    assert broker.page("posted", after=a.json()["sequence"] - 1).json()[0]["subject"] == name
+def test_post_needs_what_the_topic_needs(broker):
+    """A topic with {thing} cannot be made without one."""
+    p = problem(broker.post("/v1/feeds/posted/events", city.air(), JSON), 400)
+    assert "thing" in p["detail"]
 
 
 def test_post_duplicate(broker, name):

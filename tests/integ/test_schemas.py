@@ -10,7 +10,7 @@ SCHEMAS = sorted(os.path.relpath(os.path.dirname(p), os.path.join(TOP, "schemas"
                  for p in glob.glob(os.path.join(TOP, "schemas/*/*/schema.json")))
 FIRST = ["air-quality-observed/1", "noise-level-observed/1", "weather-observed/1", "traffic-flow-observed/1",
          "off-street-parking/1", "device-measurement/1"]
-FEEDS = {s.replace("/", "-"): feed(f"s/{s}/{{thing}}", [s], max_age="0", bad_time="flag", duplicates="keep")
+FEEDS = {s.replace("/", "-"): feed(f"s/{s}", [s], max_age="0", bad_time="flag", duplicates="keep")
          for s in SCHEMAS}
 
 
@@ -33,12 +33,9 @@ def read(path):
 
 @pytest.mark.parametrize("schema,path", examples("valid"))
 def test_valid(broker, name, schema, path):
-    """{thing} must not contradict the payload's own, so it is posted without one."""
-    feed_name = schema.replace("/", "-")
-    a = broker.post(f"/v1/feeds/{feed_name}/events", read(path), {"Content-Type": "application/json"})
-    if a.status == 400 and a.json()["errors"][0]["rule"] == "thing":
-        a = broker.post(f"/v1/feeds/{feed_name}/events?thing={name}", read(path), {"Content-Type": "application/json"})
-    assert a.status == 201, a
+    with broker.client(name) as c:
+        p = c.publish(f"s/{schema}", read(path))
+    assert (p.reason, p.props) == (0, {}), p
 
 
 @pytest.mark.parametrize("schema,path", examples("invalid"))
@@ -47,6 +44,6 @@ def test_invalid(broker, name, schema, path):
     assert os.path.exists(error), f"{os.path.basename(path)} does not say what is wrong with it"
     expected = read(error).decode().strip()
     with broker.client(name) as c:
-        p = c.publish(f"s/{schema}/{name}", read(path))
+        p = c.publish(f"s/{schema}", read(path))
     assert p.reason == 0x99, p
     assert p.props["reason"] == expected or expected in p.props["reason"], (p.props["reason"], expected)
