@@ -116,7 +116,6 @@ static void root_defaults(struct loader *ld)
 		free(c->schema_dirs);
 		c->schema_dirs = default_schema_dirs();
 	}
-	c->journal_size_bytes &= ~(uint64_t)0xffff; /* whole pages, on every machine */
 	if (strlen(c->admin_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		problem_add(ld, AT(&ld->root, BLOCK_ROOT, "admin-socket"), false,
 		            "admin-socket: \"%s\" is too long for a Unix socket; write a path of at"

@@ -77,7 +77,7 @@ struct config {
 	char *data_dir;              /* no trailing slash */
 	char *admin_socket;          /* default <data_dir>/oudpd.sock */
 	char **schema_dirs;          /* NULL-terminated; the first that has a schema wins */
-	uint64_t journal_size_bytes; /* LMDB's map; a multiple of 64 KiB */
+	uint64_t journal_size_bytes; /* the journal's map; any number, not rounded to pages */
 	uint64_t max_packet_bytes;   /* MQTT packet and HTTP body; at most LIMIT_PACKET_BYTES_MAX */
 	uint64_t max_connections;
 	uint64_t unrouted_max; /* rows of the quarantine of messages that no feed takes */

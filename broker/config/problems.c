@@ -50,6 +50,8 @@ static int by_place(const void *a, const void *b)
 		return x->file < y->file ? -1 : 1;
 	if (x->line != y->line)
 		return x->line < y->line ? -1 : 1;
+	if (x->warning != y->warning)
+		return x->warning ? 1 : -1;
 	return strcmp(x->text, y->text); /* so that the order is always the same */
 }
 
