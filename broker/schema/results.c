@@ -3,6 +3,7 @@
  * names. Members of an item are named from the item. */
 #include "base/mem.h"
 #include "schema/build.h"
+#include "json/write.h"
 
 #include <stdlib.h>
 
@@ -20,7 +21,9 @@ static void add_result(struct gather *g, const struct node *node)
 	struct schema *sc = g->b->sc;
 	const struct note *n = node->note;
 	struct span path = n->name.n ? n->name : span_of(g->path.p, g->path.len);
-	if (path.n > 0 && n->name.n == 0)
+	if (path.n == 0)
+		path = SPAN("value"); /* the payload, or the item, is the result itself */
+	else if (n->name.n == 0)
 		path = span_of(path.p + 1, path.n - 1); /* less the first slash */
 	for (unsigned i = 0; i < sc->n_results; i++) {
 		const struct schema_result_info *r = &sc->results[i];
@@ -51,8 +54,7 @@ static void visit_named(struct gather *g, const struct node *n, struct span name
 	size_t len = g->path.len;
 	if (!n || len + name.n > PATH_MAX_BYTES)
 		return;
-	buf_add_char(&g->path, '/');
-	buf_add_span(&g->path, name);
+	json_write_pointer_token(&g->path, name);
 	visit(g, n);
 	g->path.len = len;
 }

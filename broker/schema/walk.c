@@ -3,7 +3,7 @@
 #include "schema/walk.h"
 #include "schema/number.h"
 
-#include <math.h>
+#include <stdlib.h>
 
 bool walk_give_up(struct walk *w)
 {
@@ -138,10 +138,20 @@ static bool walk_values(struct walk *w, const struct node *n, uint32_t i)
 void walk_evaluated(struct walk *w, uint32_t i)
 {
 	struct stacks *st = w->st;
-	if (w->n_evaluated == st->evaluated_cap)
-		walk_give_up(w);
-	else
-		st->evaluated[w->n_evaluated++] = i;
+	if (w->n_evaluated == st->evaluated_cap) {
+		/* grown to what the hungriest message so far needed, as the tape is */
+		uint32_t cap = st->evaluated_cap * 2;
+		uint32_t *p = cap <= st->tokens_cap * 64
+		                  ? realloc(st->evaluated, cap * sizeof(*st->evaluated))
+		                  : NULL;
+		if (!p) {
+			walk_give_up(w);
+			return;
+		}
+		st->evaluated = p;
+		st->evaluated_cap = cap;
+	}
+	st->evaluated[w->n_evaluated++] = i;
 }
 
 static bool walk_by_type(struct walk *w, const struct node *n, uint32_t i)

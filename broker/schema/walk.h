@@ -97,6 +97,7 @@ struct walk {
 	uint32_t time_tok; /* 0, or the string whose date-time time_ms is */
 	int64_t time_ms;
 	/* extraction */
+	enum rule broken;      /* what kept it from fitting the extract, for the verdict */
 	unsigned item_depth;   /* names of results start here */
 	unsigned first_result; /* of this item, or 0 */
 	bool in_item, item_has_time;
@@ -129,8 +130,7 @@ bool walk_unique(struct walk *w, uint32_t i, uint32_t *ret_pair);
 
 /* extract.c */
 bool walk_note(struct walk *w, const struct node *n, uint32_t i);
-bool walk_item(struct walk *w, const struct node *n, uint32_t i, uint32_t index,
-               const struct node *child);
+bool walk_item(struct walk *w, const struct node *n, uint32_t i); /* an element of an item */
 void walk_finish(struct walk *w);
 
 /* verdict.c */

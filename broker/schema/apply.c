@@ -1,0 +1,195 @@
+/* apply.c - schemas applied in place: each sees the value itself. A branch that fails leaves no
+ * trace in what was extracted or evaluated. Of anyOf the first branch that fits is read, unless
+ * somebody asks what the others evaluate. */
+#include "schema/walk.h"
+
+struct trace { /* what a branch may change */
+	char extract[offsetof(struct extract, results)];
+	size_t text_len;
+	uint32_t ranks[ROLE_VERSION + 1];
+	int32_t axis_e7[AXIS_LONGITUDE + 1];
+	bool has_axis[AXIS_LONGITUDE + 1];
+	bool item_has_time;
+	int64_t item_time_ms;
+	uint32_t item_time_rank;
+};
+
+static void trace_save(const struct walk *w, struct trace *t)
+{
+	memcpy(t->extract, w->ret, sizeof(t->extract));
+	t->text_len = w->s->text.len;
+	memcpy(t->ranks, w->ranks, sizeof(t->ranks));
+	memcpy(t->axis_e7, w->axis_e7, sizeof(t->axis_e7));
+	memcpy(t->has_axis, w->has_axis, sizeof(t->has_axis));
+	t->item_has_time = w->item_has_time;
+	t->item_time_ms = w->item_time_ms;
+	t->item_time_rank = w->item_time_rank;
+}
+
+static void trace_restore(struct walk *w, const struct trace *t)
+{
+	memcpy(w->ret, t->extract, sizeof(t->extract));
+	w->s->text.len = t->text_len;
+	memcpy(w->ranks, t->ranks, sizeof(t->ranks));
+	memcpy(w->axis_e7, t->axis_e7, sizeof(t->axis_e7));
+	memcpy(w->has_axis, t->has_axis, sizeof(t->has_axis));
+	w->item_has_time = t->item_has_time;
+	w->item_time_ms = t->item_time_ms;
+	w->item_time_rank = t->item_time_rank;
+}
+
+bool walk_try(struct walk *w, const struct node *n, uint32_t i)
+{
+	struct report *report = w->report;
+	uint64_t failures = w->failures;
+	uint32_t mark = w->n_evaluated;
+	struct trace trace;
+	if (w->ret)
+		trace_save(w, &trace);
+	w->report = NULL;
+	bool ok = walk_value(w, n, i);
+	w->report = report;
+	w->failures = failures;
+	if (!ok) {
+		w->n_evaluated = mark;
+		if (w->ret)
+			trace_restore(w, &trace);
+	}
+	return ok;
+}
+
+/* How far a branch is from fitting, told by a report that only counts. */
+static struct report weigh(struct walk *w, const struct node *n, uint32_t i)
+{
+	struct report *outer = w->report, r = {.base_depth = w->depth};
+	uint64_t failures = w->failures;
+	w->report = &r;
+	(void)walk_value(w, n, i);
+	w->report = outer;
+	w->failures = failures;
+	return r;
+}
+
+static bool nearer(const struct report *a, const struct report *b)
+{
+	if (a->wrong_type != b->wrong_type)
+		return b->wrong_type;
+	if (a->discriminators != b->discriminators)
+		return a->discriminators < b->discriminators;
+	return a->count < b->count;
+}
+
+/* No branch fits: tells what keeps the nearest from it, or which types would have been right. */
+static bool tell_nearest(struct walk *w, const struct node *n, uint32_t i, const struct apply *a)
+{
+	uint32_t index = (uint32_t)(a - n->apply), best = 0;
+	struct report nearest = {0};
+	unsigned types = 0;
+	if (!w->report->out) {
+		(void)walk_stop(w, i, RULE_ANY_OF, n, index);
+		return true;
+	}
+	for (uint32_t k = 0; k < a->n; k++) {
+		struct report r = weigh(w, a->nodes[k], i);
+		types |= r.types;
+		if (k == 0 || nearer(&r, &nearest)) {
+			nearest = r;
+			best = k;
+		}
+	}
+	if (nearest.wrong_type && types && nearest.count == 1) {
+		struct node any = {.types = (uint8_t)types, .integer = !(types & 1)};
+		any.types &= TYPES_ALL;
+		(void)walk_stop(w, i, RULE_TYPE, &any, 0);
+		return true;
+	}
+	uint64_t before = w->failures;
+	if (!w->exhausted)
+		(void)walk_value(w, a->nodes[best], i);
+	if (w->failures == before)
+		(void)walk_stop(w, i, RULE_ANY_OF, n, index);
+	return true;
+}
+
+static bool walk_any(struct walk *w, const struct node *n, uint32_t i, const struct apply *a)
+{
+	bool any = false;
+	for (uint32_t k = 0; k < a->n && !(any && !w->collect) && !w->exhausted; k++)
+		any |= walk_try(w, a->nodes[k], i);
+	if (any || w->exhausted)
+		return any && !w->exhausted;
+	if (w->report)
+		return tell_nearest(w, n, i, a);
+	return !walk_stop(w, i, RULE_ANY_OF, n, 0);
+}
+
+static bool walk_one(struct walk *w, const struct node *n, uint32_t i, const struct apply *a)
+{
+	uint32_t fit = 0;
+	for (uint32_t k = 0; k < a->n && (fit < 2 || w->report) && !w->exhausted; k++)
+		fit += walk_try(w, a->nodes[k], i);
+	if (w->exhausted)
+		return false;
+	if (fit == 1)
+		return true;
+	if (fit == 0 && w->report)
+		return tell_nearest(w, n, i, a);
+	return !walk_stop(w, i, RULE_ONE_OF, n, fit);
+}
+
+static bool walk_not(struct walk *w, const struct node *n, uint32_t i, const struct apply *a)
+{
+	struct extract *ret = w->ret;
+	bool collect = w->collect;
+	w->ret = NULL;
+	w->collect = false;
+	bool fits = walk_try(w, a->nodes[0], i);
+	w->ret = ret;
+	w->collect = collect;
+	if (w->exhausted)
+		return false;
+	return !fits || !walk_stop(w, i, RULE_NOT, n, 0);
+}
+
+static bool walk_if(struct walk *w, uint32_t i, const struct apply *a)
+{
+	bool fits = walk_try(w, a->nodes[0], i);
+	const struct node *next = fits ? a->nodes[1] : a->nodes[2];
+	if (w->exhausted)
+		return false;
+	return !next || walk_value(w, next, i) || w->report;
+}
+
+static const struct node *dynamic_target(const struct walk *w, const struct apply *a)
+{
+	for (unsigned k = 0; k < w->n_scope; k++)
+		if (a->by_resource[w->st->scope[k]])
+			return a->by_resource[w->st->scope[k]];
+	return a->nodes[0];
+}
+
+static bool apply_one(struct walk *w, const struct node *n, uint32_t i, const struct apply *a)
+{
+	switch (a->kind) {
+	case APPLY_REF:
+	case APPLY_ALL:
+		for (uint32_t k = 0; k < a->n; k++)
+			if (!walk_value(w, a->nodes[k], i) && !w->report)
+				return false;
+		return true;
+	case APPLY_DYNAMIC: return walk_value(w, dynamic_target(w, a), i) || w->report;
+	case APPLY_ANY: return walk_any(w, n, i, a);
+	case APPLY_ONE: return walk_one(w, n, i, a);
+	case APPLY_NOT: return walk_not(w, n, i, a);
+	case APPLY_IF: return walk_if(w, i, a);
+	}
+	return false;
+}
+
+bool walk_apply(struct walk *w, const struct node *n, uint32_t i)
+{
+	for (unsigned k = 0; k < n->n_apply; k++)
+		if (!apply_one(w, n, i, &n->apply[k]))
+			return false;
+	return !w->exhausted;
+}
