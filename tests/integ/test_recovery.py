@@ -118,7 +118,7 @@ def test_stored_time_never_goes_back(own, name):
 
 def test_retention_by_size(own, name):
     """keep-messages-max bounds the log; what goes is the oldest; a reader is told."""
-    d = own(feeds={"log": feed("log/{thing}", ["any"], keep_messages_max="1MB")})
+    d = own(feeds={"log": feed("log/{thing}", ["any"], keep_messages_max="1MiB")})
     d.start()
     with d.client(name) as c:
         for at in range(0, 4000, 500):
