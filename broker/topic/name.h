@@ -32,7 +32,7 @@ int topic_filter_check(struct span s, bool allow_shared, struct topic_filter *re
  * leading wildcard does not take a topic that begins with '$' [MQTT-4.7.2-1]. */
 bool topic_matches(struct span filter, struct span topic);
 
-/* Whether any topic exists that both filters take. */
+/* Whether any topic exists that both filters take (the empty one counts: "+" and "/#" meet). */
 bool topic_filters_intersect(struct span a, struct span b);
 
 /* Levels of a topic or filter: one more than it has '/'. */
