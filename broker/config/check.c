@@ -176,7 +176,7 @@ static bool collide(const struct config_listener *a, const struct config_listene
 
 static void check_listener(struct loader *ld, size_t at)
 {
-	static const uint16_t ports[2][3] = {{1883, 8080, 9883}, {8883, 8443, 9443}};
+	static const uint16_t ports[2][3] = {{1883, 8080, 9883}, {8883, 8443, 9883}};
 	struct config *c = ld->config;
 	struct config_listener *l = &c->listeners[at];
 	const struct place *p = &ld->listeners[at];

@@ -79,8 +79,8 @@ struct config {
 	char **schema_dirs;          /* NULL-terminated; the first that has a schema wins */
 	uint64_t journal_size_bytes; /* the journal's map; any number, not rounded to pages */
 	uint64_t max_packet_bytes;   /* MQTT packet and HTTP body; at most LIMIT_PACKET_BYTES_MAX */
-	uint64_t max_connections;
-	uint64_t unrouted_max; /* rows of the quarantine of messages that no feed takes */
+	uint64_t max_connections;    /* MQTT */
+	uint64_t unrouted_max;       /* rows of the quarantine of messages that no feed takes */
 
 	struct config_listener *listeners; /* in the order of the file */
 	size_t n_listeners;
@@ -117,7 +117,8 @@ const char *config_priority_text(enum config_priority v);
 void config_diff(const struct config *from, const struct config *to, struct buf *changes,
                  struct buf *restart);
 /* Puts the values of from that only a restart may change into to, so that `to` describes what runs:
- * data-dir, admin-socket, journal-size, listeners. For a reload, after config_diff(). */
+ * data-dir, admin-socket, journal-size, max-connections, listeners. For a reload, after
+ * config_diff(). */
 void config_keep(const struct config *from, struct config *to);
 
 /* The complete sample: conf/oudpd.conf is exactly this. */

@@ -181,12 +181,13 @@ static void ports_of_the_protocol(void **state)
 	             "listener \"c\" { protocol = mqtt tls = \"t\" address = \"::1\" }\n"
 	             "tls \"t\" { certificate = \"/c\" key = \"/k\" crl = \"/r\""
 	             " client-ca = \"/ca\" }\n" FEED(""));
-	assert_int_equal(c->n_listeners, 3);
+	assert_int_equal(c->n_listeners, 4);
 	assert_int_equal(c->listeners[0].port, 1883);
 	assert_int_equal(c->listeners[1].port, 8443);
 	assert_string_equal(c->listeners[1].tls, "t");
 	assert_int_equal(c->listeners[2].port, 8883);
 	assert_true(c->listeners[2].loopback);
+	assert_int_equal(c->listeners[3].port, 9883);
 	const struct config_tls *t = config_tls_find(c, "t");
 	assert_non_null(t);
 	assert_string_equal(t->certificate, "/c");

@@ -46,7 +46,6 @@ static void everything(void **state)
 	struct config *a = accepted(before), *b = accepted(after);
 	diff(a, b,
 	     "system \"one\" -> \"two\"\n"
-	     "max-connections 50000 -> 7\n"
 	     "tls t: removed\n"
 	     "feed f: removed\n"
 	     "feed g: title \"G\" -> \"G \\\"\\$1\\\"\"\n"
@@ -63,6 +62,7 @@ static void everything(void **state)
 	     "data-dir \"/var/lib/oudp\" -> \"/other\"\n"
 	     "admin-socket \"/var/lib/oudp/oudpd.sock\" -> \"/other/oudpd.sock\"\n"
 	     "journal-size \"1TB\" -> \"2TB\"\n"
+	     "max-connections 50000 -> 7\n"
 	     "listener l: port 1883 -> 1884\n"
 	     "listener m: removed\n"
 	     "listener n: added\n");
@@ -100,6 +100,7 @@ static void keep(void **state)
 	     "data-dir \"/other\" -> \"/var/lib/oudp\"\n"
 	     "admin-socket \"/other/oudpd.sock\" -> \"/var/lib/oudp/oudpd.sock\"\n"
 	     "journal-size \"2TB\" -> \"1TB\"\n"
+	     "max-connections 7 -> 50000\n"
 	     "listener l: port 1884 -> 1883\n"
 	     "listener n: removed\n"
 	     "listener m: added\n");
