@@ -179,6 +179,7 @@ static void ports_of_the_protocol(void **state)
 	    accepted("listener \"a\" { protocol = mqtt }\n"
 	             "listener \"b\" { protocol = http tls = \"t\" }\n"
 	             "listener \"c\" { protocol = mqtt tls = \"t\" address = \"::1\" }\n"
+	             "listener \"d\" { protocol = admin tls = \"t\" }\n"
 	             "tls \"t\" { certificate = \"/c\" key = \"/k\" crl = \"/r\""
 	             " client-ca = \"/ca\" }\n" FEED(""));
 	assert_int_equal(c->n_listeners, 4);
