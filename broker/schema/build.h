@@ -51,6 +51,7 @@ struct schema_options {
 	schema_loader *load; /* NULL: none but the built-in metaschemas */
 	void *ctx;
 	const char *uri;       /* of the source itself */
+	enum draft draft;      /* of documents without $schema; 0: 2020-12 */
 	bool format_annotates; /* format asserts nothing, as 2020-12 has it by default */
 };
 

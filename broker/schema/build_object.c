@@ -35,7 +35,8 @@ static unsigned name_index(struct collector *c, struct span name)
 
 static uint16_t name_bit(struct collector *c, struct span name, struct place from)
 {
-	struct member *m = &c->list[name_index(c, name)];
+	unsigned i = name_index(c, name); /* may move the list */
+	struct member *m = &c->list[i];
 	if (m->bit == NO_BIT && c->n_bits == LIMIT_SCHEMA_NAMES) {
 		build_fail(c->b, from, "more than %d members are asked for", LIMIT_SCHEMA_NAMES);
 		return 0;

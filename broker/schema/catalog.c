@@ -63,10 +63,10 @@ static void load_version(struct loading *l, const char *dir, const char *name, u
 	char path[128], why[600] = "";
 	struct schema *sc = NULL;
 	struct buf source;
-	snprintf(path, sizeof(path), "%s/%u", name, version);
+	snprintf(path, sizeof(path), "%.63s/%u", name, version);
 	if (map_set(&l->seen, span_str(path), l))
 		return; /* an earlier directory has it */
-	snprintf(path, sizeof(path), "%s/%u/schema.json", name, version);
+	snprintf(path, sizeof(path), "%.63s/%u/schema.json", name, version);
 	buf_init(&source, LIMIT_SCHEMA_BYTES + 16384);
 	int err = load_file(dir, span_str(path), &source);
 	if (err)
@@ -108,8 +108,8 @@ static void load_name(struct loading *l, const char *dir, const char *name)
 			/* told once */
 		} else if (span_to_u64(span_str(text), &version) != 0 || version == 0 ||
 		           version > VERSION_MAX || text[0] == '0') {
-			char which[128 + 256];
-			snprintf(which, sizeof(which), "%s/%s", name, text);
+			char which[NAME_BYTES_MAX + 260];
+			snprintf(which, sizeof(which), "%.63s/%s", name, text);
 			complain(l, dir, which, "a version is a number from 1 to 65535");
 		} else {
 			load_version(l, dir, name, (unsigned)version);

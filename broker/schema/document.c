@@ -65,7 +65,7 @@ struct document *document_find(struct build *b, struct span uri, struct place fr
 	char *name = xstrndup(uri.p, uri.n);
 	struct document *d = NULL;
 	struct buf bytes;
-	buf_init(&bytes, LIMIT_SCHEMA_BYTES);
+	buf_init(&bytes, LIMIT_SCHEMA_BYTES + 16384); /* a loader reads by blocks */
 	int err = 0;
 	if (meta_source(uri, &builtin) == 0)
 		buf_add_span(&bytes, builtin);

@@ -126,6 +126,8 @@ static unsigned add_resource(struct build *b, struct document *d, uint32_t tok, 
 {
 	struct resource r = {
 	    .uri = uri, .doc = d, .tok = tok, .draft = DRAFT_2020, .assertions = true};
+	if (b->opt.draft)
+		r.draft = b->opt.draft;
 	if (parent) {
 		r.draft = parent->draft;
 		r.assertions = parent->assertions;
