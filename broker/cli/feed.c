@@ -1,0 +1,183 @@
+/* feed.c - `oudp feed`: what the feeds hold, and making room. */
+#include "cli/feed.h"
+#include "cli/http.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+#include "base/mem.h"
+#include "base/rfc3339.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void write_age(struct buf *b, const char *rfc3339)
+{
+	int64_t ms;
+	if (!rfc3339 || rfc3339_parse(span_str(rfc3339), &ms) < 0)
+		buf_add_str(b, "-");
+	else
+		text_age(b, (int64_t)time(NULL) - ms / 1000);
+}
+
+static void print_buf(struct buf *b)
+{
+	fwrite(b->p ? b->p : "", 1, b->len, stdout);
+	buf_done(b);
+}
+
+void feed_print_table(const struct cli *c, const json_t *feeds)
+{
+	static const char *const headings[] = {"FEED",    ">FIRST",       ">LAST",       ">RECORDS",
+	                                       ">STORED", ">LAST STORED", ">QUARANTINE", "TITLE"};
+	struct table t;
+	table_init(&t, headings, ARRAY_LEN(headings));
+	struct buf age, out;
+	buf_init(&age, 256);
+	buf_init(&out, 64 << 20);
+	size_t i;
+	json_t *f;
+	json_array_foreach(feeds, i, f)
+	{
+		table_cell(&t, reply_text(f, "name", "?"));
+		table_count(&t, reply_count(f, "first"));
+		table_count(&t, reply_count(f, "last"));
+		table_count(&t, reply_count(f, "records"));
+		table_bytes(&t, reply_count(f, "bytes"));
+		buf_clear(&age);
+		write_age(&age, reply_text(f, "lastStored", NULL));
+		table_cell(&t, buf_str(&age));
+		table_count(&t, reply_count(f, "quarantined"));
+		table_cell(&t, reply_text(f, "title", ""));
+	}
+	table_write(&t, c->columns, &out);
+	print_buf(&out);
+	buf_done(&age);
+	table_done(&t);
+}
+
+static int list(struct cli *c)
+{
+	json_t *r = NULL;
+	int err = http_json(c, HTTP_READ, "GET", "/v1/feeds", NULL, &r);
+	if (err)
+		return err;
+	if (c->json) {
+		cli_print_json(r);
+		return CLI_OK;
+	}
+	feed_print_table(c, json_object_get(r, "feeds"));
+	json_decref(r);
+	return CLI_OK;
+}
+
+static void print_strings(const char *label, const json_t *array)
+{
+	size_t i;
+	json_t *s;
+	json_array_foreach(array, i, s) printf("%-13s %s\n", i == 0 ? label : "",
+	                                       json_is_string(s) ? json_string_value(s) : "?");
+}
+
+static int show(struct cli *c, const char *feed)
+{
+	json_t *r = NULL;
+	auto_free char *path = http_feed_path(feed, "");
+	int err = http_json(c, HTTP_READ, "GET", path, NULL, &r);
+	if (err)
+		return err;
+	if (c->json) {
+		cli_print_json(r);
+		return CLI_OK;
+	}
+	struct buf b;
+	buf_init(&b, 64 << 10);
+	buf_addf(&b, "%-13s %s\n%-13s %s\n", "feed", reply_text(r, "name", feed), "title",
+	         reply_text(r, "title", ""));
+	buf_addf(&b, "%-13s %s\n%-13s %s\n", "access", reply_text(r, "access", ""), "priority",
+	         reply_text(r, "priority", ""));
+	print_buf(&b);
+	print_strings("topics", json_object_get(r, "topics"));
+	print_strings("schemas", json_object_get(r, "schemas"));
+	buf_init(&b, 64 << 10);
+	uint64_t records = reply_count(r, "records");
+	buf_addf(&b, "%-13s ", "records");
+	text_count(&b, records);
+	if (records > 0)
+		buf_addf(&b, " (%llu to %llu)", (unsigned long long)reply_count(r, "first"),
+		         (unsigned long long)reply_count(r, "last"));
+	buf_addf(&b, "\n%-13s %llu\n%-13s ", "epoch", (unsigned long long)reply_count(r, "epoch"),
+	         "stored");
+	text_bytes(&b, reply_count(r, "bytes"));
+	buf_addf(&b, "\n%-13s ", "last stored");
+	buf_addf(&b, "%s (", reply_text(r, "lastStored", "never"));
+	write_age(&b, reply_text(r, "lastStored", NULL));
+	buf_addf(&b, ")\n%-13s ", "quarantine");
+	text_count(&b, reply_count(r, "quarantined"));
+	buf_add_char(&b, '\n');
+	print_buf(&b);
+	json_decref(r);
+	return CLI_OK;
+}
+
+static int trim(struct cli *c, const char *feed, const json_t *body)
+{
+	json_t *r = NULL;
+	auto_free char *path = http_feed_path(feed, "/_trim");
+	int err = http_json(c, HTTP_ADMIN, "POST", path, body, &r);
+	if (err)
+		return err;
+	if (c->json) {
+		cli_print_json(r);
+		return CLI_OK;
+	}
+	struct buf b;
+	buf_init(&b, 1024);
+	buf_add_str(&b, "deleted ");
+	text_count(&b, reply_count(r, "deleted"));
+	buf_addf(&b, " records; %s begins at %llu now\n", feed,
+	         (unsigned long long)reply_count(r, "first"));
+	print_buf(&b);
+	json_decref(r);
+	return CLI_OK;
+}
+
+enum { OPT_BEFORE = CLI_OWN, OPT_KEEP };
+
+int cmd_feed(struct cli *c, int argc, char **argv)
+{
+	static const struct option options[] = {{"before", required_argument, NULL, OPT_BEFORE},
+	                                        {"keep", required_argument, NULL, OPT_KEEP},
+	                                        {0}};
+	json_t *body = NULL;
+	uint64_t n;
+	for (int o; (o = cli_option(c, argc, argv, "", options)) != CLI_END;) {
+		if (o < CLI_OWN)
+			return CLI_TROUBLE;
+		const char *name = o == OPT_BEFORE ? "before" : "keep";
+		if (cli_number(c, o == OPT_BEFORE ? "--before" : "--keep", optarg, o == OPT_BEFORE,
+		               INT64_MAX, &n))
+			return CLI_TROUBLE;
+		if (body)
+			return cli_usage(c, "--before or --keep, and once");
+		body = json_pack("{s:I}", name, (json_int_t)n);
+	}
+	const char *verb = optind < argc ? argv[optind] : "";
+	const char *feed = optind + 1 < argc ? argv[optind + 1] : NULL;
+	int given = argc - optind;
+	bool is_trim = strcmp(verb, "trim") == 0;
+	if (body && !is_trim)
+		return cli_usage(c, "--before and --keep go with trim");
+	if (strcmp(verb, "list") == 0 && given == 1)
+		return list(c);
+	if (strcmp(verb, "show") == 0 && given == 2)
+		return show(c, feed);
+	if (!is_trim || given != 2)
+		return cli_usage(c, "list, or show FEED, or trim FEED");
+	if (!body)
+		return cli_usage(c, "how far? --before SEQUENCE or --keep N");
+	int status = trim(c, feed, body);
+	json_decref(body);
+	return status;
+}

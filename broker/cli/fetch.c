@@ -1,0 +1,30 @@
+/* fetch.c - the bytes of a schema from the daemon. */
+#include "cli/http.h"
+#include "cli/text.h"
+#include "cli/validate.h"
+
+#include <string.h>
+
+int validate_fetch_source(struct cli *c, const char *id, struct buf *ret)
+{
+	const char *slash = strrchr(id, '/');
+	assert(slash != NULL);
+	struct buf path;
+	buf_init(&path, 4096);
+	buf_add_str(&path, "/v1/schemas/");
+	text_percent(&path, span_of(id, (size_t)(slash - id)));
+	buf_add_char(&path, '/');
+	text_percent(&path, span_str(slash + 1));
+	struct http_reply r;
+	int err = http_ask(c, HTTP_READ, "GET", buf_str(&path), NULL, &r);
+	buf_done(&path);
+	if (err)
+		return cli_trouble(
+		    c, "so: no schema %s here (--schemas DIR) and none from the daemon", id);
+	if (r.status != 200)
+		err = cli_trouble(c, "there is no schema %s, here or at the daemon", id);
+	else
+		buf_add(ret, r.body.p, r.body.len);
+	http_reply_done(&r);
+	return err;
+}

@@ -1,0 +1,144 @@
+/* main.c - `oudp`: the table of commands, and nothing else. */
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifndef OUDP_VERSION
+#define OUDP_VERSION "0.0.0"
+#endif
+
+static const struct command commands[] = {
+    {"check", cmd_check, "FILE|DIR...", "checks a configuration or schemas, without the daemon",
+     "  FILE             oudpd.conf, or a schema.json\n"
+     "  DIR              a directory with oudpd.conf, or with schemas and their examples\n"
+     "  --schemas DIR    where schemas are looked up first (repeatable)\n"},
+    {"validate", cmd_validate, "SCHEMA [FILE...]",
+     "says whether payloads fit a schema, and where not",
+     "  SCHEMA           path of a schema.json, or name/version\n"
+     "  FILE             payloads; none or -: standard input\n"
+     "  -l               each line of a file is a payload\n"
+     "  --schemas DIR    where name/version is looked up first (repeatable)\n"},
+    {"pub", cmd_pub, "FEED|--topic TOPIC [--thing THING] [FILE...|-m PAYLOAD]",
+     "publishes over MQTT 5 and prints the verdict",
+     "  FEED             the feed; its first topic is used\n"
+     "  --topic TOPIC    the topic itself, instead of a feed\n"
+     "  --thing THING    stands at {thing} in the topic\n"
+     "  FILE             payloads, one a file; none or -: standard input\n"
+     "  -m PAYLOAD       the payload itself\n"
+     "  -l               each line is a message\n"
+     "  -q 0|1|2         quality of service (1); 0 has no verdict\n"
+     "  -r               retained\n"
+     "  -h HOST -p PORT  the MQTT listener (127.0.0.1, 1883)\n"
+     "  --timeout SECONDS  how long to wait for a verdict (30)\n"
+     "\n"
+     "Exit status: 0 all stored, 1 at least one refused, 2 trouble.\n"},
+    {"tail", cmd_tail, "FEED [--after POSITION|--since TIME]",
+     "prints a feed as it comes, over WebSocket",
+     "  --after POSITION   goes on after SEQUENCE, EPOCH:SEQUENCE or an event's id\n"
+     "  --since TIME       starts at this stored time, RFC 3339\n"
+     "  --thing THING      of one thing only\n"
+     "  --limit N          ends after N events\n"
+     "  --exit-on-live     ends where history ends\n"
+     "\n"
+     "Without --after and --since: new events only. When the connection breaks, tail connects "
+     "again\n"
+     "and goes on after the last event it printed; lost events are told on standard error.\n"},
+    {"feed", cmd_feed, "list | show FEED | trim FEED --before SEQUENCE|--keep N",
+     "lists feeds, shows one, deletes its oldest records",
+     "  list                 every feed: what it holds, its last record, its quarantine\n"
+     "  show FEED            one feed\n"
+     "  trim FEED            deletes the oldest records, also when the disk is full\n"
+     "  --before SEQUENCE    those before this one\n"
+     "  --keep N             all but the newest N\n"},
+    {"quarantine", cmd_quarantine, "list [FEED] | show ID | retry FEED [ID...]   [--unrouted]",
+     "refused messages: look at them, try them again",
+     "  list [FEED]      rows, oldest first; without FEED of all feeds and the unrouted\n"
+     "  show ID          one row whole; --payload: its bytes alone\n"
+     "  retry FEED [ID...]  admits rows again, all of the feed or those named; what fits is "
+     "stored\n"
+     "  --unrouted       instead of FEED: messages that no feed takes\n"
+     "  --after ID       rows after this one      --limit N   at most so many (100)\n"
+     "  --time=received  retry: the time it was received counts as its time\n"},
+    {"status", cmd_status, "[--watch]", "the state of the broker on one page",
+     "  --watch          draws it again every second\n"},
+    {"reload", cmd_reload, "", "makes oudpd read its configuration and schemas again", ""},
+    {"bench", cmd_bench, "[OPTION...]", "loads an MQTT broker and measures it",
+     "  -h HOST -p PORT  the MQTT listener (127.0.0.1, 1883)\n"
+     "  -c N             connections that publish (50)\n"
+     "  -w N             messages in flight on each (100, or what the broker allows)\n"
+     "  -q 0|1           quality of service (1)\n"
+     "  -d SECONDS       how long to measure (10), after --warm SECONDS (1)\n"
+     "  -r RATE          messages a second in all; 0: as fast as the window allows (0)\n"
+     "  -V 4|5           MQTT 3.1.1 or 5 (5)\n"
+     "  --subs N         subscribers (0)     --filter FILTER  to what (city/#)   --sub-qos 0|1 "
+     "(0)\n"
+     "  --topic TEMPLATE   (city/air/bench-{n})   {n}: 0.. --things   {c}: connection\n"
+     "  --things N       how many different {n} (1000)\n"
+     "  --pid PID        the broker's, to tell its CPU\n"
+     "  --payload TEMPLATE  @FILE reads one; {n} {c} {seq} {time} RFC 3339, {ns} for "
+     "subscribers\n"},
+    {"demo", cmd_demo, "[--things N] [-h HOST] [-p PORT]", "publishes as a small simulated city",
+     "  --things N       how many things (300)\n"
+     "  -h HOST -p PORT  the MQTT listener (127.0.0.1, 1883)\n"
+     "  -v               a line for every message\n"},
+    {"backup", cmd_backup, "DIR", "copies the store while the daemon works, into a new directory",
+     ""},
+    {"restore", cmd_restore, "DIR",
+     "puts a backup back; the daemon is stopped and the data directory empty", ""},
+};
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static void overview(FILE *to)
+{
+	fprintf(
+	    to,
+	    "oudp, the command line of the open urban data broker\n\nusage: oudp COMMAND ...\n\n");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].what);
+	fprintf(to, "\n  oudp help COMMAND tells more; oudp(1) tells all.\n");
+}
+
+static int help_for(struct cli *c, const char *name)
+{
+	char *argv[] = {(char *)name, (char *)"--help", NULL};
+	c->command = find(name);
+	if (!c->command)
+		return cli_trouble(c, "there is no command '%s'; see: oudp help", name);
+	return c->command->run(c, 2, argv);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli c;
+	cli_init(&c);
+	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(), not a death */
+	if (argc < 2) {
+		overview(stderr);
+		return CLI_TROUBLE;
+	}
+	const char *name = argv[1];
+	bool asks_help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0;
+	if (asks_help && argc > 2)
+		return help_for(&c, argv[2]);
+	if (asks_help || strcmp(name, "-h") == 0) {
+		overview(stdout);
+		return cli_finish(&c, CLI_OK);
+	}
+	if (strcmp(name, "--version") == 0) {
+		printf("oudp %s\n", OUDP_VERSION);
+		return cli_finish(&c, CLI_OK);
+	}
+	c.command = find(name);
+	if (!c.command)
+		return cli_trouble(&c, "there is no command '%s'; see: oudp help", name);
+	return cli_finish(&c, c.command->run(&c, argc - 1, argv + 1));
+}

@@ -1,0 +1,135 @@
+/* status.c - `oudp status` and `oudp reload`. */
+#include "cli/feed.h"
+#include "cli/http.h"
+#include "cli/text.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OPT_WATCH = CLI_OWN };
+
+static void write_uptime(struct buf *b, uint64_t s)
+{
+	if (s >= 86400)
+		buf_addf(b, "%llu d ", (unsigned long long)(s / 86400));
+	buf_addf(b, "%02llu:%02llu:%02llu", (unsigned long long)(s / 3600 % 24),
+	         (unsigned long long)(s / 60 % 60), (unsigned long long)(s % 60));
+}
+
+static void counts(struct buf *b, const char *label, const json_t *object, const char *const *names)
+{
+	buf_addf(b, "%-12s ", label);
+	for (size_t i = 0; names[i]; i += 2) {
+		buf_add_str(b, i ? "   " : "");
+		text_count(b, reply_count(object, names[i]));
+		buf_addf(b, " %s", names[i + 1]);
+	}
+	buf_add_char(b, '\n');
+}
+
+static void page(const struct cli *c, const json_t *r)
+{
+	static const char *const connections[] = {"mqtt",      "MQTT",      "http", "HTTP",
+	                                          "websocket", "WebSocket", NULL};
+	static const char *const counters[] = {
+	    "stored",     "stored",    "quarantined", "quarantined", "duplicates",
+	    "duplicates", "unrouted",  "unrouted",    "refused",     "refused",
+	    "delivered",  "delivered", NULL};
+	struct buf b;
+	buf_init(&b, 64 << 10);
+	buf_addf(&b, "oudpd %s   %s   up ", reply_text(r, "version", "?"),
+	         reply_text(r, "organisation", ""));
+	write_uptime(&b, reply_count(r, "uptime"));
+	bool ready = json_is_true(json_object_get(r, "ready"));
+	buf_addf(&b, "   %s\n\n",
+	         ready ? "ready" : "NOT READY: publishers wait; is the disk full?");
+	counts(&b, "connections", json_object_get(r, "connections"), connections);
+	counts(&b, "since start", json_object_get(r, "counters"), counters);
+	buf_addf(&b, "%-12s %.1f stored a second   commit ", "now",
+	         reply_real(json_object_get(r, "rates"), "storedPerSecond"));
+	text_count(&b, reply_count(r, "commit"));
+	const json_t *store = json_object_get(r, "store");
+	uint64_t used = reply_count(store, "usedBytes"), map = reply_count(store, "mapBytes");
+	buf_addf(&b, "\n%-12s ", "store");
+	text_bytes(&b, used);
+	buf_add_str(&b, " used of ");
+	text_bytes(&b, map);
+	buf_addf(&b, " (%.0f%%)   ", map ? 100.0 * (double)used / (double)map : 0.0);
+	text_bytes(&b, reply_count(store, "freeBytes"));
+	buf_add_str(&b, " to be used again   ");
+	text_bytes(&b, reply_count(store, "diskFreeBytes"));
+	buf_add_str(&b, " free on the disk\n\n");
+	fwrite(b.p, 1, b.len, stdout);
+	buf_done(&b);
+	feed_print_table(c, json_object_get(r, "feeds"));
+}
+
+static int once(struct cli *c, bool clear)
+{
+	json_t *r = NULL;
+	int err = http_json(c, HTTP_READ, "GET", "/v1/status", NULL, &r);
+	if (err)
+		return err;
+	if (c->json) {
+		cli_print_json(r);
+		return CLI_OK;
+	}
+	if (clear)
+		fputs("\033[H\033[J", stdout);
+	page(c, r);
+	json_decref(r);
+	return CLI_OK;
+}
+
+int cmd_status(struct cli *c, int argc, char **argv)
+{
+	static const struct option options[] = {{"watch", no_argument, NULL, OPT_WATCH}, {0}};
+	bool watch = false;
+	for (int o; (o = cli_option(c, argc, argv, "", options)) != CLI_END;) {
+		if (o != OPT_WATCH)
+			return CLI_TROUBLE;
+		watch = true;
+	}
+	if (optind < argc)
+		return cli_usage(c, "there is nothing to name here");
+	if (!watch)
+		return once(c, false);
+	cli_stop_init();
+	for (;;) {
+		int status = once(c, c->terminal);
+		if (cli_finish(c, CLI_OK))
+			return CLI_OK; /* nobody looks any more */
+		(void)status; /* a broker that is away comes back: said on stderr, asked again */
+		for (int i = 0; i < 10; i++) {
+			if (cli_stop())
+				return CLI_OK;
+			poll(NULL, 0, 100);
+		}
+	}
+}
+
+int cmd_reload(struct cli *c, int argc, char **argv)
+{
+	if (cli_option(c, argc, argv, "", NULL) != CLI_END)
+		return CLI_TROUBLE;
+	if (optind < argc)
+		return cli_usage(c, "there is nothing to name here");
+	json_t *body = json_object(), *r = NULL;
+	int err = http_json(c, HTTP_ADMIN, "POST", "/v1/_reload", body, &r);
+	json_decref(body);
+	if (err)
+		return err;
+	if (c->json) {
+		cli_print_json(r);
+		return CLI_OK;
+	}
+	size_t i;
+	json_t *line, *changed = json_object_get(r, "changed");
+	json_array_foreach(changed, i, line)
+	    puts(json_is_string(line) ? json_string_value(line) : "?");
+	if (json_array_size(changed) == 0)
+		puts("reloaded; nothing has changed");
+	json_decref(r);
+	return CLI_OK;
+}

@@ -1,0 +1,212 @@
+/* tail.c - `oudp tail`: a feed as it comes. Remembers where it is, so that a connection that comes
+ * back goes on after the last event that was printed. */
+#include "cli/event.h"
+#include "cli/http.h"
+#include "cli/text.h"
+#include "cli/ws.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct tail {
+	struct cli *cli;
+	const char *feed, *thing;
+	char *after; /* as given, or EPOCH:SEQUENCE of the last event; NULL: none yet */
+	char *since; /* RFC 3339; no longer used once after is known */
+	uint64_t limit, printed;
+	bool exit_on_live;
+	bool broken; /* the output cannot be written */
+	struct buf line;
+};
+
+enum { OPT_AFTER = CLI_OWN, OPT_SINCE, OPT_THING, OPT_LIMIT, OPT_EXIT_ON_LIVE };
+
+static const struct option options[] = {{"after", required_argument, NULL, OPT_AFTER},
+                                        {"since", required_argument, NULL, OPT_SINCE},
+                                        {"thing", required_argument, NULL, OPT_THING},
+                                        {"limit", required_argument, NULL, OPT_LIMIT},
+                                        {"exit-on-live", no_argument, NULL, OPT_EXIT_ON_LIVE},
+                                        {0}};
+
+static void query(struct buf *b, char *separator, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	buf_add_char(b, *separator);
+	*separator = '&';
+	buf_addf(b, "%s=", name);
+	text_percent(b, span_str(value));
+}
+
+static void path(void *arg, struct buf *b)
+{
+	struct tail *t = arg;
+	auto_free char *base = http_feed_path(t->feed, "/events");
+	buf_add_str(b, base);
+	char separator = '?';
+	query(b, &separator, "after", t->after);
+	query(b, &separator, "since", t->after ? NULL : t->since);
+	query(b, &separator, "thing", t->thing);
+}
+
+static void remember(struct tail *t, struct span id)
+{
+	struct text_position at;
+	if (text_event_position(id, &at) < 0)
+		return;
+	char *after = NULL;
+	if (asprintf(&after, "%llu:%llu", (unsigned long long)at.epoch,
+	             (unsigned long long)at.sequence) < 0)
+		return;
+	free(t->after);
+	t->after = after;
+}
+
+/* One line whatever stands in it: raw line ends in JSON are white space. */
+static void print_json(struct tail *t, struct span text)
+{
+	buf_clear(&t->line);
+	buf_add_span(&t->line, text);
+	for (size_t i = 0; i < t->line.len; i++)
+		if (t->line.p[i] == '\n' || t->line.p[i] == '\r')
+			t->line.p[i] = ' ';
+	buf_add_char(&t->line, '\n');
+	fwrite(t->line.p, 1, t->line.len, stdout);
+}
+
+static void print_line(struct tail *t, const struct event_view *e)
+{
+	struct buf *b = &t->line;
+	buf_clear(b);
+	/* 2026-11-24T12:34:56.789Z without the milliseconds and with the Z */
+	if (e->time.n > 20 && e->time.p[19] == '.')
+		buf_addf(b, "%.19sZ", e->time.p);
+	else
+		text_line(b, e->time, 0);
+	buf_addf(b, "  ");
+	size_t before = b->len;
+	text_line(b, e->subject, 32);
+	for (unsigned n = text_columns(span_of(b->p + before, b->len - before)); n < 20; n++)
+		buf_add_char(b, ' ');
+	buf_addf(b, "  %8.*s  ", (int)MIN_OF(e->sequence.n, 20u),
+	         e->sequence.p ? e->sequence.p : "");
+	unsigned used = text_columns(span_of(b->p, b->len)), columns = t->cli->columns;
+	text_line(b, e->data, columns > used + 10 ? columns - used : columns ? 10 : 0);
+	buf_add_char(b, '\n');
+	fwrite(b->p, 1, b->len, stdout);
+}
+
+/* What a person must know besides the records. */
+static void tell_control(struct tail *t, const struct event_view *e)
+{
+	fflush(stdout);
+	if (event_is(e, "gap")) {
+		struct span from = event_member(e->data, "from"), to = event_member(e->data, "to"),
+		            why = event_member(e->data, "reason");
+		buf_clear(&t->line);
+		buf_add_str(&t->line, "GAP: records ");
+		text_line(&t->line, from, 24);
+		buf_add_str(&t->line, " to ");
+		text_line(&t->line, to, 24);
+		buf_addf(&t->line, " of %s are gone (", t->feed);
+		text_line(&t->line, why, 40);
+		buf_add_str(&t->line, ")");
+		cli_trouble(t->cli, "%s", buf_str(&t->line));
+	} else if (event_is(e, "live")) {
+		if (t->cli->terminal)
+			fprintf(stderr, "-- live: from here on as it happens\n");
+	} else if (!event_is(e, "position")) {
+		buf_clear(&t->line);
+		text_line(&t->line, e->type, 80);
+		buf_add_char(&t->line, ' ');
+		text_line(&t->line, e->data, 0);
+		cli_trouble(t->cli, "%s", buf_str(&t->line));
+	}
+}
+
+static bool message(void *arg, struct span text)
+{
+	struct tail *t = arg;
+	struct event_view e;
+	if (event_view(text, &e) < 0) {
+		cli_trouble(t->cli, "the broker sent something that is no CloudEvent");
+		return false;
+	}
+	bool control = event_is_control(&e);
+	if (t->cli->json)
+		print_json(t, text);
+	else if (!control)
+		print_line(t, &e);
+	if (control && !(t->cli->json && event_is(&e, "live")))
+		tell_control(t, &e);
+	/* After a gap the next record says where we are; the other events stand at a position. */
+	if (!event_is(&e, "gap"))
+		remember(t, e.id);
+	t->printed += !control;
+	bool live = event_is(&e, "live");
+	if (fflush(stdout) != 0) {
+		t->broken = true; /* `tail | head`: nobody reads on */
+		return true;
+	}
+	return (t->limit && t->printed >= t->limit) || (live && t->exit_on_live);
+}
+
+static int read_options(struct tail *t, int argc, char **argv)
+{
+	struct cli *c = t->cli;
+	int64_t since;
+	for (int o; (o = cli_option(c, argc, argv, "", options)) != CLI_END;) {
+		switch (o) {
+		case OPT_AFTER: t->after = xstrdup(optarg); break;
+		case OPT_SINCE:
+			if (text_time(span_str(optarg), (int64_t)time(NULL) * 1000, &since) < 0)
+				return cli_trouble(
+				    c, "--since: '%s' is no time; 2026-11-24T12:00:00Z and 10m are",
+				    optarg);
+			t->since = text_rfc3339(since);
+			break;
+		case OPT_THING: t->thing = optarg; break;
+		case OPT_LIMIT:
+			if (cli_number(c, "--limit", optarg, 1, INT64_MAX, &t->limit))
+				return CLI_TROUBLE;
+			break;
+		case OPT_EXIT_ON_LIVE: t->exit_on_live = true; break;
+		default: return CLI_TROUBLE;
+		}
+	}
+	if (argc - optind != 1)
+		return cli_usage(c, "one feed, please");
+	if (t->after && t->since)
+		return cli_usage(c, "--after or --since, not both");
+	t->feed = argv[optind];
+	return 0;
+}
+
+int cmd_tail(struct cli *c, int argc, char **argv)
+{
+	struct tail t = {.cli = c};
+	int err = read_options(&t, argc, argv);
+	if (err)
+		return err;
+	/* A feed that is not there is better told by the API than by a refused upgrade. It goes
+	 * where the events come from. */
+	c->url_asked = true;
+	c->socket_asked = false;
+	json_t *feed = NULL;
+	auto_free char *feed_path = http_feed_path(t.feed, "");
+	if (http_json(c, HTTP_READ, "GET", feed_path, NULL, &feed))
+		return CLI_TROUBLE;
+	json_decref(feed);
+	cli_stop_init();
+	buf_init(&t.line, 64 << 20);
+	const struct ws_user user = {.arg = &t, .path = path, .message = message};
+	int status = ws_run(c, "cloudevents.json", &user);
+	buf_done(&t.line);
+	free(t.after);
+	free(t.since);
+	return t.broken ? CLI_OK : status;
+}
