@@ -197,8 +197,8 @@ static double scale_wide(uint64_t m, int e)
 		return (double)((u128)m * power);
 	int up = __builtin_clzll(m);
 	u128 numerator = (u128)(m << up) << 64, quotient = numerator / power;
-	quotient |=
-	    quotient * power != numerator; /* it has 63 bits or more: this one only rounds */
+	if (quotient * power != numerator)
+		quotient |= 1; /* it has 63 bits or more: the last one only decides the rounding */
 	return ldexp((double)quotient, -64 - up);
 }
 

@@ -77,6 +77,11 @@ static void doubles_known(void **state)
 	    "2.0e-19",
 	    "9223372036854775807e-19",
 	    "9999999999999999999e19",
+	    /* half way but for a remainder */
+	    "0.8908451869259690903",
+	    "9963422738420020797e-19",
+	    "0.5075656665760846509",
+	    "0.5988522178502105331",
 	    "1.00000000000000011102230246251565404236316680908203125",
 	    "1.00000000000000011102230246251565404236316680908203124",
 	    "1.00000000000000011102230246251565404236316680908203126",
@@ -270,6 +275,22 @@ static void comparison_known(void **state)
 		check_order(rows[i].a, rows[i].b, rows[i].want);
 }
 
+/* Exponents that differ by as much as the digits are long. */
+static void comparison_of_long_texts(void **state)
+{
+	(void)state;
+	char one[1003] = "1", fraction[1030] = "0.", power[20];
+	memset(one + 1, '0', 1000);
+	memset(fraction + 2, '0', 1000);
+	strcpy(fraction + 1002, "1e+002001");
+	for (int e = 999; e <= 1001; e++) {
+		snprintf(power, sizeof(power), "1e%d", e);
+		check_order(power, one, e < 1000 ? -1 : e > 1000);
+		check_order(power, fraction, e < 1000 ? -1 : e > 1000);
+	}
+	check_order(one, fraction, 0);
+}
+
 /* m * 10^e as a text in one of many forms. */
 static void write_form(char out[100], int64_t m, int e, uint64_t r)
 {
@@ -348,6 +369,7 @@ int main(void)
 	    cmocka_unit_test(the_locale_has_no_say),
 	    cmocka_unit_test(integers),
 	    cmocka_unit_test(comparison_known),
+	    cmocka_unit_test(comparison_of_long_texts),
 	    cmocka_unit_test(comparison_at_random),
 	    cmocka_unit_test(huge_texts_are_linear),
 	};

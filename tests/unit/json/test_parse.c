@@ -160,6 +160,32 @@ static void errors_and_their_places(void **state)
 	json_tape_done(&t);
 }
 
+/* What follows the span would make it right: each beginning must be refused all the same. */
+static void nothing_behind_the_end_is_read(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {
+	    "[\"0123456789abcde]\"]",
+	    "{\"0123456789abcd}\":{\"a\":[1234567890123456,true,{}]},\"b\":\"\\u00e9]\",\"c\":"
+	    "null}",
+	    "[[[]],{},\"\xc3\xa9]\",\"0123456789]\",-1.5e3,[1]]",
+	};
+	struct json_tape t;
+	json_tape_init(&t, TOKENS_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		size_t n = strlen(texts[i]), at;
+		const char *why;
+		PARSE(&t, texts[i]);
+		for (size_t k = 0; k < n; k++) {
+			at = SIZE_MAX;
+			assert_int_equal(json_parse(&t, span_of(texts[i], k), &at, &why),
+			                 ERR_MALFORMED);
+			assert_true(at <= k);
+		}
+	}
+	json_tape_done(&t);
+}
+
 static void outputs_untouched_on_success(void **state)
 {
 	(void)state;
@@ -451,6 +477,7 @@ int main(void)
 	    cmocka_unit_test(tokens_of_a_message),
 	    cmocka_unit_test(single_values),
 	    cmocka_unit_test(errors_and_their_places),
+	    cmocka_unit_test(nothing_behind_the_end_is_read),
 	    cmocka_unit_test(outputs_untouched_on_success),
 	    cmocka_unit_test(depth_is_bounded),
 	    cmocka_unit_test(tokens_are_bounded),
