@@ -257,7 +257,12 @@ int mqtt_decode_ack(enum mqtt_version version, const struct frame *f, struct mqt
 	ret->packet_id = read_u16(&r);
 	if (unlikely(r.bad || ret->packet_id == 0))
 		return malformed(ret_reason);
-	if (unlikely(version == MQTT_V311 && reader_left(&r) > 0))
+	if (likely(reader_left(&r) == 0)) {
+		ret->reason = MQTT_SUCCESS;
+		no_props(&ret->props);
+		return 0;
+	}
+	if (unlikely(version == MQTT_V311))
 		return malformed(ret_reason);
 	err = read_reason(&r, MQTT_PROPS_ACK, &ret->reason, &ret->props, ret_reason);
 	if (unlikely(err))

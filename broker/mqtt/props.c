@@ -195,18 +195,14 @@ int mqtt_props_decode(struct span raw, enum mqtt_props_of of, struct mqtt_props 
 	return check_together(ret, ret_reason);
 }
 
-int read_props(struct reader *r, enum mqtt_props_of of, struct mqtt_props *ret,
-               enum mqtt_reason *ret_reason)
+int read_props_section(struct reader *r, enum mqtt_props_of of, struct mqtt_props *ret,
+                       enum mqtt_reason *ret_reason)
 {
 	uint32_t len = read_varint(r); /* [MQTT-2.2.2-1] a zero is said too */
 	struct span raw = read_bytes(r, len);
 
 	if (unlikely(r->bad))
 		return malformed(ret_reason);
-	if (len == 0) {
-		no_props(ret);
-		return 0;
-	}
 	return mqtt_props_decode(raw, of, ret, ret_reason);
 }
 

@@ -120,9 +120,36 @@ static inline int refuse(enum mqtt_reason reason, enum mqtt_reason *ret_reason)
 	return ERR_PROTOCOL;
 }
 
-/* Length and section; leaves the reader after it. */
-int read_props(struct reader *r, enum mqtt_props_of of, struct mqtt_props *ret,
-               enum mqtt_reason *ret_reason) MUSTCHECK;
+/* All properties absent. In three pieces, because gcc makes "rep stos" of the whole, which takes
+ * longer to start than all of PUBLISH takes to decode. */
+static inline void no_props(struct mqtt_props *p)
+{
+	enum {
+		SPANS = offsetof(struct mqtt_props, content_type),
+		HALF = SPANS + 5 * sizeof(struct span)
+	};
+	char *at = (char *)p;
+
+	_Static_assert(sizeof(*p) == SPANS + 10 * sizeof(struct span), "ten spans at the end");
+	memset(at, 0, SPANS);
+	memset(at + SPANS, 0, HALF - SPANS);
+	memset(at + HALF, 0, sizeof(*p) - HALF);
+}
+
+int read_props_section(struct reader *r, enum mqtt_props_of of, struct mqtt_props *ret,
+                       enum mqtt_reason *ret_reason) MUSTCHECK;
+
+/* Length and section; leaves the reader after it. Most sections are empty. */
+static inline int MUSTCHECK read_props(struct reader *r, enum mqtt_props_of of,
+                                       struct mqtt_props *ret, enum mqtt_reason *ret_reason)
+{
+	if (likely(r->p < r->end && *r->p == 0)) {
+		r->p++;
+		no_props(ret);
+		return 0;
+	}
+	return read_props_section(r, of, ret, ret_reason);
+}
 
 /* What every packet but PUBLISH has at its front: fixed flags [MQTT-2.1.3-1] and, in MQTT 5, a
  * minimal length [MQTT-1.5.5-1]. */
@@ -132,12 +159,6 @@ static inline int MUSTCHECK check_head(enum mqtt_version version, const struct f
 	if (unlikely(frame_flags(f) != flags || (version == MQTT_V5 && !f->minimal)))
 		return malformed(ret_reason);
 	return 0;
-}
-
-/* All properties absent. */
-static inline void no_props(struct mqtt_props *p)
-{
-	*p = (struct mqtt_props){0};
 }
 
 /* Whether a reason code may stand in a packet; the lists are the tables of the standard. */

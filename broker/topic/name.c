@@ -1,6 +1,8 @@
 /* name.c - topics and filters as strings of levels; knows no feeds and no subscribers. */
 #include "topic/name.h"
 
+#include <endian.h>
+
 bool topic_next_level(struct span s, size_t *at, struct span *ret)
 {
 	const char *p, *slash;
@@ -21,12 +23,63 @@ bool topic_next_level(struct span s, size_t *at, struct span *ret)
 	return true;
 }
 
+/* 0x80 in exactly those bytes of v that are c. */
+static inline uint64_t bytes_equal(uint64_t v, char c)
+{
+	const uint64_t low = 0x7F7F7F7F7F7F7F7Full;
+	uint64_t x = v ^ 0x0101010101010101ull * (uint8_t)c;
+
+	return ~(((x & low) + low) | x | low);
+}
+
+/* Up to eight bytes from i < s.n on, the first one lowest; filled up with 'x', which is nothing
+ * special. The last ones come from a load that ends with the string. */
+static inline uint64_t load(struct span s, size_t i)
+{
+	size_t n = s.n - i;
+	uint64_t v = 0;
+
+	if (n >= 8) {
+		memcpy(&v, s.p + i, 8);
+		return le64toh(v);
+	}
+	if (s.n >= 8) {
+		memcpy(&v, s.p + s.n - 8, 8);
+		v = le64toh(v) >> (64 - 8 * n);
+	} else {
+		for (size_t k = 0; k < n; k++)
+			v |= (uint64_t)(uint8_t)s.p[i + k] << 8 * k;
+	}
+	return v | 0x7878787878787878ull << 8 * n;
+}
+
+unsigned topic_split(struct span s, struct span out[LIMIT_TOPIC_LEVELS])
+{
+	size_t start = 0;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < s.n; i += 8) {
+		uint64_t slashes = bytes_equal(load(s, i), '/');
+
+		for (; slashes; slashes &= slashes - 1) {
+			size_t at = i + (unsigned)__builtin_ctzll(slashes) / 8;
+
+			if (n == LIMIT_TOPIC_LEVELS - 1)
+				return 0;
+			out[n++] = span_of(s.p + start, at - start);
+			start = at + 1;
+		}
+	}
+	out[n++] = span_of(s.p + start, s.n - start);
+	return n;
+}
+
 unsigned topic_levels(struct span s)
 {
 	unsigned n = 1;
 
-	for (size_t i = 0; i < s.n; i++)
-		n += s.p[i] == '/';
+	for (size_t i = 0; i < s.n; i += 8)
+		n += (unsigned)__builtin_popcountll(bytes_equal(load(s, i), '/'));
 	return n;
 }
 
@@ -41,18 +94,21 @@ static int check_size(struct span s)
 
 int topic_name_check(struct span topic)
 {
+	uint64_t special = 0;
 	unsigned levels = 1;
 	int err = check_size(topic);
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < topic.n; i++) {
-		char c = topic.p[i];
+	for (size_t i = 0; i < topic.n; i += 8) {
+		uint64_t v = load(topic, i);
 
-		if (c == '+' || c == '#' || c == 0) /* [MQTT-3.3.2-2], [MQTT-4.7.3-2] */
-			return ERR_MALFORMED;
-		levels += c == '/';
+		/* [MQTT-3.3.2-2] no wildcards, [MQTT-4.7.3-2] no U+0000 */
+		special |= bytes_equal(v, '+') | bytes_equal(v, '#') | bytes_equal(v, 0);
+		levels += (unsigned)__builtin_popcountll(bytes_equal(v, '/'));
 	}
+	if (special)
+		return ERR_MALFORMED;
 	return levels > LIMIT_TOPIC_LEVELS ? ERR_TOO_LARGE : 0;
 }
 

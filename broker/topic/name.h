@@ -38,6 +38,10 @@ bool topic_filters_intersect(struct span a, struct span b);
 /* Levels of a topic or filter: one more than it has '/'. */
 unsigned topic_levels(struct span s);
 
+/* All levels at once, quickly: at most LIMIT_TOPIC_LEVELS of them to out. Returns how many, or 0
+ * when there are more. */
+unsigned topic_split(struct span s, struct span out[LIMIT_TOPIC_LEVELS]);
+
 /* Level after level: start with *at = 0; false at the end. An empty string has one empty level. */
 bool topic_next_level(struct span s, size_t *at, struct span *ret);
 

@@ -9,6 +9,7 @@
 #include "topic/name.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ struct node {
 	uint32_t thing;      /* the {thing} child, or NONE */
 	uint32_t feed;       /* a template ends here, or NONE */
 	uint32_t feed_hash;  /* a template ends with '#' below here, or NONE */
+	bool literals;       /* has literal children */
 	uint8_t thing_level; /* level of {thing} on the way to here; 255: none */
 };
 
@@ -138,22 +140,34 @@ size_t route_template_filter(struct span template, char *out)
 
 /* ---- the table ---- */
 
+static inline uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9E3779B97F4A7C15ull;
+	return h ^ h >> 32;
+}
+
 /* Not keyed: what stands in the table is the operator's, so a publisher cannot make chains longer.
- */
+ * Short levels are read by loads that overlap. */
 static inline uint64_t hash_level(uint32_t parent, const char *p, size_t n)
 {
-	uint64_t h = (parent + 1) * 0x9E3779B97F4A7C15ull ^ n, v;
+	uint64_t h = mix(parent + 1, n), a = 0, b = 0;
+	uint32_t u, v;
 
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&v, p, 8);
-		h = (h ^ v) * 0xFF51AFD7ED558CCDull;
-		h ^= h >> 32;
+	if (n > 8) {
+		for (size_t i = 0; i + 8 < n; i += 8) {
+			memcpy(&a, p + i, 8);
+			h = mix(h, a);
+		}
+		memcpy(&b, p + n - 8, 8);
+	} else if (n >= 4) {
+		memcpy(&u, p, 4);
+		memcpy(&v, p + n - 4, 4);
+		b = (uint64_t)u << 32 | v;
+	} else if (n > 0) {
+		b = (uint64_t)(uint8_t)p[0] << 16 | (uint64_t)(uint8_t)p[n / 2] << 8 |
+		    (uint8_t)p[n - 1];
 	}
-	v = 0;
-	for (size_t i = 0; i < n; i++)
-		v = v << 8 | (uint8_t)p[i];
-	h = (h ^ v) * 0xC4CEB9FE1A85EC53ull;
-	return h ^ h >> 29;
+	return mix(h, b);
 }
 
 static inline uint32_t find_child(const struct route_table *t, uint32_t parent, const char *p,
@@ -203,7 +217,7 @@ static uint32_t new_node(struct route_table *t, uint8_t thing_level)
 		t->cap_nodes = t->cap_nodes ? t->cap_nodes * 2 : 64;
 		t->nodes = xrealloc(t->nodes, t->cap_nodes * sizeof(*t->nodes));
 	}
-	t->nodes[t->n_nodes] = (struct node){NONE, NONE, NONE, thing_level};
+	t->nodes[t->n_nodes] = (struct node){NONE, NONE, NONE, false, thing_level};
 	return t->n_nodes++;
 }
 
@@ -233,6 +247,7 @@ static uint32_t literal_child(struct route_table *t, uint32_t parent, struct spa
 	                          .text = add_text(t, level),
 	                          .text_n = (uint32_t)level.n});
 	t->n_slots++;
+	t->nodes[parent].literals = true;
 	return child;
 }
 
@@ -322,7 +337,9 @@ static uint32_t walk(const struct walk *w, uint32_t at, unsigned i, uint8_t *ret
 		return node->feed;
 	}
 	if (i < w->n) {
-		child = find_child(w->t, at, w->level[i].p, w->level[i].n);
+		child = NONE;
+		if (node->literals)
+			child = find_child(w->t, at, w->level[i].p, w->level[i].n);
 		if (child != NONE) {
 			feed = walk(w, child, i + 1, ret_thing);
 			if (feed != NONE)
@@ -345,19 +362,14 @@ int route_find(const struct route_table *t, struct span topic, uint32_t *ret_fee
                struct span *ret_thing)
 {
 	struct walk w;
-	struct span level;
-	size_t at = 0;
 	uint32_t feed;
 	uint8_t thing;
 
 	w.t = t;
-	w.n = 0;
 	w.dollar = topic.n && topic.p[0] == '$';
-	while (topic_next_level(topic, &at, &level)) {
-		if (w.n == LIMIT_TOPIC_LEVELS)
-			return ERR_NOT_FOUND;
-		w.level[w.n++] = level;
-	}
+	w.n = topic_split(topic, w.level);
+	if (w.n == 0)
+		return ERR_NOT_FOUND;
 	feed = walk(&w, 0, 0, &thing);
 	if (feed == NONE)
 		return ERR_NOT_FOUND;

@@ -353,20 +353,15 @@ static int match(const struct sub_tree *t, struct span topic, struct sub_matches
                  bool *ret_found)
 {
 	struct walk w;
-	struct span level;
-	size_t at = 0;
 	int err;
 
 	_Static_assert(LIMIT_TOPIC_LEVELS <= 32, "walk.hashed has a bit per level");
 	w.t = t;
 	w.m = m;
-	w.n = 0;
 	w.hashed = 0;
 	w.found = false;
-	while (topic_next_level(topic, &at, &level)) {
-		assert(w.n < LIMIT_TOPIC_LEVELS); /* a legal topic */
-		w.level[w.n++] = level;
-	}
+	w.n = topic_split(topic, w.level);
+	assert(w.n > 0); /* a legal topic */
 	err = walk(&w, &t->root, 0);
 	*ret_found = w.found;
 	return err;

@@ -276,12 +276,57 @@ static void test_all_small(void **state)
 	free(takes);
 }
 
+/* The quick ways against the plain one, at every length around the words they read; the bytes
+ * around the string are special ones, which must not be seen. */
+static void test_split(void **state)
+{
+	unsigned r = 1;
+
+	(void)state;
+	for (unsigned round = 0; round < 20000; round++) {
+		char *s = malloc(64);
+		size_t n = round % 40, at = 0;
+		struct span view = span_of(s + 8, n), levels[LIMIT_TOPIC_LEVELS], level;
+		unsigned k = 0, split, special;
+
+		memset(s, '/', 64);
+		for (size_t i = 0; i < n; i++) {
+			r = r * 1103515245 + 12345;
+			s[8 + i] = r >> 16 & 3 ? (char)('a' + (r >> 20) % 26) : '/';
+		}
+		split = topic_split(view, levels);
+		while (topic_next_level(view, &at, &level)) {
+			if (k < split) {
+				assert_ptr_equal(levels[k].p, level.p);
+				assert_int_equal(levels[k].n, level.n);
+			}
+			k++;
+		}
+		assert_int_equal(topic_levels(view), k);
+		assert_int_equal(split, k > LIMIT_TOPIC_LEVELS ? 0 : k);
+		if (n == 0 || split == 0) {
+			free(s);
+			continue;
+		}
+		assert_int_equal(topic_name_check(view), 0);
+		special = r % (unsigned)n;
+		s[8 + special] = "+#"[r >> 16 & 1];
+		assert_int_equal(topic_name_check(view), ERR_MALFORMED);
+		s[8 + special] = 0;
+		assert_int_equal(topic_name_check(view), ERR_MALFORMED);
+		s[8 + special] = (char)0xAF; /* '/' with the upper bit is not '/' */
+		assert_int_equal(topic_name_check(view), 0);
+		free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_names),        cmocka_unit_test(test_filters),
 	    cmocka_unit_test(test_shared),       cmocka_unit_test(test_matching),
 	    cmocka_unit_test(test_intersection), cmocka_unit_test(test_all_small),
+	    cmocka_unit_test(test_split),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
