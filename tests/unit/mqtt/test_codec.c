@@ -184,6 +184,24 @@ static void test_subscribe(void **state)
 	assert_false(mqtt_subscribe_next(&v, &at, &s));
 }
 
+static void test_subscription_ids(void **state)
+{
+	struct frame f = packet("30 * 0001 'a' 0a 0b 05 0b 8001 0b ffffff7f");
+	static const uint32_t ids[] = {5, 128, 268435455};
+	struct mqtt_publish_view v;
+	enum mqtt_reason reason;
+	uint32_t id, n = 0;
+	size_t at = 0;
+
+	(void)state;
+	assert_int_equal(mqtt_decode_publish_server(MQTT_V5, &f, &v, &reason), 0);
+	assert_int_equal(v.props.subscription_id, 5); /* the first */
+	assert_int_equal(v.props.n_subscription_ids, 3);
+	while (mqtt_props_next_subscription_id(&v.props, &at, &id))
+		assert_int_equal(id, ids[n++]);
+	assert_int_equal(n, 3);
+}
+
 static void test_hot_answers(void **state)
 {
 	uint8_t out[64];
@@ -329,12 +347,13 @@ static void test_sticky(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_connect),       cmocka_unit_test(test_defaults),
-	    cmocka_unit_test(test_publish),       cmocka_unit_test(test_for_record),
-	    cmocka_unit_test(test_section_limit), cmocka_unit_test(test_subscribe),
-	    cmocka_unit_test(test_hot_answers),   cmocka_unit_test(test_ack_text),
-	    cmocka_unit_test(test_publish_parts), cmocka_unit_test(test_publish_sizes),
-	    cmocka_unit_test(test_v3_answers),    cmocka_unit_test(test_sticky),
+	    cmocka_unit_test(test_connect),          cmocka_unit_test(test_defaults),
+	    cmocka_unit_test(test_publish),          cmocka_unit_test(test_for_record),
+	    cmocka_unit_test(test_section_limit),    cmocka_unit_test(test_subscribe),
+	    cmocka_unit_test(test_subscription_ids), cmocka_unit_test(test_hot_answers),
+	    cmocka_unit_test(test_ack_text),         cmocka_unit_test(test_publish_parts),
+	    cmocka_unit_test(test_publish_sizes),    cmocka_unit_test(test_v3_answers),
+	    cmocka_unit_test(test_sticky),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
