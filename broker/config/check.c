@@ -123,6 +123,18 @@ static void root_defaults(struct loader *ld)
 		            c->admin_socket);
 }
 
+/* A directory that somebody wrote down and that is not there is most likely mistyped. */
+static void check_schema_dirs(struct loader *ld)
+{
+	if (!ld->files || !given(&ld->root, BLOCK_ROOT, "schema-dirs"))
+		return;
+	for (char **dir = ld->config->schema_dirs; *dir; dir++)
+		if (access(*dir, R_OK | X_OK))
+			problem_add(ld, AT(&ld->root, BLOCK_ROOT, "schema-dirs"), true,
+			            "schema-dirs: cannot look into %s: %s; make it, or take it out",
+			            *dir, strerror(errno));
+}
+
 /* ---- listeners ---- */
 
 static void default_listeners(struct config *c, struct loader *ld)
@@ -317,6 +329,7 @@ void check_all(struct loader *ld)
 {
 	struct config *c = ld->config;
 	root_defaults(ld);
+	check_schema_dirs(ld);
 	if (c->n_listeners == 0)
 		default_listeners(c, ld);
 	for (size_t i = 0; i < c->n_listeners; i++)

@@ -96,14 +96,16 @@ static void within_an_include(void **state)
 	(void)state;
 	put("oudpd.conf", "include(\"feeds.d/one.inc\")\n");
 	put("feeds.d/one.inc", "\n\ninclude(\"two.inc\") data-dir = \"data/\"\n"
-	                       "schema-dirs = { \"s\", \"/t\" }\n"); /* relative to feeds.d */
+	                       "schema-dirs = { \"s\", \"/tmp\" }\n"); /* relative to feeds.d */
 	put_feed("feeds.d/two.inc", "deep");
-	struct config *c = load("");
+	struct config *c =
+	    load("@/feeds.d/one.inc:4: warning: schema-dirs: cannot look into @/feeds.d/s:"
+	         " No such file or directory; make it, or take it out\n");
 	assert_non_null(c);
 	assert_string_equal(c->feeds[0].name, "deep");
 	assert_string_equal(c->data_dir, in_dir("feeds.d/data"));
 	assert_string_equal(c->schema_dirs[0], in_dir("feeds.d/s"));
-	assert_string_equal(c->schema_dirs[1], "/t");
+	assert_string_equal(c->schema_dirs[1], "/tmp");
 	assert_string_equal(c->admin_socket, in_dir("feeds.d/data/oudpd.sock"));
 	config_free(c);
 }
