@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -274,6 +275,18 @@ static void assert_failed(MDB_env *env, const char *text)
 	abort(); /* LMDB would print first */
 }
 
+/* A root page with a wild page size or last page makes mmap(2) fail. */
+static bool root_lies(int rc, uint64_t map)
+{
+	if (rc != ENOMEM)
+		return rc == EINVAL || rc == EOVERFLOW;
+	void *p = mmap(NULL, map, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return false; /* the map we asked for is too large */
+	munmap(p, map);
+	return true;
+}
+
 static int open_environment(struct store *s, const struct store_options *o, char *why, size_t size)
 {
 	struct stat st;
@@ -297,7 +310,8 @@ static int open_environment(struct store *s, const struct store_options *o, char
 		int rc = env_open(s->journal_path, map, flags, logs_max + STORE_TABLES, &s->env);
 		if (rc) {
 			s->env = NULL;
-			return env_explain(rc, s->data_path, why, size);
+			return env_explain(root_lies(rc, map) ? MDB_CORRUPTED : rc, s->data_path,
+			                   why, size);
 		}
 		if (s->probing)
 			mdb_env_set_assert(s->env, assert_failed);

@@ -6,8 +6,9 @@
  * reads every byte, and checks density, order, counts and (by the caller's check) every record. It
  * says "ok" or a sentence through a pipe; when it dies, that is the answer.
  *
- * A walk of a damaged tree could go round in circles: keys must rise, entries are counted, and an
- * alarm that is set again with progress ends a child that makes none. */
+ * A damaged page can send LMDB, or the walk, round in circles: keys must rise, entries are counted,
+ * and a child that uses STUCK_CPU_S seconds of processor time without progress is ended. (Time on
+ * the clock would say nothing: disks are slow.) */
 #include "base/crc32c.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -20,12 +21,14 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
-	STUCK_S = 120, /* without 4,096 entries of progress: a very slow disk has long done it */
+	STUCK_CPU_S = 1,
 	PROGRESS_ENTRIES = 4096,
+	PROGRESS_BYTES = 16 << 20, /* either is a few milliseconds */
 	WHY_BYTES = 480
 };
 
@@ -34,14 +37,24 @@ struct walk {
 	MDB_txn *txn;
 	const struct store_options *o;
 	char why[WHY_BYTES];
-	uint32_t sum; /* of the values of tables, so that every byte is read */
-	uint64_t steps;
+	uint32_t sum;            /* of the values of tables, so that every byte is read */
+	uint64_t entries, bytes; /* since the timer was set */
 };
 
-static void step(struct walk *w)
+/* The child has this much processor time from now on. */
+static void arm_timer(void)
 {
-	if (w->steps++ % PROGRESS_ENTRIES == 0)
-		alarm(STUCK_S);
+	const struct itimerval limit = {.it_value = {STUCK_CPU_S, 0}};
+	setitimer(ITIMER_PROF, &limit, NULL);
+}
+
+static void step(struct walk *w, size_t bytes)
+{
+	w->bytes += bytes;
+	if (++w->entries % PROGRESS_ENTRIES && w->bytes < PROGRESS_BYTES)
+		return;
+	w->bytes = 0;
+	arm_timer();
 }
 
 static int bad(struct walk *w, const char *what, const char *name, uint64_t number)
@@ -50,6 +63,34 @@ static int bad(struct walk *w, const char *what, const char *name, uint64_t numb
 	          "%s is damaged: %s '%s', at %llu; restore a backup with 'oudp restore'",
 	          w->s->data_path, what, name, (unsigned long long)number);
 	return ERR_STORE_DAMAGED;
+}
+
+/* A walk goes from leaf to leaf; readers come from the root. The two must meet. */
+static bool found_from_root(const struct walk *w, MDB_dbi dbi, MDB_val k, MDB_val v)
+{
+	MDB_val found;
+	return mdb_get(w->txn, dbi, &k, &found) == 0 && found.mv_data == v.mv_data &&
+	       found.mv_size == v.mv_size;
+}
+
+/* Seeking before the first record and behind the last one. */
+static bool ends_found_from_root(const struct walk *w, const struct log *l)
+{
+	uint64_t low = 0, high = UINT64_MAX;
+	MDB_val k = {sizeof(low), &low}, v;
+	MDB_cursor *c;
+	if (mdb_cursor_open(w->txn, l->dbi, &c) != 0)
+		return false;
+	int rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	bool good =
+	    rc == MDB_NOTFOUND ? l->first > l->last : !rc && load_u64(k.mv_data) == l->first;
+	mdb_cursor_close(c);
+	k = (MDB_val){sizeof(high), &high};
+	if (mdb_cursor_open(w->txn, l->dbi, &c) != 0)
+		return false;
+	good &= mdb_cursor_get(c, &k, &v, MDB_SET_RANGE) == MDB_NOTFOUND;
+	mdb_cursor_close(c);
+	return good;
 }
 
 static int walk_log(struct walk *w, const struct log *l)
@@ -64,9 +105,12 @@ static int walk_log(struct walk *w, const struct log *l)
 	if (rc)
 		return bad(w, "the log of feed", l->name, 0);
 	while (!(rc = mdb_cursor_get(c, &k, &v, MDB_NEXT))) {
-		step(w);
+		step(w, v.mv_size);
 		if (k.mv_size != sizeof(sequence) || load_u64(k.mv_data) != sequence)
 			return bad(w, "a record is missing in the log of feed", l->name, sequence);
+		if (!found_from_root(w, l->dbi, k, v))
+			return bad(w, "a record is not found in the log of feed", l->name,
+			           sequence);
 		if (w->o->check && !w->o->check(span_of_val(v)))
 			return bad(w, "a record fails its checksum in feed", l->name, sequence);
 		if (w->o->check_sequence && !w->o->check_sequence(span_of_val(v), sequence))
@@ -78,7 +122,8 @@ static int walk_log(struct walk *w, const struct log *l)
 		n++;
 	}
 	mdb_cursor_close(c);
-	if (rc != MDB_NOTFOUND || n != st.ms_entries || sequence != l->last + 1)
+	if (rc != MDB_NOTFOUND || n != st.ms_entries || sequence != l->last + 1 ||
+	    !ends_found_from_root(w, l))
 		return bad(w, "the log does not end where it should in feed", l->name, sequence);
 	return 0;
 }
@@ -103,9 +148,12 @@ static int walk_table(struct walk *w, enum store_table table)
 	if (rc)
 		return bad(w, "the table", name, 0);
 	while (!(rc = mdb_cursor_get(c, &k, &v, MDB_NEXT))) {
-		step(w);
-		if (k.mv_size > sizeof(last_bytes) || (n && compare(k, last) <= 0))
+		step(w, v.mv_size);
+		if (k.mv_size > sizeof(last_bytes) || n >= st.ms_entries ||
+		    (n && compare(k, last) <= 0))
 			return bad(w, "rows are out of order in the table", name, n);
+		if (!found_from_root(w, w->s->tables[table], k, v))
+			return bad(w, "a row is not found in the table", name, n);
 		memcpy(last_bytes, k.mv_data, k.mv_size);
 		last.mv_size = k.mv_size;
 		w->sum = crc32c(w->sum, v.mv_data, v.mv_size);
@@ -131,7 +179,7 @@ static int walk_free(struct walk *w)
 		return bad(w, "the free list", "", 0);
 	auto_free uint64_t *seen = xcalloc(info.me_last_pgno / 64 + 1, sizeof(*seen));
 	while (!(rc = mdb_cursor_get(c, &k, &v, MDB_NEXT))) {
-		step(w);
+		step(w, v.mv_size);
 		uint64_t id = k.mv_size == sizeof(id) ? load_u64(k.mv_data) : 0;
 		uint64_t n = v.mv_size >= sizeof(n) ? load_u64(v.mv_data) : UINT64_MAX;
 		if (id <= last || id > info.me_last_txnid || n > v.mv_size / sizeof(n) - 1)
@@ -166,7 +214,7 @@ static int walk_all(struct walk *w)
 static void calm_signals(void)
 {
 	static const int fatal_signals[] = {SIGSEGV, SIGBUS,  SIGABRT, SIGFPE,
-	                                    SIGILL,  SIGALRM, SIGTERM};
+	                                    SIGILL,  SIGPROF, SIGTERM};
 	sigset_t none;
 	for (unsigned i = 0; i < ARRAY_LEN(fatal_signals); i++)
 		signal(fatal_signals[i], SIG_DFL);
@@ -187,7 +235,7 @@ static NORETURN void child(const struct store_options *o, bool walk, int fd)
 	struct answer a = {.err = ERR_STORE_DAMAGED};
 	struct store *s = NULL;
 	calm_signals();
-	alarm(STUCK_S);
+	arm_timer();
 	a.err = env_probe(o, &s, a.why, sizeof(a.why));
 	if (!a.err && walk) {
 		struct walk w = {.s = s, .o = o};
