@@ -84,13 +84,6 @@ static void apply_if(struct build *b, struct applies *a, struct place at)
 		add(a, APPLY_IF, nodes, 3);
 }
 
-/* anyOf whose every branch only asks for one member says "one of these must be there": a question
- * to the set of names seen, and a verdict that people understand. build_object.c does it. */
-static bool any_was_lowered(const struct node *n)
-{
-	return n->object && n->object->n_any > 0;
-}
-
 void build_apply(struct build *b, struct node *n, struct place at)
 {
 	struct applies a = {0};
@@ -98,8 +91,10 @@ void build_apply(struct build *b, struct node *n, struct place at)
 	apply_ref(b, &a, at);
 	if (!alone) {
 		apply_dynamic(b, n, &a, at);
-		apply_many(b, &a, at, "allOf", APPLY_ALL);
-		if (!any_was_lowered(n))
+		/* some ask only for members: build_object.c has done them */
+		if (!n->object || !n->object->all_lowered)
+			apply_many(b, &a, at, "allOf", APPLY_ALL);
+		if (!n->object || !n->object->any_lowered)
 			apply_many(b, &a, at, "anyOf", APPLY_ANY);
 		apply_many(b, &a, at, "oneOf", APPLY_ONE);
 		struct place k = build_keyword(b, at, "not");

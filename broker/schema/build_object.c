@@ -134,20 +134,20 @@ static struct place lone_required(struct collector *c, struct place branch)
 }
 
 /* anyOf of nothing but lone requireds becomes a set of names, one of which must be there. */
-static void lower_any(struct collector *c)
+static bool lower_any(struct collector *c, struct place at)
 {
-	struct place k = build_keyword(c->b, c->at, "anyOf");
+	struct place k = build_keyword(c->b, at, "anyOf");
 	if (!k.tok || place_token(k)->type != JSON_ARRAY || place_token(k)->size == 0)
-		return;
+		return false;
 	struct names set = {0};
 	uint32_t child = k.tok + 1, n = place_token(k)->size;
 	for (uint32_t i = 0; i < n; i++) {
 		if (!lone_required(c, place_at(k, child)).tok)
-			return;
+			return false;
 		child = k.doc->tape.tok[child].next;
 	}
 	if (n > LIMIT_SCHEMA_NAMES - c->n_bits)
-		return;
+		return false;
 	child = k.tok + 1;
 	for (uint32_t i = 0; i < n; i++) {
 		struct place name = lone_required(c, place_at(k, child));
@@ -156,6 +156,27 @@ static void lower_any(struct collector *c)
 	}
 	c->any = build_more(c->any, c->n_any, &c->cap_any, sizeof(*c->any));
 	c->any[c->n_any++] = set;
+	return true;
+}
+
+/* allOf of nothing but such anyOfs becomes as many sets. */
+static bool lower_all(struct collector *c)
+{
+	struct place k = build_keyword(c->b, c->at, "allOf");
+	if (!k.tok || place_token(k)->type != JSON_ARRAY || place_token(k)->size == 0)
+		return false;
+	unsigned n_any = c->n_any;
+	uint32_t child = k.tok + 1, n = place_token(k)->size;
+	for (uint32_t i = 0; i < n; i++) {
+		struct place branch = place_at(k, child);
+		if (place_token(branch)->type != JSON_OBJECT || place_token(branch)->size != 1 ||
+		    !lower_any(c, branch)) {
+			c->n_any = n_any; /* bits given out do no harm */
+			return false;
+		}
+		child = k.doc->tape.tok[child].next;
+	}
+	return true;
 }
 
 static void build_matches(struct collector *c, struct object_rule *r)
@@ -234,7 +255,8 @@ void build_object(struct build *b, struct node *n, struct place at)
 	each_member(&c, build_keyword(b, at, "dependentRequired"), on_dependent_names);
 	each_member(&c, build_keyword(b, at, "dependentSchemas"), on_dependent_schema);
 	each_member(&c, build_keyword(b, at, "dependencies"), on_dependency);
-	lower_any(&c);
+	r.any_lowered = lower_any(&c, at);
+	r.all_lowered = lower_all(&c);
 	r.min = build_count(b, at, "minProperties", 0);
 	r.max = build_count(b, at, "maxProperties", UINT32_MAX);
 	k = build_keyword(b, at, "unevaluatedProperties");

@@ -105,6 +105,7 @@ struct object_rule {
 	const struct node *additional; /* NULL: anything */
 	const struct node *name;       /* propertyNames */
 	uint32_t min, max;
+	bool any_lowered, all_lowered; /* anyOf, allOf are wholly in any */
 	bool properties; /* the keyword, patternProperties or additionalProperties is there */
 };
 
