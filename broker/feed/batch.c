@@ -180,17 +180,18 @@ void hub_answer(struct hub *h, const struct answer *a)
 	b->ans[b->n_ans++] = *a;
 }
 
-const char *hub_text(struct hub *h, const char *text)
+const char *hub_text(struct hub *h, struct span text)
 {
 	struct batch *b = h->filling;
-	size_t n = strlen(text) + 1;
+	size_t n = text.n + 1;
 	if (!b->text || b->text->size - b->text->used < n) {
 		size_t size = MAX_OF(n, (size_t)TEXT_CHUNK_BYTES);
 		struct text_chunk *c = xmalloc(sizeof(*c) + size);
 		*c = (struct text_chunk){b->text, 0, size};
 		b->text = c;
 	}
-	char *to = memcpy(b->text->mem + b->text->used, text, n);
+	char *to = memcpy(b->text->mem + b->text->used, text.p, text.n);
+	to[text.n] = '\0';
 	b->text->used += n;
 	b->text_bytes += n;
 	return to;

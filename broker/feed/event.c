@@ -162,9 +162,11 @@ int event_parse_position(struct span s, uint32_t *ret_epoch, uint64_t *ret_seque
 {
 	uint64_t epoch = 0, sequence;
 	const char *last = s.n ? memrchr(s.p, ':', s.n) : NULL;
-	if (last) {
+	if (last) { /* what stands before the epoch is a feed's name, without a colon */
 		size_t n = (size_t)(last - s.p);
 		const char *mid = n ? memrchr(s.p, ':', n) : NULL;
+		if (mid && memchr(s.p, ':', (size_t)(mid - s.p)))
+			return ERR_MALFORMED;
 		struct span e =
 		    mid ? span_of(mid + 1, n - (size_t)(mid - s.p) - 1) : span_of(s.p, n);
 		int err = span_to_u64(e, &epoch);

@@ -21,6 +21,7 @@ static int count_row(void *arg, struct span key, struct span value UNUSED)
 	if (key.n != 12)
 		return 0;
 	uint32_t id = (uint32_t)k[0] << 24 | (uint32_t)k[1] << 16 | (uint32_t)k[2] << 8 | k[3];
+	h->stats.unrouted_rows += id == 0;
 	for (unsigned i = 0; i < h->n_feeds; i++)
 		if (h->feeds[i]->id == id)
 			h->feeds[i]->count.quarantine_rows++;

@@ -127,6 +127,7 @@ struct answer {
 	uint8_t qos;
 	uint8_t verdict;    /* enum verdict_code */
 	const char *reason; /* NULL or text that lives until done() has returned */
+	const char *parts;  /* NULL, or of a refusal: schema, pointer, rule; each terminated */
 };
 
 /* Whether a record of so many bytes with this priority may join now. When not, stop reading and ask
@@ -143,7 +144,7 @@ void hub_put(struct hub *h, enum store_table table, struct span key, struct span
 void hub_del(struct hub *h, enum store_table table, struct span key);
 void hub_answer(struct hub *h, const struct answer *a);
 /* A copy of text that lives as long as the batch's answers. */
-const char *hub_text(struct hub *h, const char *text);
+const char *hub_text(struct hub *h, struct span text);
 void hub_urgent(struct hub *h); /* do not wait for the gap between commits */
 
 /* End of a turn of the loop: hands the batch over when the writer is free and it is time. Returns
@@ -177,6 +178,7 @@ void hub_trim(struct hub *h, struct feed *f, uint64_t before,
 void hub_retention(struct hub *h);
 
 struct hub_stats {
+	uint64_t unrouted_rows; /* in the quarantine of messages that no feed takes */
 	uint64_t commits, commit_records, store_full, abandoned, disk_reads;
 	uint64_t batch_bytes, ring_bytes;
 	/* histograms, upper bounds in HUB_LATENCY_MS */

@@ -66,6 +66,8 @@ uint64_t quarantine_add(struct hub *h, struct feed *f, struct quarantine_row *ro
 	hub_put(h, STORE_STATE, SPAN("quarantine-next"), span_of((const char *)key, 8));
 	if (f)
 		f->count.quarantine_rows++;
+	else
+		h->stats.unrouted_rows++;
 	return row->id;
 }
 
@@ -73,6 +75,8 @@ void quarantine_remove(struct hub *h, uint32_t feed_id, uint64_t id)
 {
 	uint8_t key[KEY_BYTES];
 	hub_del(h, STORE_QUARANTINE, make_key(key, feed_id, id));
+	if (feed_id == 0 && h->stats.unrouted_rows)
+		h->stats.unrouted_rows--;
 	for (unsigned i = 0; i < h->n_feeds; i++)
 		if (h->feeds[i]->id == feed_id && h->feeds[i]->count.quarantine_rows)
 			h->feeds[i]->count.quarantine_rows--;

@@ -134,6 +134,8 @@ static void sweep_done(struct job *j)
 	struct hub *h = s->hub;
 	if (s->deleted > 0)
 		trimmed(h, s->feed, s->new_first);
+	if (s->rows > 0 && !s->feed)
+		h->stats.unrouted_rows -= MIN_OF((uint64_t)s->rows, h->stats.unrouted_rows);
 	if (s->rows > 0 && s->feed)
 		s->feed->count.quarantine_rows -=
 		    MIN_OF((uint64_t)s->rows, s->feed->count.quarantine_rows);

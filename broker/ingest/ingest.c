@@ -9,6 +9,7 @@
 #include "ingest/duplicates.h"
 #include "ingest/preload.h"
 #include "mqtt/utf8.h"
+#include "json/write.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,21 @@ struct way {
 	uint8_t flags;
 };
 
+/* Schema, pointer and rule of in->verdict, each terminated. */
+static const char *parts_text(struct ingest *in)
+{
+	const struct verdict *v = &in->verdict;
+	char all[sizeof(v->schema) + sizeof(v->pointer) + sizeof(v->rule)];
+	const char *const part[] = {v->schema, v->pointer, v->rule};
+	size_t n = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(part); i++) {
+		size_t len = strlen(part[i]) + 1;
+		memcpy(all + n, part[i], len);
+		n += len;
+	}
+	return hub_text(in->hub, span_of(all, n));
+}
+
 static void answer(struct ingest *in, const struct way *w, enum verdict_code verdict,
                    uint64_t sequence, const char *reason)
 {
@@ -75,7 +91,9 @@ static void answer(struct ingest *in, const struct way *w, enum verdict_code ver
 	a.verdict = (uint8_t)verdict;
 	a.sequence = sequence;
 	a.feed = w->feed ? w->feed->index : UINT32_MAX;
-	a.reason = reason ? hub_text(in->hub, reason) : NULL;
+	a.reason = reason ? hub_text(in->hub, span_str(reason)) : NULL;
+	if (verdict == VERDICT_REFUSED)
+		a.parts = parts_text(in);
 	hub_answer(in->hub, &a);
 }
 
@@ -111,14 +129,18 @@ static void refuse(struct ingest *in, const struct way *w, const struct verdict 
 	answer(in, w, VERDICT_REFUSED, 0, v->text);
 }
 
-static void refuse_text(struct ingest *in, const struct way *w, const char *rule, const char *text)
+/* pointer: RFC 6901, "" for the whole. */
+static void refuse_text(struct ingest *in, const struct way *w, const char *rule,
+                        const char *pointer, const char *text)
 {
 	struct verdict *v = &in->verdict;
 	*v = (struct verdict){0};
+	snprintf(v->pointer, sizeof(v->pointer), "%s", pointer);
 	const char *id = w->schema ? schema_id(w->schema) : "";
 	snprintf(v->schema, sizeof(v->schema), "%s", id);
 	snprintf(v->rule, sizeof(v->rule), "%s", rule);
-	snprintf(v->text, sizeof(v->text), "%s%s%s", id, *id ? ": " : "", text);
+	snprintf(v->text, sizeof(v->text), "%s%s%s%s%s", id, *id ? ": " : "", pointer,
+	         *pointer ? ": " : "", text);
 	refuse(in, w, v);
 }
 
@@ -190,11 +212,11 @@ static bool find_thing(struct ingest *in, struct way *w)
 	if (!w->thing.n) {
 		w->thing = named;
 		if (named.n > LIMIT_TOPIC_BYTES) {
-			refuse_text(in, w, "thing", "the thing's id is longer than 1024 bytes");
+			refuse_text(in, w, "thing", "", "the thing's id is longer than 1024 bytes");
 			return false;
 		}
 		if (!named.n && w->schema) {
-			refuse_text(in, w, "thing",
+			refuse_text(in, w, "thing", "",
 			            "neither the topic nor the payload names a thing");
 			return false;
 		}
@@ -205,10 +227,36 @@ static bool find_thing(struct ingest *in, struct way *w)
 		snprintf(text, sizeof(text), "the payload names thing %.*s, the topic %.*s",
 		         (int)MIN_OF(named.n, (size_t)80), named.p,
 		         (int)MIN_OF(w->thing.n, (size_t)80), w->thing.p);
-		refuse_text(in, w, "thing", text);
+		refuse_text(in, w, "thing", "", text);
 		return false;
 	}
 	return true;
+}
+
+/* Where the time stands in the payload: "/dateObserved". Walks down the tape to it. */
+static const char *time_pointer(const struct ingest *in, const struct way *w, char out[160])
+{
+	const struct json_tape *t = &in->scratch.tape;
+	uint32_t want = w->extract->time_at, at = 0;
+	struct buf b;
+	buf_init(&b, 158);
+	while (want && at != want &&
+	       (t->tok[at].type == JSON_OBJECT || t->tok[at].type == JSON_ARRAY)) {
+		bool object = t->tok[at].type == JSON_OBJECT;
+		uint32_t i = at + 1, index = 0;
+		while (t->tok[object ? i + 1 : i].next <= want) {
+			i = t->tok[object ? i + 1 : i].next;
+			index++;
+		}
+		if (object)
+			json_write_pointer_token(&b, json_text(t, i));
+		else
+			buf_addf(&b, "/%u", index);
+		at = object ? i + 1 : i;
+	}
+	snprintf(out, 160, "%s", b.len ? buf_str(&b) : "");
+	buf_done(&b);
+	return out;
 }
 
 static bool in_window(struct ingest *in, struct way *w)
@@ -220,13 +268,13 @@ static bool in_window(struct ingest *in, struct way *w)
 	if (!future && !past)
 		return true;
 	if (c->bad_time == CONFIG_REFUSE) {
-		char text[160], when[RFC3339_BYTES];
+		char text[160], when[RFC3339_BYTES], pointer[160];
 		rfc3339_format(w->time_ms, when);
 		snprintf(text, sizeof(text), "time %.*s is %lld s %s, more than %s %llu s",
 		         RFC3339_BYTES, when, (long long)((future ? ahead : -ahead) / 1000),
 		         future ? "in the future" : "old", future ? "max-future" : "max-age",
 		         (unsigned long long)(future ? c->max_future_s : c->max_age_s));
-		refuse_text(in, w, "time", text);
+		refuse_text(in, w, "time", time_pointer(in, w, pointer), text);
 		return false;
 	}
 	if (c->bad_time == CONFIG_RECEIVED) {
@@ -339,7 +387,7 @@ static void admit(struct ingest *in, struct way *w)
 		return;
 	}
 	if (m->utf8 && !mqtt_utf8_valid(m->payload)) { /* [MQTT-3.3.2-4] lets a server check it */
-		refuse_text(in, w, "utf-8",
+		refuse_text(in, w, "utf-8", "",
 		            "the payload is not UTF-8 although its format indicator says so");
 		return;
 	}

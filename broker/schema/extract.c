@@ -141,6 +141,7 @@ static bool note_time(struct walk *w, const struct node *n, uint32_t i)
 	} else if (w->ret && !outranked(w, note)) {
 		w->ret->has_time = true;
 		w->ret->time_ms = ms;
+		w->ret->time_at = i;
 	}
 	return true;
 }

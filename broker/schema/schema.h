@@ -39,6 +39,7 @@ enum {
 struct extract {
 	struct span thing; /* unescaped; n == 0: the payload names none */
 	struct span version;
+	uint32_t time_at; /* tape index of the time, for its pointer; 0: none */
 	bool has_time, has_location;
 	int64_t time_ms;
 	int32_t lat_e7, lon_e7; /* 1e-7 degree, WGS84 */

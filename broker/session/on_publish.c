@@ -56,8 +56,10 @@ static void answered(const struct answer *a, int err)
 		              "the store is full: send again after connecting anew");
 		return;
 	}
-	assert(s->unanswered > 0);
-	s->unanswered--;
+	if (a->qos == 1) {
+		assert(s->unanswered > 0);
+		s->unanswered--;
+	}
 	enum mqtt_reason reason = reason_of((enum verdict_code)a->verdict);
 	enum mqtt_type type = a->qos == 2 ? MQTT_PUBREC : MQTT_PUBACK;
 	if (a->qos == 2 && mqtt_reason_is_error(reason) && s->version == MQTT_V5 &&
@@ -77,7 +79,8 @@ static void answered(const struct answer *a, int err)
 	link_sent(s->link, &w);
 }
 
-/* False: the session was closed. */
+/* False: the session was closed. A QoS 2 id counts until its PUBREL, a QoS 1 one until its answer.
+ */
 static bool may_come(struct session *s, const struct mqtt_publish_view *v)
 {
 	if (mqtt_props_has(&v->props, MQTT_PROP_TOPIC_ALIAS)) { /* we offered none [MQTT-3.3.2-9] */
@@ -93,6 +96,23 @@ static bool may_come(struct session *s, const struct mqtt_publish_view *v)
 	return true;
 }
 
+/* Known already: the answer waits its turn behind those before it [MQTT-4.6.0-2], [MQTT-4.6.0-3].
+ */
+static int answer_again(struct session *s, uint16_t packet_id)
+{
+	struct sessions *t = s->table;
+	struct answer a = {.done = answered,
+	                   .owner = t,
+	                   .token = session_token(s),
+	                   .packet_id = packet_id,
+	                   .qos = 2,
+	                   .verdict = VERDICT_STORED};
+	if (!hub_has_room(t->hub, CONFIG_NORMAL, 0))
+		return ERR_AGAIN;
+	hub_answer(t->hub, &a);
+	return 0;
+}
+
 int on_publish(struct session *s, const struct frame *f)
 {
 	struct sessions *t = s->table;
@@ -102,12 +122,8 @@ int on_publish(struct session *s, const struct frame *f)
 		session_close(s, reason, "bad PUBLISH");
 		return 0;
 	}
-	if (v.qos == 2 && qos2_is_known(s, v.packet_id)) {
-		struct wire w = link_wire(s->link, 4);
-		mqtt_encode_ack_ok(&w, MQTT_PUBREC, v.packet_id);
-		link_sent(s->link, &w);
-		return 0;
-	}
+	if (v.qos == 2 && qos2_is_known(s, v.packet_id))
+		return answer_again(s, v.packet_id);
 	if (!may_come(s, &v))
 		return 0;
 	int err = topic_name_check(v.topic);
@@ -142,9 +158,9 @@ int on_publish(struct session *s, const struct frame *f)
 	err = ingest_publish(t->ingest, &m);
 	if (err)
 		return err;
-	if (v.qos)
+	if (v.qos == 1)
 		s->unanswered++;
-	if (v.qos == 2)
+	else if (v.qos == 2)
 		qos2_know(s, v.packet_id);
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 struct refresh;
 struct feed_size {
-	uint64_t records, bytes;
+	uint64_t records, bytes, appended_before;
 };
 
 struct status {

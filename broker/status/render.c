@@ -20,10 +20,11 @@ static void one(struct buf *b, const char *name, const char *type, const char *h
 
 static struct feed_size size_of(const struct status *s, const struct feed *f)
 {
-	struct feed_size none = {0};
+	struct feed_size size = {0};
 	if (f->index < s->n_sizes)
-		return s->sizes[f->index];
-	return none;
+		size = s->sizes[f->index];
+	size.bytes += f->count.bytes - size.appended_before; /* what came since */
+	return size;
 }
 
 static uint64_t resident_bytes(void)

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { REFRESH_S = 5 };
+enum { REFRESH_S = 2 };
 
 struct refresh {
 	struct job job;
@@ -16,6 +16,7 @@ struct refresh {
 	struct store *store;
 	unsigned n;
 	uint32_t *ids;
+	uint64_t *appended; /* bytes since the start, when the refresh was asked for */
 	struct feed_size *sizes;
 	struct store_usage usage;
 	int err;
@@ -38,6 +39,8 @@ static void refresh_done(struct job *j)
 		s->refresh = NULL;
 		if (!r->err) {
 			s->usage = r->usage;
+			for (unsigned i = 0; i < r->n; i++)
+				r->sizes[i].appended_before = r->appended[i];
 			free(s->sizes);
 			s->sizes = r->sizes;
 			s->n_sizes = r->n;
@@ -45,6 +48,7 @@ static void refresh_done(struct job *j)
 		}
 	}
 	free(r->ids);
+	free(r->appended);
 	free(r->sizes);
 	free(r);
 }
@@ -60,8 +64,10 @@ static void refresh(struct status *s)
 	r->n = hub_feed_count(s->o.hub);
 	r->ids = xcalloc(r->n, sizeof(*r->ids));
 	r->sizes = xcalloc(r->n, sizeof(*r->sizes));
+	r->appended = xcalloc(r->n, sizeof(*r->appended));
 	for (unsigned i = 0; i < r->n; i++)
-		r->ids[i] = hub_feed_at(s->o.hub, i)->id;
+		r->ids[i] = hub_feed_at(s->o.hub, i)->id,
+		r->appended[i] = hub_feed_at(s->o.hub, i)->count.bytes;
 	s->refresh = r;
 	s->o.runner.pool(s->o.runner.arg, &r->job);
 }

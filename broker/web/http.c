@@ -54,6 +54,7 @@ static const char *status_title(int status)
 	case 404: return "Not Found";
 	case 405: return "Method Not Allowed";
 	case 406: return "Not Acceptable";
+	case 411: return "Length Required";
 	case 413: return "Content Too Large";
 	case 415: return "Unsupported Media Type";
 	case 503: return "Service Unavailable";
@@ -276,6 +277,11 @@ static void begin(struct lws *wsi, struct pss *pss)
 		        (unsigned long long)r->body.max);
 		return;
 	}
+	if (r->method == METHOD_POST &&
+	    lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) {
+		problem(r, 411, "send the body with its Content-Length, not in chunks");
+		return;
+	}
 	if (!r->wants_body)
 		route(r);
 }
@@ -299,6 +305,8 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		return 0;
 	case LWS_CALLBACK_HTTP_WRITEABLE: return pss && pss->req ? writeable(pss->req) : 0;
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* an upgrade without a subprotocol we know */
+		if (echo_asked(wsi))
+			return 0;
 		lws_return_http_status(wsi, 400, NULL);
 		return -1;
 	case LWS_CALLBACK_CLOSED_HTTP:
@@ -323,6 +331,6 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		if (web_of(wsi)->stats.http_connections)
 			web_of(wsi)->stats.http_connections--;
 		return 0;
-	default: return 0;
+	default: return web_of(wsi)->test_echo ? echo_callback(wsi, reason, pss, in, len) : 0;
 	}
 }

@@ -11,6 +11,8 @@
 
 enum { POSITION_EVERY = 1000, FRAME_HEAD_MAX = 10 };
 
+static const char events_query[] = "after since limit wait thing bbox property slow";
+
 /* ---- opening ---- */
 
 static bool read_bbox(struct span s, double out[4])
@@ -73,6 +75,33 @@ static const char *open_cursor(struct live *l, const struct query *q, struct spa
 	return NULL;
 }
 
+/* What the next page must ask for too. A filter that does not fit is left out with a too long link:
+ * none. */
+static void keep_filters(struct live *l, const struct query *q)
+{
+	static const char *const names[] = {"limit", "thing", "property", "bbox"};
+	struct buf b;
+	struct span v;
+	buf_init(&b, sizeof(l->filters) - 1);
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+		if (!query_get(q, names[i], &v))
+			continue;
+		buf_addf(&b, "&%s=", names[i]);
+		for (size_t k = 0; k < v.n; k++) {
+			unsigned char c = (unsigned char)v.p[k];
+			bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			             (c >= '0' && c <= '9') || (c && strchr("-._~,", c));
+			if (plain)
+				buf_add_char(&b, (char)c);
+			else
+				buf_addf(&b, "%%%02X", c);
+		}
+	}
+	if (!b.err && b.len)
+		memcpy(l->filters, b.p, b.len);
+	buf_done(&b);
+}
+
 struct live *live_open(struct web *w, struct feed *f, const struct query *q, char *why, size_t size)
 {
 	struct live *l = xcalloc(1, sizeof(*l));
@@ -106,6 +135,7 @@ struct live *live_open(struct web *w, struct feed *f, const struct query *q, cha
 		if (!l->slow_close)
 			wrong = "slow may be: close";
 	}
+	keep_filters(l, q);
 	if (!wrong)
 		return l;
 	snprintf(why, size, "%s", wrong);
@@ -270,11 +300,11 @@ static void put_control(struct live *l, enum control what)
 static void page_end(struct live *l)
 {
 	struct req *r = l->req;
-	char link[400];
+	char link[900];
 	buf_add_str(&r->out, l->given ? "]" : "[]");
-	snprintf(link, sizeof(link), "</v1/feeds/%.*s/events?after=%u:%llu>; rel=\"next\"",
+	snprintf(link, sizeof(link), "</v1/feeds/%.*s/events?after=%u:%llu%s>; rel=\"next\"",
 	         (int)l->feed->name.n, l->feed->name.p, l->feed->epoch,
-	         (unsigned long long)(l->cursor.next - 1));
+	         (unsigned long long)(l->cursor.next - 1), l->filters);
 	respond_header(r, "Link:", link);
 	cursor_close(&l->cursor);
 	l->ended = true;
@@ -330,8 +360,6 @@ void live_fill(struct live *l)
 }
 
 /* ---- a page, or a stream ---- */
-
-static const char events_query[] = "after since limit wait thing bbox property slow";
 
 static bool number(const struct query *q, const char *name, uint64_t low, uint64_t high,
                    uint64_t *ret)
@@ -440,7 +468,8 @@ static struct live *ws_open(struct lws *wsi, int *ret_status)
 		n += (size_t)got;
 		raw[n++] = '&';
 	}
-	if (f && query_parse(span_of(raw, n ? n - 1 : 0), q) == 0)
+	if (f && query_parse(span_of(raw, n ? n - 1 : 0), q) == 0 &&
+	    !query_unknown(q, events_query))
 		l = live_open(w, f, q, why, sizeof(why));
 	if (l) {
 		l->kind = LIVE_WS;

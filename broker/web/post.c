@@ -22,6 +22,7 @@ struct result { /* of one line or row, in order */
 	int err;
 	uint64_t sequence, id;
 	char reason[LIMIT_VERDICT_BYTES];
+	char schema[80], pointer[160], rule[32];
 };
 
 struct post {
@@ -77,6 +78,14 @@ static void answered(const struct answer *a, int err)
 	one->verdict = a->verdict;
 	one->sequence = a->sequence;
 	snprintf(one->reason, sizeof(one->reason), "%s", a->reason ? a->reason : "");
+	if (a->parts) {
+		const char *at = a->parts;
+		snprintf(one->schema, sizeof(one->schema), "%s", at);
+		at += strlen(at) + 1;
+		snprintf(one->pointer, sizeof(one->pointer), "%s", at);
+		at += strlen(at) + 1;
+		snprintf(one->rule, sizeof(one->rule), "%s", at);
+	}
 	r->pending--;
 	if (!r->wsi)
 		req_release(r);
@@ -198,6 +207,19 @@ static void finish_lines(struct post *p)
 	respond(p->req, 200, "application/x-ndjson");
 }
 
+static void write_error(struct buf *b, bool comma, const char *text, const char *pointer,
+                        const char *rule, const char *schema)
+{
+	const char *const parts[][2] = {
+	    {"detail", text}, {"pointer", pointer}, {"rule", rule}, {"schema", schema}};
+	buf_add_str(b, comma ? ",{" : "{");
+	for (unsigned i = 0; i < ARRAY_LEN(parts); i++) {
+		json_write_name(b, parts[i][0]);
+		json_write_string(b, span_str(parts[i][1]));
+	}
+	buf_add_char(b, '}');
+}
+
 /* All violations at once [API Design Rules: schema-invalid input is 400]. */
 static void finish_refused(struct post *p, const struct result *one)
 {
@@ -208,22 +230,10 @@ static void finish_refused(struct post *p, const struct result *one)
 	buf_add_str(&r->out, "{\"status\":400,\"title\":\"Bad Request\",\"detail\":");
 	json_write_string(&r->out, span_str(one->reason));
 	buf_add_str(&r->out, ",\"errors\":[");
-	for (unsigned i = 0; i < n; i++) {
-		buf_add_str(&r->out, i ? ",{\"detail\":" : "{\"detail\":");
-		json_write_string(&r->out, span_str(v[i].text));
-		buf_add_str(&r->out, ",\"pointer\":");
-		json_write_string(&r->out, span_str(v[i].pointer));
-		buf_add_str(&r->out, ",\"rule\":");
-		json_write_string(&r->out, span_str(v[i].rule));
-		buf_add_str(&r->out, ",\"schema\":");
-		json_write_string(&r->out, span_str(v[i].schema));
-		buf_add_char(&r->out, '}');
-	}
-	if (!n) {
-		buf_add_str(&r->out, "{\"detail\":");
-		json_write_string(&r->out, span_str(one->reason));
-		buf_add_char(&r->out, '}');
-	}
+	for (unsigned i = 0; i < n; i++)
+		write_error(&r->out, i > 0, v[i].text, v[i].pointer, v[i].rule, v[i].schema);
+	if (!n)
+		write_error(&r->out, false, one->reason, one->pointer, one->rule, one->schema);
 	buf_add_str(&r->out, "]}");
 	free(v);
 	respond(r, 400, "application/problem+json");
@@ -501,8 +511,10 @@ static void finish_retry(struct post *p)
 	unsigned stored = 0;
 	for (unsigned i = 0; i < p->n_results; i++)
 		stored += http_status(&p->results[i]) < 300;
-	buf_addf(b, "{\"stored\":%u,\"refused\":%u,\"left\":%u,\"results\":[", stored,
-	         p->n_results - stored, p->n_results - stored);
+	uint64_t left =
+	    p->feed ? p->feed->count.quarantine_rows : hub_stats(p->req->web->hub)->unrouted_rows;
+	buf_addf(b, "{\"stored\":%u,\"refused\":%u,\"left\":%llu,\"results\":[", stored,
+	         p->n_results - stored, (unsigned long long)left);
 	for (unsigned i = 0; i < p->n_results; i++) {
 		const struct result *r = &p->results[i];
 		bool ok = http_status(r) < 300;

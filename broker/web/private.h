@@ -34,7 +34,8 @@ struct web {
 	unsigned n_listeners;
 	char base_url[256];
 	struct event_context event;
-	bool draining, test_echo, room_again;
+	bool draining, test_echo;
+	uint64_t drain_until_ms; /* WebSockets get so long to take their goodbye */
 	uv_timer_t tick;
 	struct list reqs, lives, room; /* room: posts that wait for the batch */
 	struct web_stats stats;
@@ -57,7 +58,7 @@ struct req {
 	size_t sent;
 	int status;
 	const char *content_type;
-	char extra_name[16], extra_value[300]; /* one more header */
+	char extra_name[16], extra_value[1000]; /* one more header */
 	bool answering, head_sent, stream, wants_body;
 	unsigned pending; /* answers of others that are still to come */
 	struct live *live;
@@ -78,6 +79,7 @@ struct live {
 	size_t thing_n, property_n;
 	bool has_bbox, live_said, asked_past, slow_close, ended;
 	double bbox[4];
+	char filters[600]; /* of the query, encoded, for the link to the next page */
 	uint64_t examined,
 	    told; /* last sequence looked at, and last position that the client can know */
 	uint64_t limit, given; /* pages */
@@ -90,7 +92,8 @@ struct live {
 struct pss { /* per lws session */
 	struct req *req;
 	struct live *live;
-	struct buf echo;
+	struct buf echo; /* LWS_PRE bytes, then the message */
+	bool echo_binary;
 };
 
 /* http.c */
@@ -103,6 +106,11 @@ void req_release(struct req *r); /* frees it when neither lws nor an answer need
 void stream_begin(struct req *r, const char *content_type);
 struct web *web_of(struct lws *wsi);
 enum web_kind kind_of(struct lws *wsi);
+
+/* echo.c: oudpd --test-echo */
+bool echo_asked(struct lws *wsi);
+int echo_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *pss, void *in,
+                  size_t len);
 
 /* router.c: finds the handler and the parameters; answers 404 and 405 itself. */
 void route(struct req *r);

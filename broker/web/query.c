@@ -76,3 +76,18 @@ bool query_get(const struct query *q, const char *name, struct span *ret)
 		}
 	return false;
 }
+
+const struct span *query_unknown(const struct query *q, const char *names)
+{
+	for (unsigned i = 0; i < q->n; i++) {
+		bool known = false;
+		for (const char *at = names; *at && !known;) {
+			size_t len = strcspn(at, " ");
+			known = span_eq(q->pair[i].name, span_of(at, len));
+			at += len + (at[len] == ' ');
+		}
+		if (!known)
+			return &q->pair[i].name;
+	}
+	return NULL;
+}

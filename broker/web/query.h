@@ -19,4 +19,7 @@ int query_parse(struct span raw, struct query *ret) MUSTCHECK;
 /* True and *ret when the name was given. */
 bool query_get(const struct query *q, const char *name, struct span *ret);
 
+/* The first name that is not among names (space separated), or NULL. */
+const struct span *query_unknown(const struct query *q, const char *names);
+
 #endif

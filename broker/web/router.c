@@ -203,6 +203,18 @@ static bool fits(const char *pattern, const char *path, struct span param[PARAMS
 	return *path == '\0';
 }
 
+/* The methods there are for this path. */
+static void allow(struct req *r)
+{
+	char text[64] = "";
+	struct span param[PARAMS];
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+		if ((rows[i].kinds & (int)r->kind) && fits(rows[i].path, r->path, param))
+			strcat(text, rows[i].method == METHOD_GET ? "GET, HEAD, " : "POST, ");
+	strcat(text, "OPTIONS");
+	respond_header(r, "Allow:", text);
+}
+
 void route(struct req *r)
 {
 	const struct row *other = NULL, *found = NULL;
@@ -227,9 +239,7 @@ void route(struct req *r)
 	} else if (other && r->method == METHOD_OPTIONS) {
 		respond(r, 204, NULL);
 	} else if (other) {
-		respond_header(
-		    r,
-		    "Allow:", other->method == METHOD_GET ? "GET, HEAD, OPTIONS" : "POST, OPTIONS");
+		allow(r);
 		problem(r, 405, "this method is not for %s", r->path);
 	} else {
 		problem(r, 404, "there is nothing at this path");
@@ -242,7 +252,8 @@ struct feed *param_feed(struct req *r)
 	struct identity who = r->kind == WEB_UNIX ? access_administrator(hub_config(r->web->hub))
 	                                          : access_anonymous(hub_config(r->web->hub));
 	if (!f || access_check(&who, ACCESS_READ, f, (struct span){0})) {
-		problem(r, 404, "there is no feed of this name");
+		problem(r, 404, "there is no feed \"%.*s\"", (int)MIN_OF(r->param[0].n, (size_t)80),
+		        r->param[0].p);
 		return NULL;
 	}
 	return f;
@@ -250,20 +261,9 @@ struct feed *param_feed(struct req *r)
 
 bool only_query(struct req *r, const char *names)
 {
-	for (unsigned i = 0; i < r->query.n; i++) {
-		struct span n = r->query.pair[i].name;
-		const char *at = names;
-		bool known = false;
-		while (*at && !known) {
-			size_t len = strcspn(at, " ");
-			known = span_eq(n, span_of(at, len));
-			at += len + (at[len] == ' ');
-		}
-		if (!known) {
-			problem(r, 400, "unknown query parameter: %.*s",
-			        (int)MIN_OF(n.n, (size_t)60), n.p);
-			return false;
-		}
-	}
-	return true;
+	const struct span *n = query_unknown(&r->query, names);
+	if (n)
+		problem(r, 400, "unknown query parameter: %.*s", (int)MIN_OF(n->n, (size_t)60),
+		        n->p);
+	return !n;
 }

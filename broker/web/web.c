@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { GOODBYE_MS = 500 };
+
 static const struct lws_protocols protocols[] = {
     {.name = "http", .callback = http_callback, .per_session_data_size = sizeof(struct pss)},
     {.name = "cloudevents.json",
@@ -140,6 +142,8 @@ void web_reconfigured(struct web *w)
 void web_drain(struct web *w)
 {
 	w->draining = true;
+	if (w->stats.websockets)
+		w->drain_until_ms = uv_now(w->loop) + GOODBYE_MS;
 	list_for_each_safe (it, &w->lives) {
 		struct live *l = list_entry(it, struct live, node);
 		if (l->wsi && l->kind != LIVE_PAGE) {
@@ -154,7 +158,8 @@ void web_drain(struct web *w)
 
 bool web_idle(const struct web *w)
 {
-	return list_empty(&w->lives) && list_empty(&w->reqs);
+	return list_empty(&w->lives) && list_empty(&w->reqs) &&
+	       uv_now(w->loop) >= w->drain_until_ms;
 }
 
 void web_free(struct web *w)

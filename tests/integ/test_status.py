@@ -51,7 +51,7 @@ def metrics(broker):
 
 
 def total(samples, part):
-    return sum(v for (n, _), v in samples.items() if n.endswith("_total") and part in n)
+    return sum(v for (n, l), v in samples.items() if n.endswith("_total") and part in n + (l or ""))
 
 
 def test_metrics(broker, name):
