@@ -148,6 +148,79 @@ static void bench_scan(const char *dir)
 	store_close(s);
 }
 
+/* Append and retention side by side, as in a log that has reached its size: the free list is in
+ * use. */
+static void bench_steady(const char *dir)
+{
+	static char record[RECORD_BYTES];
+	struct store *s = open_store(dir);
+	struct store_feed f;
+	uint64_t first, last = 0, trimmed = 0;
+	double append_s = 0, trim_s = 0, worst_s = 0, started = now_s();
+	if (store_feed_open(s, SPAN("steady"), 1000, &f) != 0)
+		die("feed", "steady");
+	while (now_s() - started < 3) {
+		struct store_txn *t;
+		double from = now_s();
+		if (store_begin(s, &t) != 0)
+			die("begin", "failed");
+		for (unsigned i = 0; i < 2000; i++)
+			store_append(t, f.id, ++last, span_of(record, RECORD_BYTES));
+		if (store_commit(t, NULL) != 0)
+			die("commit", "failed");
+		append_s += now_s() - from;
+		if (last <= 200000)
+			continue;
+		from = now_s();
+		int n = store_trim(s, f.id, last - 200000, 2000, false, &first);
+		if (n < 0)
+			die("trim", "failed");
+		trimmed += (uint64_t)n;
+		trim_s += now_s() - from;
+		worst_s = now_s() - from > worst_s ? now_s() - from : worst_s;
+	}
+	printf(
+	    "steady  append %8.0f records/s  trim %8.0f records/s, %.2f ms for 2000, worst %.2f\n",
+	    (double)last / append_s, (double)trimmed / trim_s, trim_s / (double)trimmed * 2e6,
+	    worst_s * 1e3);
+	store_close(s);
+}
+
+static bool anything(struct span record)
+{
+	return record.n == RECORD_BYTES;
+}
+
+/* The walk of an unclean start, and a backup: of what bench_append left behind. */
+static void bench_walk(const char *dir)
+{
+	char why[512] = "", to[300], path[320];
+	struct store *s;
+	struct stat st;
+	const struct store_options o = {.dir = dir,
+	                                .map_bytes = 64ull << 30,
+	                                .feeds_max = 1000,
+	                                .verify = true,
+	                                .check = anything};
+	snprintf(path, sizeof(path), "%s/journal/data.mdb", dir);
+	double mb = stat(path, &st) == 0 ? (double)st.st_size / 1e6 : 0, from = now_s();
+	if (store_open(&o, &s, why, sizeof(why)) != 0)
+		die("walk", why);
+	double took = now_s() - from;
+	printf("walk    %.0f MB in %.2f s\n", mb, took);
+	store_close(s);
+	snprintf(to, sizeof(to), "%s.backup", dir);
+	from = now_s();
+	if (store_backup(dir, to, why, sizeof(why)) != 0)
+		die("backup", why);
+	took = now_s() - from;
+	printf("backup  %.0f MB in %.2f s\n", mb, took);
+	snprintf(path, sizeof(path), "%s/backup", to);
+	unlink(path);
+	remove_store(to);
+	fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
 	static const unsigned feeds[] = {1, 10, 50, 200, 1000};
@@ -157,15 +230,18 @@ int main(int argc, char **argv)
 	if (!mkdtemp(dir))
 		die("mkdtemp", dir);
 	for (unsigned i = 0; i < ARRAY_LEN(feeds); i++) {
-		bench_append(dir, feeds[i], 1000, 1.2);
-		if (i == 0)
+		bench_append(dir, feeds[i], 1000, 1.0);
+		if (i == 0) {
 			bench_scan(dir);
+			bench_walk(dir);
+		}
 		remove_store(dir);
 		mkdir(dir, 0700);
-		bench_append(dir, feeds[i], 8000, 1.2);
+		bench_append(dir, feeds[i], 8000, 1.0);
 		remove_store(dir);
 		mkdir(dir, 0700);
 	}
+	bench_steady(dir);
 	remove_store(dir);
 	return 0;
 }
