@@ -1,0 +1,182 @@
+/* Every schema in schemas/: what is in valid/ fits, what is in invalid/ gets the verdict beside it,
+ * byte for byte. Published key-values recordings of the same types fit too, where they are at hand.
+ */
+#include "base/mem.h"
+#include "schema/catalog.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define RECORDINGS "../shared/payloads/ngsi"
+
+static struct catalog *catalog;
+
+static char *read_file(const char *path, size_t *ret_n)
+{
+	FILE *f = fopen(path, "rb");
+	if (!f)
+		return NULL;
+	char *p = xmalloc(1 << 20);
+	*ret_n = fread(p, 1, (1 << 20) - 1, f);
+	p[*ret_n] = '\0';
+	fclose(f);
+	return p;
+}
+
+static int ends_in_json(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+	return n > 5 && strcmp(d->d_name + n - 5, ".json") == 0;
+}
+
+/* 0 or the check's error; v says why. */
+static int check(const struct schema *sc, struct span payload, struct extract *e, struct verdict *v)
+{
+	struct schema_scratch s;
+	schema_scratch_init(&s, 1 << 20);
+	int err = schema_parse(&s, payload, v);
+	if (!err)
+		err = schema_check(sc, &s, e, v);
+	schema_scratch_done(&s);
+	return err;
+}
+
+static void check_file(const struct schema *sc, const char *dir, const char *name, bool valid)
+{
+	char path[700];
+	size_t n = 0, error_n = 0;
+	struct verdict v = {.text = ""};
+	static struct extract e;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	char *payload = read_file(path, &n);
+	assert_non_null(payload);
+	int err = check(sc, span_of(payload, n), &e, &v);
+	if (valid && err)
+		fail_msg("%s: %s", path, v.text);
+	if (valid) {
+		assert_true(e.n_results > 0 || strstr(name, "other-unit") ||
+		            strstr(name, "unlisted"));
+		assert_true(e.has_time);
+	} else {
+		if (!err)
+			fail_msg("%s: is accepted", path);
+		snprintf(path, sizeof(path), "%s/%.*s.error", dir, (int)strlen(name) - 5, name);
+		char *expected = read_file(path, &error_n);
+		if (!expected || error_n < 2 || expected[error_n - 1] != '\n')
+			fail_msg("%s: a line with the expected verdict", path);
+		expected[error_n - 1] = '\0';
+		assert_string_equal(v.text, expected);
+		free(expected);
+	}
+	free(payload);
+}
+
+static unsigned check_folder(const struct schema *sc, const char *folder, bool valid)
+{
+	char dir[300];
+	struct dirent **entries = NULL;
+	snprintf(dir, sizeof(dir), "schemas/%s/%s", schema_id(sc), folder);
+	int n = scandir(dir, &entries, ends_in_json, alphasort);
+	for (int i = 0; i < n; i++) {
+		check_file(sc, dir, entries[i]->d_name, valid);
+		free(entries[i]);
+	}
+	free(entries);
+	return n < 0 ? 0 : (unsigned)n;
+}
+
+static void examples(void **state)
+{
+	unsigned valid = 0, invalid = 0;
+	(void)state;
+	for (size_t i = 0; i < catalog_count(catalog); i++) {
+		const struct schema *sc = catalog_at(catalog, i);
+		unsigned a = check_folder(sc, "valid", true),
+		         b = check_folder(sc, "invalid", false);
+		if (a < 3 || b < 6)
+			fail_msg("%s: %u valid and %u invalid examples", schema_id(sc), a, b);
+		assert_true(schema_result_count(sc) > 0);
+		valid += a;
+		invalid += b;
+	}
+	assert_true(catalog_count(catalog) >= 6);
+	print_message("%zu schemas, %u valid and %u invalid examples\n", catalog_count(catalog),
+	              valid, invalid);
+}
+
+static void recordings(void **state)
+{
+	static const struct {
+		const char *id, *file, *thing;
+		unsigned n_results;
+		int64_t time_ms;
+		int32_t lat_e7;
+	} ROWS[] = {
+	    {"air-quality-observed/1", "AirQualityObserved", "28079004-Pza.deEspanya", 16,
+	     1458039600000, 404238528},
+	    {"noise-level-observed/1", "NoiseLevelObserved", "", 4, 1482922800000, 428491000},
+	    {"weather-observed/1", "legacy-fiware-2019/WeatherObserved", "2422", 10, 1480489200000,
+	     416408333},
+	    {"off-street-parking/1", "legacy-fiware-2019/OffStreetParking", "", 2, 1464859555000,
+	     411506918},
+	};
+	(void)state;
+	if (access(RECORDINGS, R_OK) != 0) {
+		print_message("the recordings are not here: " RECORDINGS "\n");
+		skip();
+	}
+	for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+		char path[300];
+		size_t n = 0;
+		struct verdict v = {.text = ""};
+		static struct extract e;
+		snprintf(path, sizeof(path), RECORDINGS "/%s/example.json", ROWS[i].file);
+		char *payload = read_file(path, &n);
+		const struct schema *sc = catalog_find(catalog, span_str(ROWS[i].id));
+		assert_non_null(payload);
+		assert_non_null(sc);
+		if (check(sc, span_of(payload, n), &e, &v) != 0)
+			fail_msg("%s: %s", path, v.text);
+		assert_int_equal(e.n_results, ROWS[i].n_results);
+		assert_int_equal(e.time_ms, ROWS[i].time_ms);
+		assert_int_equal(e.lat_e7, ROWS[i].lat_e7);
+		assert_true(span_is(e.thing, ROWS[i].thing));
+		free(payload);
+	}
+}
+
+static int set_up(void **state)
+{
+	static const char *const DIRS[] = {"schemas", NULL};
+	struct buf why;
+	(void)state;
+	buf_init(&why, 1 << 20);
+	int err = catalog_load(DIRS, &catalog, &why);
+	if (err)
+		print_error("%s", buf_str(&why));
+	buf_done(&why);
+	return err;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	catalog_free(catalog);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(examples),
+	    cmocka_unit_test(recordings),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
