@@ -487,7 +487,12 @@ static int ws_write(struct live *l)
 {
 	struct web *w = l->web;
 	if (l->ended) {
-		lws_close_reason(l->wsi, LWS_CLOSE_STATUS_GOINGAWAY, NULL, 0);
+		/* Going away, written as it stands on the wire: lws closes at once when we say so.
+		 */
+		unsigned char bye[LWS_PRE + 4];
+		memcpy(bye + LWS_PRE, "\x88\x02\x03\xe9", 4);
+		if (lws_write(l->wsi, bye + LWS_PRE, 4, LWS_WRITE_RAW) < 0)
+			log_debug("A subscriber was gone before its goodbye.");
 		return -1;
 	}
 	buf_clear(&l->out);
