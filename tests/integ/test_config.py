@@ -248,12 +248,15 @@ def test_sigterm_under_load(own, name, version):
     def load(k):
         try:
             with d.client(f"{name}-{k}", version) as c:
-                sent, outstanding = 0, {}
+                sent, outstanding, sending = 0, {}, True
                 while True:
-                    while len(outstanding) < 100:
+                    while len(outstanding) < 100 and sending:
                         sent += 1
                         outstanding[sent] = f"{k}-{sent}"
-                        c.send(mqtt.publish(f"raw/{name}", outstanding[sent], 1, sent, version=version))
+                        try:
+                            c.send(mqtt.publish(f"raw/{name}", outstanding[sent], 1, sent, version=version))
+                        except ConnectionError:
+                            sending = False  # what it still has to say can be read all the same
                     p = c.receive()
                     if p.kind == mqtt.DISCONNECT:
                         told.append(p.reason)

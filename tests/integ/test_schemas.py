@@ -41,7 +41,7 @@ def topic_of(schema, path):
     with open(os.path.join(TOP, "schemas", schema, "schema.json"), encoding="utf-8") as f:
         properties = json.load(f)["properties"]
     names = [n for n, p in properties.items() if isinstance(p, dict) and p.get("x-oudp", {}).get("role") == "thing"]
-    own = isinstance(message, dict) and any(message.get(n) for n in names)
+    own = isinstance(message, dict) and any(isinstance(message.get(n), str) for n in names)
     return f"s/{schema}" if own else f"s/{schema}/example"
 
 
