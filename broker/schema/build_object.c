@@ -85,7 +85,9 @@ static void each_member(struct collector *c, struct place k,
 
 static void on_property(struct collector *c, struct place name, struct place value)
 {
-	unsigned i = name_index(c, build_text(c->b, name));
+	struct span text = build_text(c->b, name);
+	unsigned i = name_index(c, text);
+	c->b->sc->odd_names |= memchr(text.p, '~', text.n) || memchr(text.p, '/', text.n);
 	c->list[i].node = build_node(c->b, value);
 }
 
@@ -238,6 +240,7 @@ static void build_members(struct collector *c, struct object_rule *r)
 	if (additional.tok)
 		r->additional = build_node(b, additional);
 	r->properties = k.tok || r->matches || additional.tok;
+	b->sc->odd_names |= r->matches || additional.tok; /* names of any kind */
 	k = build_keyword(b, c->at, "propertyNames");
 	if (k.tok)
 		r->name = build_node(b, k);
@@ -262,7 +265,7 @@ void build_object(struct build *b, struct node *n, struct place at)
 	k = build_keyword(b, at, "unevaluatedProperties");
 	if (k.tok) {
 		n->unevaluated_members = build_node(b, k);
-		b->sc->sets = true;
+		b->sc->sets = b->sc->odd_names = true;
 	}
 	if (!b->err && (c.n > 0 || r.properties || r.name || r.min > 0 || r.max != UINT32_MAX ||
 	                n->unevaluated_members)) {

@@ -254,7 +254,8 @@ static bool result_member(struct walk *w, const struct note *note, struct span *
 	if (names == 1 && !(last & PATH_INDEX) && !(w->tok[last].flags & JSON_ESCAPED)) {
 		struct span raw = json_text(w->tape, last);
 		*ret = raw;
-		if (!memchr(raw.p, '~', raw.n) && !memchr(raw.p, '/', raw.n))
+		if (likely(!w->sc->odd_names) ||
+		    (!memchr(raw.p, '~', raw.n) && !memchr(raw.p, '/', raw.n)))
 			return true;
 	}
 	return member_path(w, ret);
@@ -283,22 +284,23 @@ static bool result_value(struct walk *w, const struct note *note, uint32_t i,
 static bool note_result(struct walk *w, const struct node *n, uint32_t i)
 {
 	struct extract *e = w->ret;
-	struct extract_result r;
 	if (w->tok[i].type >= JSON_ARRAY)
 		return true;
 	if (w->tok[i].type == JSON_NUMBER && !isfinite(w->number))
 		return !walk_stop(w, i, RULE_RESULT, n, 0);
 	if (!e)
 		return true;
-	if (e->n_results == EXTRACT_RESULTS_MAX || !result_value(w, n->note, i, &r) ||
-	    !result_member(w, n->note, &r.member))
+	if (e->n_results == EXTRACT_RESULTS_MAX)
 		return broken(w, i, RULE_RESULTS, n);
-	if (!isfinite(r.number))
+	struct extract_result *r = &e->results[e->n_results];
+	if (!result_value(w, n->note, i, r) || !result_member(w, n->note, &r->member))
+		return broken(w, i, RULE_RESULTS, n);
+	if (!isfinite(r->number))
 		return broken(w, i, RULE_RESULT, n);
-	for (unsigned k = w->first_result; w->sc->repeats && k < e->n_results; k++)
-		if (span_eq(e->results[k].member, r.member))
+	for (unsigned k = w->first_result; unlikely(w->sc->repeats) && k < e->n_results; k++)
+		if (span_eq(e->results[k].member, r->member))
 			return true;
-	e->results[e->n_results++] = r;
+	e->n_results++;
 	return true;
 }
 

@@ -175,9 +175,10 @@ struct schema {
 	pcre2_code **codes; /* to free */
 	unsigned n_codes, cap_codes;
 	unsigned n_nodes;
-	bool sets;    /* some node needs the sets of evaluated or unique items */
-	bool dynamic; /* has a $dynamicRef: the walk keeps the dynamic scope */
-	bool repeats; /* a result may be met twice: look before adding */
+	bool sets;      /* some node needs the sets of evaluated or unique items */
+	bool dynamic;   /* has a $dynamicRef: the walk keeps the dynamic scope */
+	bool odd_names; /* results may have names that a JSON Pointer escapes */
+	bool repeats;   /* a result may be met twice: look before adding */
 	bool role_version;
 	struct schema_result_info *results;
 	unsigned n_results;

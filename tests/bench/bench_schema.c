@@ -1,0 +1,137 @@
+/* How long a message takes to be read, checked and extracted, beside jansson that only reads it.
+ * Run from the top of the repository: the schemas are those in schemas/. Ends in a few seconds. */
+#include "../unit/json/peer.h"
+
+#include "base/clock.h"
+#include "schema/catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROUNDS = 5, BATCH_NS = 60000000 };
+
+static const char SMALL[] =
+    "{\"dateObserved\":\"2026-11-24T12:00:00Z\",\"refDevice\":\"sensor-0017\","
+    "\"pm25\":12.5,\"pm10\":21.25,\"no2\":31,\"temperature\":9.4}";
+
+static const char DEVICE[] =
+    "{\"dateObserved\":\"2026-11-24T12:00:00Z\",\"refDevice\":\"sensor-0017\","
+    "\"controlledProperty\":\"temperature\",\"numValue\":21.3,\"unit\":\"CEL\"}";
+
+/* A station's message with all that the data model has, near 2 KB. */
+static const char LARGE[] =
+    "{\n  \"id\": \"AirQualityObserved-NL10404-2026-11-24T12:00:00Z\",\n"
+    "  \"type\": \"AirQualityObserved\",\n"
+    "  \"dateObserved\": \"2026-11-24T12:00:00+01:00/2026-11-24T13:00:00+01:00\",\n"
+    "  \"refPointOfInterest\": \"NL10404\",\n"
+    "  \"location\": {\"type\": \"Point\", \"coordinates\": [4.316211, 52.077134]},\n"
+    "  \"address\": {\"addressCountry\": \"NL\", \"addressLocality\": \"Voorbeeld\",\n"
+    "    \"streetAddress\": \"Marktplein 1\", \"postalCode\": \"2500 AA\"},\n"
+    "  \"source\": \"https://lucht.example.nl/stations/NL10404\",\n"
+    "  \"dataProvider\": \"Omgevingsdienst Voorbeeld\",\n"
+    "  \"areaServed\": \"Binnenstad\",\n"
+    "  \"description\": \"Meetpunt aan de rand van het plein, 3 m boven straat, met een inlaat op "
+    "het zuiden; uurwaarden volgens de referentiemethode, niet gevalideerd.\",\n"
+    "  \"typeOfLocation\": \"outdoor\",\n"
+    "  \"pm1\": 4.13, \"pm25\": 7.92, \"pm4\": 11.7, \"pm10\": 16.41, \"tsp\": 33.8, \"tpc\": "
+    "1184,\n"
+    "  \"no\": 3.24, \"no2\": 28.71, \"nox\": 33.62, \"o3\": 41.05, \"so2\": 1.13, \"co\": 190.4,\n"
+    "  \"co2\": 431, \"nh3\": 5.02, \"sh2\": 0.11, \"c6h6\": 0.62,\n"
+    "  \"volatileOrganicCompoundsTotal\": 44.9,\n"
+    "  \"as\": 0.41, \"cd\": 0.09, \"ni\": 1.31, \"pb\": 4.77,\n"
+    "  \"airQualityIndex\": 3, \"airQualityLevel\": \"matig\", \"reliability\": 0.95,\n"
+    "  \"temperature\": 9.44, \"relativeHumidity\": 0.831, \"windDirection\": 224.5,\n"
+    "  \"windSpeed\": 4.12, \"pressure\": 1016.25, \"precipitation\": 0.2,\n"
+    "  \"vendor\": {\"firmware\": \"4.2.1\", \"serial\": \"A1B2C3D4\", \"uptime\": 8123451,\n"
+    "    \"battery\": {\"voltage\": 3.61, \"charging\": true, \"cycles\": 118},\n"
+    "    \"radio\": {\"rssi\": -87, \"snr\": 7.25, \"spreading\": 9, \"gateway\": \"gw-0042\"},\n"
+    "    \"flags\": [false, false, true, null, 0, 12, 331, 4211],\n"
+    "    \"filter\": {\"changed\": \"2026-09-01T08:00:00Z\", \"hours\": 2028, \"flow\": 16.67},\n"
+    "    \"calibration\": [{\"at\": \"2026-10-01T09:30:00Z\", \"zero\": 0.02, \"span\": 99.7},\n"
+    "      {\"at\": \"2026-11-01T09:30:00Z\", \"zero\": -0.01, \"span\": 100.2}]}\n}\n";
+
+static void die(const char *what)
+{
+	fprintf(stderr, "bench_schema: %s\n", what);
+	exit(1);
+}
+
+struct work {
+	const struct schema *sc;
+	struct schema_scratch s;
+	struct extract e;
+	struct span payload;
+	bool parse, check;
+};
+
+static void once(struct work *w)
+{
+	struct verdict v;
+	if (w->parse && schema_parse(&w->s, w->payload, &v) != 0)
+		die(v.text);
+	if (w->check && schema_check(w->sc, &w->s, &w->e, &v) != 0)
+		die(v.text);
+}
+
+static void with_jansson(struct work *w)
+{
+	json_t *j = json_loadb(w->payload.p, w->payload.n, 0, NULL);
+	if (!j)
+		die("jansson refuses the payload");
+	json_decref(j);
+}
+
+/* Nanoseconds a call, the best of some rounds. */
+static double measure(struct work *w, void (*fn)(struct work *))
+{
+	struct clock c = clock_system();
+	double best = 1e18;
+	for (int r = 0; r < ROUNDS; r++) {
+		uint64_t start = clock_mono_ns(&c), now = start, n = 0;
+		while (now - start < BATCH_NS) {
+			for (int k = 0; k < 200; k++)
+				fn(w);
+			n += 200;
+			now = clock_mono_ns(&c);
+		}
+		best = MIN_OF(best, (double)(now - start) / (double)n);
+	}
+	return best;
+}
+
+static void run(const struct catalog *c, const char *id, const char *text)
+{
+	static struct work w;
+	w = (struct work){.sc = catalog_find(c, span_str(id)), .payload = span_str(text)};
+	if (!w.sc)
+		die("no such schema");
+	schema_scratch_init(&w.s, 1 << 20);
+	w.parse = w.check = true;
+	double all = measure(&w, once);
+	w.parse = false;
+	double check = measure(&w, once);
+	double jansson = measure(&w, with_jansson);
+	double bytes = (double)w.payload.n;
+	printf(
+	    "schema %4zuB: %.2f us parse+validate+extract (%.0f MB/s), %.2f us validate+extract, "
+	    "%u results (%s; jansson parse alone %.2f us)\n",
+	    w.payload.n, all / 1e3, bytes * 1e3 / all, check / 1e3, w.e.n_results, id,
+	    jansson / 1e3);
+	schema_scratch_done(&w.s);
+}
+
+int main(void)
+{
+	static const char *const DIRS[] = {"schemas", NULL};
+	struct catalog *c = NULL;
+	struct buf why;
+	buf_init(&why, 1 << 16);
+	if (catalog_load(DIRS, &c, &why) != 0)
+		die(buf_str(&why));
+	run(c, "air-quality-observed/1", SMALL);
+	run(c, "device-measurement/1", DEVICE);
+	run(c, "air-quality-observed/1", LARGE);
+	catalog_free(c);
+	buf_done(&why);
+	return 0;
+}
