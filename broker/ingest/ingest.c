@@ -348,7 +348,7 @@ static void keep(struct ingest *in, struct way *w)
 	struct record_parts p = {.topic = m->topic,
 	                         .thing = w->thing,
 	                         .publisher = m->publisher,
-	                         .organisation = m->who->organisation,
+	                         .organisation = span_str(m->who->organisation),
 	                         .properties = m->properties,
 	                         .payload = m->payload,
 	                         .extract = w->extract,

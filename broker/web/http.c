@@ -136,6 +136,7 @@ static int complete(struct req *r)
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
+/* 0: go on; 1: the answer is complete, r is gone; -1: close. */
 static int send_piece(struct req *r)
 {
 	unsigned char mem[LWS_PRE + CHUNK_BYTES];
@@ -149,7 +150,7 @@ static int send_piece(struct req *r)
 	r->sent += n;
 	r->web->stats.bytes_sent += n;
 	if (last)
-		return complete(r);
+		return complete(r) ? -1 : 1;
 	if (r->sent == r->out.len) {
 		buf_clear(&r->out);
 		r->sent = 0;
@@ -176,12 +177,16 @@ static int writeable(struct req *r)
 			              connection */
 		live_fill(r->live);
 	}
-	int err = send_piece(r);
-	if (err == 0 && r->wsi && r->out.len > r->sent)
+	int sent = send_piece(r);
+	if (sent) /* an error, or the answer is complete and r is gone */
+		return sent < 0 ? -1 : 0;
+	if (r->out.len > r->sent) {
 		lws_callback_on_writable(r->wsi);
-	else if (err == 0 && r->wsi && r->stream && r->live)
-		lws_callback_on_writable(r->wsi), live_fill(r->live);
-	return err;
+	} else if (r->stream && r->live) {
+		live_fill(r->live);
+		lws_callback_on_writable(r->wsi);
+	}
+	return 0;
 }
 
 /* ---- asking ---- */
