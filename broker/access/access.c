@@ -3,14 +3,23 @@
 
 #include "base/err.h"
 
+#include <stdio.h>
+
+static struct identity identity(struct span name, const struct config *c, bool administrator)
+{
+	struct identity i = {.name = name, .administrator = administrator};
+	snprintf(i.organisation, sizeof(i.organisation), "%s", c->organisation);
+	return i;
+}
+
 struct identity access_anonymous(const struct config *c)
 {
-	return (struct identity){SPAN("anonymous"), span_str(c->organisation), false};
+	return identity(SPAN("anonymous"), c, false);
 }
 
 struct identity access_administrator(const struct config *c)
 {
-	return (struct identity){SPAN("administrator"), span_str(c->organisation), true};
+	return identity(SPAN("administrator"), c, true);
 }
 
 int access_check(const struct identity *who, enum access_right right,

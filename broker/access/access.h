@@ -11,8 +11,8 @@
 enum access_right { ACCESS_PUBLISH = 1, ACCESS_SUBSCRIBE, ACCESS_READ, ACCESS_ADMIN };
 
 struct identity {         /* who acts; owned by the connection, immutable after authentication */
-	struct span name; /* "anonymous" */
-	struct span organisation; /* of the configuration while there is one organisation */
+	struct span name; /* "anonymous"; static */
+	char organisation[65]; /* a copy: a reload must not take it away */
 	bool administrator;
 };
 

@@ -231,7 +231,7 @@ static void a_full_batch_stops_reading_and_goes_on(void **state UNUSED)
 	bool some_paused = false;
 	size_t left[CLIENTS];
 	for (int c = 0; c < CLIENTS; c++) {
-		char id[8];
+		char id[16];
 		snprintf(id, sizeof(id), "p%d", c);
 		client_connect(&p[c], &b, MQTT_V5, id);
 		left[c] = SENT;
