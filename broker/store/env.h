@@ -74,6 +74,7 @@ struct room {
 	bool tick_helps;              /* enough was freed, but by the last transaction */
 	uint64_t credit, credit_runs; /* free pages that may be used; those in runs of credit_run */
 	size_t credit_run;
+	size_t refused_pages; /* 0, or what the refused commit needed */
 };
 
 struct store {
@@ -148,7 +149,7 @@ enum room_who { ROOM_INGEST, ROOM_TRIM };
 /* 0 when the transaction may commit, else ERR_STORE_FULL. */
 int room_admit(struct store *s, MDB_txn *txn, const struct need *need, enum room_who who) MUSTCHECK;
 void room_committed(struct store *s, const struct need *need);
-void room_failed(struct store *s); /* a commit met a full disk */
+void room_failed(struct store *s, const struct need *need); /* a commit met a full disk */
 /* A small commit, so that pages freed before it can be used by the next one. */
 void room_tick(struct store *s);
 /* The same, when the last refusal said that it would help. */

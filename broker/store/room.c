@@ -31,10 +31,11 @@
 #include <unistd.h>
 
 enum {
-	ROOM_SLACK_PAGES = 32,    /* the free list's own pages, the rows of named databases */
-	ROOM_GROW_PAGES_MIN = 64, /* a small store does not take much of the disk */
-	ROOM_DISK_BYTES = 4 << 20
-}; /* left over beside the reserve before it is made again */
+	ROOM_SLACK_PAGES = 32,        /* the free list's own pages, the rows of named databases */
+	ROOM_GROW_PAGES_MIN = 64,     /* a small store does not take much of the disk */
+	ROOM_REFUSED_PAGES_MAX = 256, /* 1 MB: one huge message does not keep out all others */
+	ROOM_DISK_BYTES = 4 << 20     /* left over beside the reserve before it is made again */
+};
 
 static uint64_t map_reserve(uint64_t map_bytes)
 {
@@ -282,35 +283,77 @@ static bool credit_is_enough(const struct room *r, const struct need *need, uint
 
 /* ---- the question ---- */
 
-int room_admit(struct store *s, MDB_txn *txn, const struct need *need, enum room_who who)
+static size_t pages_of(const struct need *n)
+{
+	return n->single + n->overflow;
+}
+
+/* What a refused commit needed must be free before a smaller one is taken: a store is full for all,
+ * and does not answer some from its last pages. */
+static struct need at_least_refused(const struct room *r, const struct need *need)
+{
+	struct need n = *need;
+	if (pages_of(need) < r->refused_pages)
+		n.single += r->refused_pages - pages_of(need);
+	return n;
+}
+
+static int admit_by_growing(struct store *s, const struct need *need, uint64_t last,
+                            enum room_who who)
 {
 	struct room *r = &s->room;
-	MDB_envinfo info;
-	int rc = mdb_env_info(s->env, &info);
-	if (rc)
-		return store_err(rc);
-	uint64_t last = info.me_last_pgno, all = 0;
-	uint64_t want = last + 1 + need->single + need->overflow + ROOM_SLACK_PAGES;
-	uint64_t limit = who == ROOM_TRIM ? r->map_pages : r->limit_pages;
-	r->tick_helps = false;
-	int err = ERR_STORE_FULL;
-	if (want <= limit)
-		err = want <= r->allocated_pages ? 0 : grow(s, last, want, who);
-	if (!err && who == ROOM_INGEST)
-		r->tight = false;
-	if (err != ERR_STORE_FULL)
-		return err;
-	r->tight = true;
-	if (who == ROOM_TRIM)
-		return 0; /* let it try: it needs far less than its bound */
+	uint64_t pages = need->single + need->overflow + ROOM_SLACK_PAGES;
+	uint64_t want = last + 1 + pages;
+	if (want > (who == ROOM_TRIM ? r->map_pages : r->limit_pages))
+		return ERR_STORE_FULL;
+	if (want > r->allocated_pages)
+		return grow(s, last, want, who);
+	if (r->allocated_pages == UINT64_MAX && r->refused_pages && disk_free(s) < pages * r->psize)
+		return ERR_STORE_FULL;
+	return 0;
+}
+
+static int admit_by_credit(struct store *s, MDB_txn *txn, const struct need *need, uint64_t last)
+{
+	struct room *r = &s->room;
+	uint64_t all = 0;
 	if (need->overflow && last >= r->limit_pages + (r->map_pages - r->limit_pages) / 2)
 		return ERR_STORE_FULL;
 	if (credit_is_enough(r, need, 0))
 		return 0;
-	err = recount(s, txn, need, &all);
+	int err = recount(s, txn, need, &all);
 	if (err)
 		return err;
 	return credit_is_enough(r, need, all) ? 0 : ERR_STORE_FULL;
+}
+
+static void room_refused(struct room *r, const struct need *need)
+{
+	size_t pages = MIN_OF(pages_of(need), (size_t)ROOM_REFUSED_PAGES_MAX);
+	r->refused_pages = MAX_OF(r->refused_pages, MAX_OF(pages, (size_t)1));
+}
+
+int room_admit(struct store *s, MDB_txn *txn, const struct need *need, enum room_who who)
+{
+	struct room *r = &s->room;
+	MDB_envinfo info;
+	struct need more = who == ROOM_INGEST ? at_least_refused(r, need) : *need;
+	int err = store_err(mdb_env_info(s->env, &info));
+	if (err)
+		return err;
+	r->tick_helps = false;
+	err = admit_by_growing(s, &more, info.me_last_pgno, who);
+	if (err == 0 || err == ERR_STORE_FULL)
+		r->tight = err != 0 || (who == ROOM_TRIM && r->tight);
+	if (err == ERR_STORE_FULL && who == ROOM_TRIM)
+		return 0; /* let it try: it needs far less than its bound */
+	if (err == ERR_STORE_FULL)
+		err = admit_by_credit(s, txn, &more, info.me_last_pgno);
+	if (who == ROOM_INGEST && err == 0)
+		r->refused_pages = 0;
+	if (who == ROOM_INGEST && err == ERR_STORE_FULL)
+		room_refused(r, need);
+	return err;
 }
 
 void room_committed(struct store *s, const struct need *need)
@@ -321,10 +364,11 @@ void room_committed(struct store *s, const struct need *need)
 	r->credit_runs -= MIN_OF(r->credit_runs, used);
 }
 
-void room_failed(struct store *s)
+void room_failed(struct store *s, const struct need *need)
 {
 	MDB_envinfo info;
 	s->room.tight = true;
+	room_refused(&s->room, need);
 	s->room.credit = s->room.credit_runs = 0;
 	if (s->room.allocated_pages != UINT64_MAX && mdb_env_info(s->env, &info) == 0)
 		s->room.allocated_pages = info.me_last_pgno + 1;

@@ -212,7 +212,7 @@ static int commit_failed(struct store *s, int rc, const struct need *need)
 	if (rc == EIO && room_disk_full(s, (need->single + need->overflow) * s->room.psize))
 		err = ERR_STORE_FULL;
 	if (err == ERR_STORE_FULL)
-		room_failed(s);
+		room_failed(s, need);
 	if (err == ERR_STORE_IO)
 		s->poisoned = true;
 	return err;

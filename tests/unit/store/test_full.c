@@ -141,6 +141,35 @@ static void many_small_commits_do_not_eat_the_reserve(void **state)
 	remove_dir(dir);
 }
 
+static void full_is_full_for_small_commits_too(void **state)
+{
+	(void)state;
+	const char *dir = temp_dir();
+	struct filler f = open_filler(dir, 32 << 20, 0, 300);
+	fill(&f, 2000);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(add(&f, 1), ERR_STORE_FULL);
+	assert_int_equal(trim(&f, 5000, false), 5000);
+	assert_int_equal(add(&f, 1), 0);
+	assert_int_equal(add(&f, 1), 0);
+	check_all(&f);
+	store_close(f.s);
+	remove_dir(dir);
+}
+
+/* One message that never fits does not keep out those that do. */
+static void a_huge_message_is_refused_alone(void **state)
+{
+	(void)state;
+	const char *dir = temp_dir();
+	struct filler f = open_filler(dir, 8 << 20, 0, RECORD_MAX);
+	assert_int_equal(add(&f, 150), ERR_STORE_FULL); /* 9.6 MB */
+	assert_int_equal(add(&f, 10), 0);
+	check_all(&f);
+	store_close(f.s);
+	remove_dir(dir);
+}
+
 /* While somebody reads, freed pages are his. */
 struct held {
 	struct filler *f;
@@ -367,6 +396,8 @@ int main(void)
 	    cmocka_unit_test(a_full_map_is_trimmed_and_goes_on),
 	    cmocka_unit_test(large_records_too),
 	    cmocka_unit_test(many_small_commits_do_not_eat_the_reserve),
+	    cmocka_unit_test(full_is_full_for_small_commits_too),
+	    cmocka_unit_test(a_huge_message_is_refused_alone),
 	    cmocka_unit_test(an_open_reader_keeps_its_pages),
 	    cmocka_unit_test(a_map_made_smaller_still_opens_and_trims),
 	    cmocka_unit_test(a_full_disk_is_trimmed_and_goes_on),
