@@ -76,11 +76,12 @@ enum {
 	LIMIT_SCHEMA_NAMES = 256,     /* members one object schema may require: a bit each */
 	LIMIT_SCHEMA_NESTING = 512,   /* C frames of a walk: payload depth plus $ref and allOf */
 	LIMIT_SCHEMA_STEPS = 10000,   /* subschema visits of one check, plus ..._PER_TOKEN each: */
-	LIMIT_SCHEMA_STEPS_PER_TOKEN = 64,   /* a schema cannot make the loop stand still */
-	LIMIT_SCHEMA_ERRORS = 1000,          /* violations counted for one payload, listed or not */
-	LIMIT_SCHEMAS = 10000,               /* version directories in all schema-dirs together */
-	LIMIT_PATTERN_BYTES = 4096,          /* of one regular expression in a schema */
-	LIMIT_PATTERN_STEPS = 100000,        /* of one match: backtracking ends after ~2 ms */
+	LIMIT_SCHEMA_STEPS_PER_TOKEN = 64, /* a schema cannot make the loop stand still */
+	LIMIT_SCHEMA_ERRORS = 1000,        /* violations counted for one payload, listed or not */
+	LIMIT_SCHEMAS = 10000,             /* version directories in all schema-dirs together */
+	LIMIT_PATTERN_BYTES = 4096,        /* of one regular expression in a schema */
+	LIMIT_PATTERN_STEPS = 5000, /* of one match, and so many for each byte of the text: */
+	LIMIT_PATTERN_STEPS_PER_BYTE = 100,  /* a pattern may look back, not try everything */
 	LIMIT_PATTERN_HEAP_KB = 1024,        /* of one match, kept for the next one */
 	LIMIT_EXTRACT_TEXT_BYTES = 64 << 10, /* unescaped texts and nested names of one extract */
 

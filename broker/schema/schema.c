@@ -24,8 +24,6 @@ void schema_scratch_init(struct schema_scratch *s, size_t max_payload_bytes)
 	st->match = pcre2_match_data_create(1, NULL);
 	st->limits = pcre2_match_context_create(NULL);
 	assert(st->match && st->limits); /* small, at start */
-	pcre2_set_match_limit(st->limits, LIMIT_PATTERN_STEPS);
-	pcre2_set_depth_limit(st->limits, LIMIT_PATTERN_STEPS);
 	pcre2_set_heap_limit(st->limits, LIMIT_PATTERN_HEAP_KB);
 	s->private_ = st;
 }

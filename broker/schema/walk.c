@@ -25,9 +25,11 @@ struct span walk_text(struct walk *w, uint32_t i)
 bool walk_match(struct walk *w, const struct pattern *p, uint32_t i)
 {
 	struct span s = walk_text(w, i);
+	uint32_t most = LIMIT_PATTERN_STEPS + (uint32_t)s.n * LIMIT_PATTERN_STEPS_PER_BYTE;
+	pcre2_set_match_limit(w->st->limits, most);
 	int rc = pcre2_match(p->code, (PCRE2_SPTR)s.p, s.n, 0, PCRE2_NO_UTF_CHECK, w->st->match,
 	                     w->st->limits);
-	w->steps -= 8 + (int64_t)(s.n / 8);
+	w->steps -= 16 + (int64_t)(s.n / 8);
 	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
 		return walk_give_up(w);
 	return rc >= 0;
