@@ -263,7 +263,6 @@ static int backup_try(struct backup *b, const char *data_dir, const char *dir)
 	err = copy_open(&b->to, journal, b->from, b->why, b->why_size);
 	if (err)
 		return err;
-	store_why(b->why, b->why_size, "copying %s to %s failed", data_dir, dir);
 	err = copy_quarantine(b);
 	if (!err)
 		err = capture(b);
@@ -273,6 +272,8 @@ static int backup_try(struct backup *b, const char *data_dir, const char *dir)
 		err = copy_finish(&b->to);
 	if (!err)
 		err = write_manifest(b, dir);
+	if (err)
+		copy_explain(err, data_dir, dir, b->why, b->why_size);
 	return err;
 }
 
@@ -316,10 +317,6 @@ int store_backup(const char *data_dir, const char *dir, char *why, size_t why_si
 		backup_done(&b, !err);
 		if (err != ERR_AGAIN)
 			break;
-	}
-	if (err) {
-		size_t n = strlen(why);
-		snprintf(why + n, why_size - n, " (%s)", err_text(err));
 	}
 out:
 	buf_done(&b.progress);

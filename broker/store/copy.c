@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+enum { COPY_ROOM_BYTES = 1 << 20 }; /* less than this free: it was the disk */
 
 static int begin(struct copy *c)
 {
@@ -184,4 +187,13 @@ void copy_close(struct copy *c, bool keep)
 	}
 	free(c->journal);
 	*c = (struct copy){0};
+}
+
+void copy_explain(int err, const char *from, const char *to, char *why, size_t size)
+{
+	struct statvfs fs;
+	/* LMDB calls a short write EIO, and a write is short on a full disk. */
+	bool full = statvfs(to, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < COPY_ROOM_BYTES;
+	store_why(why, size, "cannot copy %s to %s: %s", from, to,
+	          full ? "the disk is full" : err_text(err));
 }

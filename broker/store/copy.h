@@ -35,5 +35,7 @@ int copy_flush(struct copy *c) MUSTCHECK;  /* commits what was put */
 int copy_finish(struct copy *c) MUSTCHECK; /* flushes, syncs, and closes the environment */
 /* Accepts a zeroed copy. keep: else the directory is taken away again. */
 void copy_close(struct copy *c, bool keep);
+/* A sentence for a copy that failed on the way. */
+void copy_explain(int err, const char *from, const char *to, char *why, size_t size);
 
 #endif

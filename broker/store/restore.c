@@ -94,10 +94,9 @@ static int restore_into(struct store *from, const char *data_dir, int64_t now_ms
 	auto_free char *fresh = store_path(data_dir, "journal.new");
 	auto_free char *journal = store_path(data_dir, "journal");
 	int err = copy_open(&c, fresh, from, why, size);
-	if (!err) {
-		store_why(why, size, "copying into %s failed", data_dir);
+	bool copying = !err;
+	if (!err)
 		err = copy_state(&c, from);
-	}
 	for (unsigned i = 0, n = atomic_load(&from->n_logs); i < n && !err; i++)
 		err = copy_feed(&c, from, from->logs[i], now_ms);
 	if (!err)
@@ -107,8 +106,12 @@ static int restore_into(struct store *from, const char *data_dir, int64_t now_ms
 		unlink(clean); /* of the store that was here before: it speaks of another one */
 		err = rename(fresh, journal) == 0 ? 0 : -errno;
 	}
+	if (!err)
+		err = store_sync_dir(data_dir);
+	if (err && copying)
+		copy_explain(err, from->dir, data_dir, why, size);
 	copy_close(&c, !err);
-	return err ? err : store_sync_dir(data_dir);
+	return err;
 }
 
 static int check_free(const char *data_dir, char *why, size_t size)
@@ -144,13 +147,8 @@ int store_restore(const char *dir, const char *data_dir, int64_t now_ms, char *w
 	err = env_probe(&o, &from, why, why_size);
 	if (!err)
 		err = check_manifest(dir, from, why, why_size);
-	if (!err) {
+	if (!err)
 		err = restore_into(from, data_dir, now_ms, why, why_size);
-		if (err) {
-			size_t n = strlen(why);
-			snprintf(why + n, why_size - n, " (%s)", err_text(err));
-		}
-	}
 	store_close(from);
 	return err;
 }

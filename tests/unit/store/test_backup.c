@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <time.h>
 
 static const char *dir_below(const char *dir, const char *name)
@@ -205,6 +206,31 @@ static void refusals_say_why(void **state)
 	remove_dir(top);
 }
 
+static void a_full_disk_is_named(void **state)
+{
+	(void)state;
+	const char *top = temp_dir();
+	const char *dir = dir_below(top, "data"), *to = dir_below(top, "small");
+	make_store(dir);
+	assert_int_equal(mkdir(to, 0700), 0);
+	if (mount("tmpfs", to, "tmpfs", 0, "size=64k") != 0) {
+		print_message("[  SKIPPED ] mounting a small disk is not permitted here\n");
+		remove_dir(top);
+		skip();
+		return;
+	}
+	int err = backup(dir, to);
+	bool left =
+	    access(path_in(to, "backup"), F_OK) == 0 || access(path_in(to, "journal"), F_OK) == 0;
+	assert_int_equal(umount(to), 0);
+	assert_true(err == ERR_STORE_FULL || err == ERR_STORE_IO);
+	assert_non_null(strstr(why, "the disk is full"));
+	assert_false(left);
+	free((char *)(uintptr_t)dir);
+	free((char *)(uintptr_t)to);
+	remove_dir(top);
+}
+
 /* ---- while the daemon writes ---- */
 
 enum { FEEDS = 3, KEEP = 20000 };
@@ -353,6 +379,7 @@ int main(void)
 	    cmocka_unit_test(a_store_comes_back),
 	    cmocka_unit_test(epochs_rise_and_only_the_latest_are_kept),
 	    cmocka_unit_test(refusals_say_why),
+	    cmocka_unit_test(a_full_disk_is_named),
 	    cmocka_unit_test(a_backup_of_a_running_store_is_of_one_commit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
