@@ -11,7 +11,12 @@
  * thread between transactions.
  *
  * Errors: ERR_STORE_FULL (map or disk full: nothing was written, room may be made), ERR_STORE_IO
- * (the caller must end the process), ERR_STORE_DAMAGED, ERR_STORE_FORMAT, ERR_NOT_FOUND, -errno. */
+ * (the caller must end the process), ERR_STORE_DAMAGED, ERR_STORE_FORMAT, ERR_NOT_FOUND,
+ * ERR_TOO_LARGE (a transaction over LIMIT_STORE_TXN_BYTES, more than feeds_max new feeds), -errno.
+ *
+ * Full: the last part of the map (a quarter, at most LIMIT_RESERVE_BYTES) and dir/reserve on disk
+ * are kept for trimming. Once a commit was refused, smaller ones are too until what it needed is
+ * free. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -34,7 +39,7 @@ struct store_options {
 	uint64_t
 	    map_bytes; /* the most the journal may take; sparse, address space only until used */
 	uint64_t reserve_bytes; /* disk kept aside in dir/reserve for store_trim() on a full disk */
-	unsigned feeds_max;     /* named databases; fixed at open */
+	unsigned feeds_max;     /* feeds that may be added beside those the store knows already */
 	bool read_only;         /* a second process that looks (backup) */
 	bool verify;            /* walk everything first, in a child process */
 	/* Says whether a record of a log is whole (its checksum); used by the walk only. NULL: the
@@ -150,7 +155,9 @@ int store_feed_bytes(struct store *s, uint32_t feed, uint64_t *ret_records,
 
 /* ---- whole-store work (store/backup.c, store/verify.c); used by the oudp command ---- */
 /* Copies logically, in short read transactions, up to the commit current at the start, into a new
- * store in dir (must not hold one). Hot: the daemon may be writing. */
+ * store in dir (absent or empty). Hot: the daemon may be writing; but never from the process that
+ * has data_dir open. Records and small state are exactly those of one commit; a quarantine row that
+ * was retried meanwhile may be there twice, as row and as record. */
 int store_backup(const char *data_dir, const char *dir, char *why, size_t why_size) MUSTCHECK;
 /* Puts a backup back into an empty data_dir. Every feed gets a new epoch that begins after its last
  * record, so that cursors which saw more are told ("rewound"). */

@@ -109,7 +109,7 @@ static void what_was_reported_is_there(void **state)
 	const char *dir = temp_dir();
 	struct report r = {0};
 	uint64_t seed = (uint64_t)time(NULL) * 2654435761u | 1, commits = 0;
-	print_message("seed %llu\n", (unsigned long long)seed);
+	print_message("# seed %llu\n", (unsigned long long)seed);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		r = run_and_kill(dir, &seed, &r);
 		struct store *s = open_walked(dir);
