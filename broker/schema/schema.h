@@ -1,9 +1,14 @@
 /* schema.h - one shared schema, compiled: does a payload fit, and where are its thing, time, place,
  * results.
  *
- * Pure. A schema is compiled once at load from schema.json (jansson reads it; local $ref inside the
- * schema directories only) into a program that walks a json_tape without allocating. Compiled
- * schemas are immutable and may be used from several threads, each with a scratch of its own.
+ * Pure. A schema is compiled once at load from schema.json ($ref leads inside the schema directories
+ * only) into nodes that are walked over a json_tape without allocating. The json room reads schemas
+ * too: numbers stay exact and values stay where they are. Compiled schemas are immutable and may be
+ * used from several threads, each with a scratch of its own.
+ *
+ * All of 2020-12 and draft-07 is supported, but a $ref over the network, and 2019-09 and older.
+ * format is asserted for those in format.h and an annotation otherwise. Unknown keywords are
+ * annotations; an unknown word in x-oudp is an error.
  *
  * Sources of the rules: JSON Schema 2020-12 and draft-07; x-oudp annotations: oudp-schema(7). */
 #ifndef SCHEMA_SCHEMA_H
