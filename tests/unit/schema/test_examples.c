@@ -152,6 +152,79 @@ static void recordings(void **state)
 	}
 }
 
+/* The part of the manual between two texts; NULL when it is not there. */
+static char *part(const char *page, const char *from, const char *to)
+{
+	const char *start = strstr(page, from);
+	const char *end = start ? strstr(start + 1, to) : NULL;
+	return end ? xstrndup(start, (size_t)(end - start)) : NULL;
+}
+
+static void manual_names_every_result(void **state)
+{
+	size_t n = 0;
+	char *page = read_file("man/oudp-schema.7", &n);
+	(void)state;
+	assert_non_null(page);
+	for (size_t i = 0; i < catalog_count(catalog); i++) {
+		const struct schema *sc = catalog_at(catalog, i);
+		char title[100] = ".Sh ";
+		for (size_t k = 0; schema_id(sc)[k]; k++) {
+			char c = schema_id(sc)[k];
+			title[4 + k] = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+		}
+		char *section = part(page, title, "\n.Sh ");
+		if (!section)
+			fail_msg("no section %s", title);
+		for (unsigned r = 0; r < schema_result_count(sc); r++) {
+			struct schema_result_info info = schema_result_info(sc, r);
+			char item[200];
+			snprintf(item, sizeof(item), ".It Li %s No \\(em %s", info.member,
+			         info.unit[0] ? info.unit : "");
+			if (!strstr(section, item))
+				fail_msg("%s: no line \"%s\"", title, item);
+		}
+		free(section);
+	}
+	free(page);
+}
+
+/* The vendor's example works as it is printed. */
+static void manual_example(void **state)
+{
+	static struct extract e;
+	struct schema *sc = NULL;
+	struct verdict v = {.text = ""};
+	char why[400] = "";
+	size_t n = 0;
+	char *page = read_file("man/oudp-schema.7", &n);
+	(void)state;
+	assert_non_null(page);
+	char *payload = part(page, "{\"dev\"", "\n.Ed"),
+	     *source = part(page, "{\n  \"type\"", "\n.Ed");
+	assert_non_null(payload);
+	assert_non_null(source);
+	if (schema_compile(span_str(source), "vendor-a17", 1, NULL, &sc, why, sizeof(why)) != 0)
+		fail_msg("%s", why);
+	if (check(sc, span_str(payload), &e, &v) != 0)
+		fail_msg("%s", v.text);
+	assert_int_equal(e.n_results, 4);
+	assert_true(e.has_location && e.time_ms == 1795521600000);
+	assert_true(e.results[1].number == 12.5 && e.results[1].time_ms == 1795520400000);
+	assert_true(e.results[3].number == 13.1 && e.results[3].time_ms == 1795521000000);
+	char *digits = strstr(payload, "598");
+	assert_non_null(digits);
+	char *bad = xmalloc(strlen(payload) + 2);
+	sprintf(bad, "%.*s2000%s", (int)(digits - payload), payload, digits + 3);
+	assert_int_not_equal(check(sc, span_str(bad), &e, &v), 0);
+	assert_non_null(strstr(page, v.text));
+	schema_free(sc);
+	free(bad);
+	free(payload);
+	free(source);
+	free(page);
+}
+
 static int set_up(void **state)
 {
 	static const char *const DIRS[] = {"schemas", NULL};
@@ -177,6 +250,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(examples),
 	    cmocka_unit_test(recordings),
+	    cmocka_unit_test(manual_names_every_result),
+	    cmocka_unit_test(manual_example),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
