@@ -90,6 +90,31 @@ enum {
 	LIMIT_PAGE_RECORDS = 1000,    /* a page of events, at most */
 	LIMIT_LONG_POLL_S = 60,       /* proxies cut connections that are silent for longer */
 
+	/* web */
+	LIMIT_WEB_CONNECTIONS = 20000,    /* or max-connections: a subscriber costs about 3 KB */
+	LIMIT_WEB_SPARE = 100,            /* more for the administrator, who must get in */
+	LIMIT_WEB_HEADER_BYTES = 8 << 10, /* of one request; what proxies allow as well */
+	LIMIT_WEB_HEADER_S = 20,          /* a request or a piece of its body takes no longer */
+	LIMIT_WEB_WRITE_BYTES = 64 << 10, /* one write to a subscriber: lws keeps what the
+	                                     socket does not take, so this bounds it */
+	LIMIT_WEB_EVENT_BYTES = 64 << 20, /* one event: the largest payload in base64, escaped */
+	LIMIT_WEB_FRAMES_BYTES = 1 << 20, /* shared frames of one feed: what 100 fast
+	                                     subscribers spread over at full speed */
+	LIMIT_WEB_FRAMES_TOTAL_BYTES = 32 << 20, /* of all feeds */
+	LIMIT_WEB_EXAMINE_RECORDS = 4000,        /* looked at for one filter per turn: 0.5 ms */
+	LIMIT_WEB_PAGE_BYTES = 4 << 20,          /* a page ends after the event that passes this */
+	LIMIT_WEB_LATEST_BYTES = 256 << 10,      /* newest per thing kept for one slow=latest */
+	LIMIT_WEB_PING_S = 30,                   /* silence after which a WebSocket is pinged */
+	LIMIT_WEB_PONG_S = 60,                   /* a peer that does not answer by then is closed */
+	LIMIT_WEB_HEARTBEAT_S = 15,              /* comments on a silent event stream */
+	LIMIT_WEB_POSITION_RECORDS = 1000,       /* a filter is told how far it is so often, */
+	LIMIT_WEB_POSITION_S = 30,               /* and so often when fewer pass */
+	LIMIT_WEB_BODIES_BYTES = 64 << 20,       /* request bodies in memory, all together */
+	LIMIT_WEB_NDJSON_BYTES = 8 << 20,        /* one body of many messages */
+	LIMIT_WEB_NDJSON_LINES = 20000,          /* its results are kept until the last: 10 MB */
+	LIMIT_WEB_NDJSON_FLIGHT = 1000,          /* of one request in a batch at a time */
+	LIMIT_WEB_RETRY_ROWS = 10000,            /* results of one retry that are listed */
+
 	/* configuration */
 	LIMIT_CONFIG_BYTES = 4 << 20,   /* one file: 1,000 feed blocks are a third of that */
 	LIMIT_CONFIG_FILES = 2000,      /* one per feed and as many again */
