@@ -1,10 +1,10 @@
 /* schema.h - one shared schema, compiled: does a payload fit, and where are its thing, time, place,
  * results.
  *
- * Pure. A schema is compiled once at load from schema.json ($ref leads inside the schema directories
- * only) into nodes that are walked over a json_tape without allocating. The json room reads schemas
- * too: numbers stay exact and values stay where they are. Compiled schemas are immutable and may be
- * used from several threads, each with a scratch of its own.
+ * Pure. A schema is compiled once at load from schema.json ($ref leads inside the schema
+ * directories only) into nodes that are walked over a json_tape without allocating. The json room
+ * reads schemas too: numbers stay exact and values stay where they are. Compiled schemas are
+ * immutable and may be used from several threads, each with a scratch of its own.
  *
  * All of 2020-12 and draft-07 is supported, but a $ref over the network, and 2019-09 and older.
  * format is asserted for those in format.h and an annotation otherwise. Unknown keywords are

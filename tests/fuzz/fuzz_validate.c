@@ -39,7 +39,7 @@ static const char *const EXTRA[] = {
     "\"longitude\"}},\"p\":{\"x-oudp\":{\"role\":\"location\"}},\"readings\":{\"type\":\"array\","
     "\"x-oudp\":{\"role\":\"item\"},\"items\":{\"additionalProperties\":{\"x-oudp\":{\"role\":"
     "\"result\"," P ",\"unit\":\"1\",\"scale\":0.1,\"offset\":-40}},\"properties\":{\"t\":{\"x-"
-                    "oudp\":{\"role\":\"time\","
+    "oudp\":{\"role\":\"time\","
     "\"time\":\"epoch-ms\"}}}}}}}",
 };
 
