@@ -35,7 +35,7 @@ static const struct option options[] = {{"warm", required_argument, NULL, OPT_WA
 static const char default_payload[] = "{\"dateObserved\":\"{time}\",\"pm25\":{val},\"pm10\":{val},"
                                       "\"no2\":{val},\"temperature\":{val},"
                                       "\"relativeHumidity\":0.61,\"batteryLevel\":0.93,"
-                                      "\"refDevice\":\"bench-{n}\",\"source\":\"oudp bench\","
+                                      "\"name\":\"bench-{n}\",\"source\":\"oudp bench\","
                                       "\"_seq\":{seq},\"_ns\":{ns}}";
 
 static int payload_of(const struct cli *c, const char *arg, const char **ret)

@@ -207,7 +207,7 @@ static void parking(struct city_thing *t, int64_t now_ms, struct buf *b)
 		share = 0.92 - 0.55 * peak(at, 13, 4);
 	share = within(share + wander(t, 0.01, 0.08), 0, 1);
 	int free_spots = spots - (int)lround(share * spots);
-	begin(b, "observationDateTime", now_ms);
+	begin(b, "dateObserved", now_ms);
 	buf_addf(b, ",\"totalSpotNumber\":%d,\"availableSpotNumber\":%d", spots, free_spots);
 	number(b, "occupancy", 1 - (double)free_spots / spots, 3);
 	end(t, b);
@@ -215,23 +215,27 @@ static void parking(struct city_thing *t, int64_t now_ms, struct buf *b)
 
 static void device(struct city_thing *t, int64_t now_ms, struct buf *b)
 {
-	/* bins fill and are emptied, ground water stands, lamps draw current */
+	/* bins fill and are emptied, ground water stands, trees dry out and are watered */
 	static const struct {
 		const char *property, *unit;
-	} what[] = {{"fillingLevel", "%"}, {"groundWaterLevel", "m"}, {"current", "A"}};
-	unsigned i = t->index % 3;
-	double since = (double)(now_ms % 172800000) / 172800000, v;
+		double emptied_after_ms;
+	} what[] = {
+	    {"fillingLevel", "C62", 1.7e8}, {"waterLevel", "MTR", 0}, {"soilMoisture", "P1", 4e8}};
+	unsigned i = t->index % ARRAY_LEN(what);
+	double w = wander(t, 0.1, 1), v;
+	double since = i == 1 ? 0 : fmod((double)now_ms / what[i].emptied_after_ms + t->base, 1);
 	if (i == 0)
-		v = within(100 * fmod(since * (1 + t->base) + t->base, 1) + wander(t, 0.5, 3), 0,
-		           100);
+		v = within(since + 0.01 * w, 0, 1);
 	else if (i == 1)
-		v = -1.2 - t->base + 0.1 * wander(t, 0.02, 0.5);
+		v = -1.2 - t->base + 0.05 * w;
 	else
-		v = within((sun(now_ms) > 0 ? 0.02 : 0.42) + 0.01 * wander(t, 0.3, 2), 0, 16);
+		v = within(42 - 25 * since + w, 2, 60);
 	begin(b, "dateObserved", now_ms);
 	buf_addf(b, ",\"controlledProperty\":\"%s\",\"unit\":\"%s\"", what[i].property,
 	         what[i].unit);
 	number(b, "numValue", v, 2);
+	number(b, "batteryLevel",
+	       within(0.98 - 0.7 * fmod((double)now_ms / 3e10 + t->base, 1), 0, 1), 2);
 	end(t, b);
 }
 
