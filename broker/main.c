@@ -266,6 +266,12 @@ static bool record_is_whole(struct span bytes)
 	return record_read(bytes, true, &r) == 0;
 }
 
+static bool record_is_in_place(struct span bytes, uint64_t sequence)
+{
+	struct record r;
+	return record_read(bytes, false, &r) == 0 && r.sequence == sequence;
+}
+
 static void open_store(struct daemon *d)
 {
 	char why[1024] = "";
@@ -274,7 +280,8 @@ static void open_store(struct daemon *d)
 	                          .reserve_bytes = LIMIT_RESERVE_BYTES,
 	                          .feeds_max = 2 * LIMIT_FEEDS,
 	                          .verify = d->verify,
-	                          .check = record_is_whole};
+	                          .check = record_is_whole,
+	                          .check_sequence = record_is_in_place};
 	if (store_open(&o, &d->store, why, sizeof(why)))
 		fatal("The store cannot be opened: %s", why);
 }

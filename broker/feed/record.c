@@ -50,7 +50,7 @@ int record_read(struct span bytes, bool check_crc, struct record *ret)
 		return ERR_STORE_FORMAT;
 	if ((unsigned char)p[0] != RECORD_VERSION || parts_bytes(p) != bytes.n - RECORD_HEAD_BYTES)
 		return ERR_STORE_DAMAGED;
-	if (check_crc && le32(p + 4) != crc32c(0, p + 8, bytes.n - 8))
+	if (check_crc && le32(p + 4) != crc32c(crc32c(0, p, 4), p + 8, bytes.n - 8))
 		return ERR_STORE_DAMAGED;
 	struct span rest = {p + RECORD_HEAD_BYTES, bytes.n - RECORD_HEAD_BYTES};
 	*ret = (struct record){.bytes = bytes,

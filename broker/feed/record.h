@@ -4,7 +4,7 @@
  * version byte, CRC-32C. Layout (offset: field):
  *
  *    0 u8  format version (RECORD_VERSION)      1 u8  flags (RECORD_*)      2 u16 number of results
- *    4 u32 CRC-32C of bytes 8..size
+ *    4 u32 CRC-32C of bytes 0..3 and 8..size
  *    8 u64 sequence (per feed, from 1, dense)  16 u64 commit (global)
  *   24 i64 storedTime, ms UTC (never goes back) 32 i64 phenomenonTime, ms UTC
  *   40 u32 feed epoch    44 u32 expiry deadline, s UTC, 0 = none

@@ -114,7 +114,7 @@ void record_seal(uint8_t *bytes, size_t n, uint64_t commit, int64_t stored_ms)
 	assert(n >= RECORD_HEAD_BYTES);
 	put64(bytes + 16, commit);
 	put64(bytes + 24, (uint64_t)stored_ms);
-	put32(bytes + 4, crc32c(0, bytes + 8, n - 8));
+	put32(bytes + 4, crc32c(crc32c(0, bytes, 4), bytes + 8, n - 8));
 }
 
 uint64_t record_sequence(const uint8_t *bytes)

@@ -60,7 +60,7 @@ class Connection:
         self.sock.close()
         self.sock, self.retry_at, self.lost = None, time.monotonic() + 0.03, self.lost + self.up
         self.again.extendleft(sorted(self.waiting.values(), reverse=True))
-        self.waiting, self.releasing = {}, set()
+        self.waiting, self.releasing, self.up = {}, set(), False
         self.free = collections.deque(range(1, self.window + 1))
 
     def publish(self, n):

@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	    malloc(n); /* of the exact size but for one: a sanitizer sees a step outside */
 	memcpy(bytes, p + 1, n - 1);
 	if (mend && n - 1 >= 8) {
-		uint32_t crc = crc32c(0, bytes + 8, n - 9);
+		uint32_t crc = crc32c(crc32c(0, bytes, 4), bytes + 8, n - 9);
 		memcpy(bytes + 4, &crc, 4);
 	}
 	struct record loose, strict;

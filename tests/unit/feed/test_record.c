@@ -37,7 +37,7 @@ static const unsigned char golden[] = {
 
 static struct span seal(unsigned char *p, size_t n)
 {
-	uint32_t crc = crc32c(0, p + 8, n - 8);
+	uint32_t crc = crc32c(crc32c(0, p, 4), p + 8, n - 8);
 	for (unsigned i = 0; i < 4; i++)
 		p[4 + i] = (unsigned char)(crc >> 8 * i);
 	return span_of((char *)p, n);
