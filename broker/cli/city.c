@@ -266,6 +266,16 @@ static void make(struct city_thing *t, enum city_kind kind, uint32_t index, uint
 	snprintf(t->name, sizeof(t->name), "%s-%03u", places[index % ARRAY_LEN(places)], index);
 }
 
+void city_next(struct city_thing *t, int64_t now_ms)
+{
+	/* All begin within seconds of each other; from the second report on each has its own phase.
+	 */
+	t->next_ms += t->began ? t->every_ms : (int64_t)(chance(t) * t->every_ms) + 1;
+	t->began = true;
+	if (t->next_ms <= now_ms) /* the machine slept */
+		t->next_ms = now_ms + t->every_ms;
+}
+
 void city_init(struct city *c, uint32_t n, uint64_t seed, int64_t now_ms)
 {
 	assert(n > 0 && n <= CITY_THINGS_MAX);

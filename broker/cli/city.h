@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum city_kind {
@@ -26,6 +27,7 @@ struct city_thing {
 	uint32_t index;      /* among all things */
 	int64_t next_ms;     /* when it reports next, wall time */
 	uint32_t every_ms;   /* its own rhythm */
+	bool began;          /* it has reported */
 	uint64_t chance;     /* its random numbers */
 	double base, wander; /* what is typical here; how far from it just now */
 	double lat, lon;
@@ -44,6 +46,9 @@ void city_done(struct city *c);
 /* "city/air/" and the like: topic = prefix and name; the schema that payloads fit. */
 const char *city_prefix(enum city_kind kind);
 const char *city_schema(enum city_kind kind);
+
+/* After a report: sets when the next one is. */
+void city_next(struct city_thing *t, int64_t now_ms);
 
 /* Appends what the thing measures now, as JSON, and moves its values on. */
 void city_measure(struct city_thing *t, int64_t now_ms, struct buf *payload);

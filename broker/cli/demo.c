@@ -69,9 +69,7 @@ static int run(struct demo *d)
 			struct city_thing *t = &d->city.things[i];
 			if (t->next_ms > now)
 				continue;
-			t->next_ms += t->every_ms;
-			if (t->next_ms <= now) /* the machine slept */
-				t->next_ms = now + t->every_ms;
+			city_next(t, now);
 			if (mqtt_connected(d->mqtt) && mqtt_waiting(d->mqtt) < MQTT_WINDOW)
 				err = report(d, t, now, &payload);
 		}

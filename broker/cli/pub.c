@@ -71,8 +71,10 @@ static void verdict(void *arg, const struct mqtt_verdict *v)
 	else if (p->label)
 		printf("%s: ", p->files[v->tag]);
 	if (v->code >= 0x80)
-		printf("refused 0x%02x %s\n", (unsigned)v->code,
-		       v->reason[0] ? v->reason : mqtt_code_text(v->code));
+		printf("refused 0x%02x %s%s\n", (unsigned)v->code,
+		       v->reason[0] ? v->reason : mqtt_code_text(v->code),
+		       /* libmosquitto drops the words of a PUBREC */
+		       p->qos == 2 && !v->reason[0] ? "; why: oudp quarantine list" : "");
 	else if (p->qos == 0)
 		printf("sent; QoS 0 has no verdict\n");
 	else

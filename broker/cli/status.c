@@ -56,8 +56,6 @@ static void page(const struct cli *c, const json_t *r)
 	buf_add_str(&b, " used of ");
 	text_bytes(&b, map);
 	buf_addf(&b, " (%.0f%%)   ", map ? 100.0 * (double)used / (double)map : 0.0);
-	text_bytes(&b, reply_count(store, "freeBytes"));
-	buf_add_str(&b, " to be used again   ");
 	text_bytes(&b, reply_count(store, "diskFreeBytes"));
 	buf_add_str(&b, " free on the disk\n\n");
 	fwrite(b.p, 1, b.len, stdout);

@@ -186,21 +186,37 @@ static int read_options(struct tail *t, int argc, char **argv)
 	return 0;
 }
 
+/* What is wrong with the feed or the query is better told by the API than by a refused upgrade. It
+ * goes where the events come from. */
+static int ask_first(struct tail *t)
+{
+	struct cli *c = t->cli;
+	c->url_asked = true;
+	c->socket_asked = false;
+	struct buf b;
+	buf_init(&b, 64 << 10);
+	path(t, &b);
+	buf_add_str(&b, strchr(buf_str(&b), '?') ? "&limit=1" : "?limit=1");
+	struct http_reply r;
+	int err = http_ask(c, HTTP_READ, "GET", buf_str(&b), NULL, &r);
+	buf_done(&b);
+	if (err)
+		return err;
+	if (r.status / 100 != 2)
+		err = http_problem(c, &r);
+	http_reply_done(&r);
+	return err;
+}
+
 int cmd_tail(struct cli *c, int argc, char **argv)
 {
 	struct tail t = {.cli = c};
 	int err = read_options(&t, argc, argv);
 	if (err)
 		return err;
-	/* A feed that is not there is better told by the API than by a refused upgrade. It goes
-	 * where the events come from. */
-	c->url_asked = true;
-	c->socket_asked = false;
-	json_t *feed = NULL;
-	auto_free char *feed_path = http_feed_path(t.feed, "");
-	if (http_json(c, HTTP_READ, "GET", feed_path, NULL, &feed))
-		return CLI_TROUBLE;
-	json_decref(feed);
+	err = ask_first(&t);
+	if (err)
+		return err;
 	cli_stop_init();
 	buf_init(&t.line, 64 << 20);
 	const struct ws_user user = {.arg = &t, .path = path, .message = message};

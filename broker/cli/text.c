@@ -101,18 +101,22 @@ void text_line(struct buf *b, struct span s, unsigned columns)
 int text_event_position(struct span id, struct text_position *ret)
 {
 	/* a feed's name has no colon */
-	struct span part[4];
-	size_t parts = 0;
-	while (parts < 4) {
-		const char *end = id.n ? memchr(id.p, ':', id.n) : NULL;
-		size_t n = end ? (size_t)(end - id.p) : id.n;
-		part[parts++] = span_of(id.p, n);
-		if (!end)
-			break;
-		id = span_of(id.p + n + 1, id.n - n - 1);
+	struct span part[3];
+	for (unsigned i = 0; i < 3; i++) {
+		const char *colon = id.n ? memchr(id.p, ':', id.n) : NULL;
+		if (!colon && i < 2)
+			return ERR_MALFORMED;
+		size_t n = colon ? (size_t)(colon - id.p) : id.n;
+		part[i] = span_of(id.p, n);
+		id = span_of(id.p + n, id.n - n);
+		if (id.n > 0)
+			id = span_of(id.p + 1, id.n - 1);
 	}
+	const char *dash = part[2].n ? memchr(part[2].p, '-', part[2].n) : NULL;
+	if (dash)
+		part[2].n = (size_t)(dash - part[2].p);
 	struct text_position r;
-	if (parts < 3 || part[0].n == 0 || span_to_u64(part[1], &r.epoch) < 0 ||
+	if (part[0].n == 0 || span_to_u64(part[1], &r.epoch) < 0 ||
 	    span_to_u64(part[2], &r.sequence) < 0)
 		return ERR_MALFORMED;
 	*ret = r;

@@ -23,7 +23,7 @@ void text_line(struct buf *b, struct span s, unsigned columns);
 /* How many characters s shows. */
 unsigned text_columns(struct span s);
 
-/* "feed:EPOCH:SEQUENCE" as event ids are, perhaps with ":word" after it. 0 or ERR_MALFORMED. */
+/* "feed:EPOCH:SEQUENCE" as event ids are, perhaps with "-word" after it. 0 or ERR_MALFORMED. */
 struct text_position {
 	uint64_t epoch, sequence;
 };

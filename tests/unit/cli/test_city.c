@@ -83,6 +83,20 @@ static void test_rhythm(void **state)
 		per_second += 1000.0 / t->every_ms;
 	}
 	assert_true(per_second > 10 && per_second < 20);
+	/* a minute: no second without a message, none with many */
+	unsigned in_second[60] = {0};
+	for (int64_t now = begin_ms; now < begin_ms + 60000; now += 50)
+		for (uint32_t i = 0; i < c.n; i++)
+			if (c.things[i].next_ms <= now) {
+				city_next(&c.things[i], now);
+				assert_true(c.things[i].next_ms > now);
+				in_second[(now - begin_ms) / 1000]++;
+			}
+	for (unsigned s = 1; s < 60; s++)
+		assert_in_range(in_second[s], 3, 60);
+	struct city_thing *t = &c.things[0];
+	city_next(t, begin_ms + 3600000); /* after an hour's sleep one report, not hundreds */
+	assert_true(t->next_ms == begin_ms + 3600000 + t->every_ms);
 	city_done(&c);
 	city_init(&c, 1, 7, begin_ms);
 	assert_int_equal(c.n, 1);

@@ -90,12 +90,14 @@ static void test_position(void **state)
 	struct text_position p = {0};
 	assert_int_equal(text_event_position(SPAN("air-quality:1700000000:42"), &p), 0);
 	assert_true(p.epoch == 1700000000 && p.sequence == 42);
-	assert_int_equal(text_event_position(SPAN("air:7:18446744073709551615:live"), &p), 0);
+	assert_int_equal(text_event_position(SPAN("air:7:18446744073709551615-live"), &p), 0);
 	assert_true(p.epoch == 7 && p.sequence == UINT64_MAX);
 	assert_int_equal(text_event_position(SPAN("air:7"), &p), ERR_MALFORMED);
 	assert_int_equal(text_event_position(SPAN(":7:1"), &p), ERR_MALFORMED);
 	assert_int_equal(text_event_position(SPAN("air:7:x"), &p), ERR_MALFORMED);
 	assert_int_equal(text_event_position(SPAN("air:7:"), &p), ERR_MALFORMED);
+	assert_int_equal(text_event_position(SPAN("air:7:-live"), &p), ERR_MALFORMED);
+	assert_int_equal(text_event_position(SPAN("air"), &p), ERR_MALFORMED);
 	assert_int_equal(text_event_position(SPAN(""), &p), ERR_MALFORMED);
 	assert_true(p.epoch == 7 && p.sequence == UINT64_MAX); /* untouched */
 }
