@@ -5,7 +5,7 @@ answered, and writes its books as JSON.
 
     load.py PORT PREFIX CONNECTIONS WINDOW RATE SECONDS_TO_DRAIN
 
-RATE is messages a second over all, in bursts of 20 ms, so that the books stay small enough to be compared.
+RATE is messages a second over all, in bursts of 2 ms, so that the books stay small enough to be compared.
 Connection k publishes at QoS 1 (k even) or 2 (odd), with MQTT 5, each fourth one with 3.1.1. Message n of connection k
 has the note PREFIX-k-n; each 97th breaks the schema. Nothing else is in a message, so that it can be made again.
 """
@@ -146,7 +146,7 @@ def run(port, prefix, connections, window, rate, drain):
     while True:
         now = time.monotonic()
         if now >= allow_at:
-            allowed, allow_at = rate // 50, now + 0.02
+            allowed, allow_at = rate // 500, now + 0.002
         random.shuffle(all_)
         for c in all_:
             if not c.sock and now >= c.retry_at:
@@ -156,7 +156,7 @@ def run(port, prefix, connections, window, rate, drain):
                 select.modify(c.sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if c.out else 0), c)
         if stop_at and (all(c.idle() for c in all_) or now > stop_at):
             break
-        for key, events in select.select(0.01):
+        for key, events in select.select(0.002):
             c = key.data
             if c is None:
                 if not os.read(0, 100):
