@@ -113,6 +113,7 @@ enum {
 	LIMIT_WEB_NDJSON_BYTES = 8 << 20,        /* one body of many messages */
 	LIMIT_WEB_NDJSON_LINES = 20000,          /* its results are kept until the last: 10 MB */
 	LIMIT_WEB_NDJSON_FLIGHT = 1000,          /* of one request in a batch at a time */
+	LIMIT_WEB_ECHO_BYTES = 17 << 20,         /* a message of --test-echo: suites send 16 MB */
 	LIMIT_WEB_RETRY_ROWS = 10000,            /* results of one retry that are listed */
 
 	/* configuration */

@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK_BYTES = 16 << 10, HEAD_BYTES = 4096 };
+enum { CHUNK_BYTES = 16 << 10, HEAD_BYTES = 4096, DETAIL_BYTES = 512 };
 
-static const struct {
-	const char *name, *value;
-} common[] = {
+const struct common_header common_headers[] = {
     /* NLGov REST API Design Rules 2.2.1: API-Version and the security headers on every answer */
     {"API-Version:", "1.0.0"},
     {"Cache-Control:", "no-store"},
@@ -23,13 +21,23 @@ static const struct {
     {"Access-Control-Allow-Origin:", "*"},
     {"Access-Control-Expose-Headers:", "API-Version, Link, Location"},
 };
+const unsigned n_common_headers = ARRAY_LEN(common_headers);
 
 /* ---- answering ---- */
 
 void respond_header(struct req *r, const char *name, const char *value)
 {
+	assert(strlen(name) < sizeof(r->extra_name));
 	snprintf(r->extra_name, sizeof(r->extra_name), "%s", name);
 	snprintf(r->extra_value, sizeof(r->extra_value), "%s", value);
+}
+
+static void count(struct web *w, int status)
+{
+	if (status >= 500)
+		w->stats.responses_5xx++;
+	else if (status >= 400)
+		w->stats.responses_4xx++;
 }
 
 void respond(struct req *r, int status, const char *content_type)
@@ -38,15 +46,18 @@ void respond(struct req *r, int status, const char *content_type)
 	r->answering = true;
 	r->status = status;
 	r->content_type = content_type;
-	if (status >= 500)
-		r->web->stats.responses_5xx++;
-	else if (status >= 400)
-		r->web->stats.responses_4xx++;
+	if (r->out.err) {
+		r->status = 500;
+		r->content_type = "application/problem+json";
+		buf_clear(&r->out);
+		problem_write(&r->out, 500, "the answer is too large", NULL);
+	}
+	count(r->web, r->status);
 	if (r->wsi)
 		lws_callback_on_writable(r->wsi);
 }
 
-static const char *status_title(int status)
+const char *status_title(int status)
 {
 	switch (status) {
 	case 400: return "Bad Request";
@@ -63,18 +74,46 @@ static const char *status_title(int status)
 	}
 }
 
+/* RFC 9457; errors: every parameter that is wrong. */
+void problem_write(struct buf *b, int status, const char *detail, const struct faults *f)
+{
+	buf_addf(b, "{\"status\":%d,\"title\":\"%s\",\"detail\":", status, status_title(status));
+	json_write_string(b, span_str(detail));
+	for (unsigned i = 0; f && i < f->n; i++) {
+		buf_add_str(b, i ? ",{\"detail\":" : ",\"errors\":[{\"detail\":");
+		json_write_string(b, span_str(f->one[i].detail));
+		if (f->one[i].parameter[0]) {
+			json_write_name(b, "parameter");
+			json_write_string(b, span_str(f->one[i].parameter));
+		}
+		buf_add_char(b, '}');
+	}
+	buf_add_str(b, f && f->n ? "]}" : "}");
+}
+
 void problem(struct req *r, int status, const char *fmt, ...)
 {
-	char detail[512];
+	char detail[DETAIL_BYTES];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
 	buf_clear(&r->out);
-	buf_addf(&r->out, "{\"status\":%d,\"title\":\"%s\",\"detail\":", status,
-	         status_title(status));
-	json_write_string(&r->out, span_str(detail));
-	buf_add_char(&r->out, '}');
+	problem_write(&r->out, status, detail, NULL);
+	respond(r, status, "application/problem+json");
+}
+
+void problem_faults(struct req *r, int status, const struct faults *f)
+{
+	char detail[DETAIL_BYTES];
+	int n = 0;
+	assert(f->n);
+	for (unsigned i = 0; i < f->n && (size_t)n < sizeof(detail); i++)
+		n += snprintf(detail + n, sizeof(detail) - (size_t)n, "%s%s%s%s", i ? "; " : "",
+		              f->one[i].parameter, f->one[i].parameter[0] ? ": " : "",
+		              f->one[i].detail);
+	buf_clear(&r->out);
+	problem_write(&r->out, status, detail, f);
 	respond(r, status, "application/problem+json");
 }
 
@@ -86,42 +125,56 @@ static int add(struct lws *wsi, const char *name, const char *value, unsigned ch
 	                                   end);
 }
 
+static int add_all(struct req *r, unsigned char **p, unsigned char *end)
+{
+	struct lws *wsi = r->wsi;
+	int err = lws_add_http_header_status(wsi, (unsigned)r->status, p, end);
+	for (unsigned i = 0; i < n_common_headers; i++)
+		err |= add(wsi, common_headers[i].name, common_headers[i].value, p, end);
+	if (r->content_type)
+		err |= add(wsi, "Content-Type:", r->content_type, p, end);
+	if (r->extra_name[0])
+		err |= add(wsi, r->extra_name, r->extra_value, p, end);
+	if (r->method == METHOD_OPTIONS) {
+		err |=
+		    add(wsi, "Access-Control-Allow-Methods:", "GET, HEAD, POST, OPTIONS", p, end);
+		err |=
+		    add(wsi, "Access-Control-Allow-Headers:", "Content-Type, Accept, Last-Event-ID",
+		        p, end);
+	}
+	if (r->status == 503 || r->status == 507)
+		err |= add(wsi, "Retry-After:", "10", p, end);
+	if (r->close)
+		err |= add(wsi, "Connection:", "close", p, end);
+	if (!r->stream)
+		err |= lws_add_http_header_content_length(wsi, r->out.len, p, end);
+	return err | lws_finalize_http_header(wsi, p, end);
+}
+
+/* 0: sent, the body follows; 1: that was all; -1: close. */
 static int send_head(struct req *r)
 {
-	unsigned char mem[LWS_PRE + HEAD_BYTES], *start = mem + LWS_PRE, *p = start,
-	                                         *end = mem + sizeof(mem) - 1;
-	struct lws *wsi = r->wsi;
-	if (lws_add_http_header_status(wsi, (unsigned)r->status, &p, end))
-		return -1;
-	for (unsigned i = 0; i < ARRAY_LEN(common); i++)
-		if (add(wsi, common[i].name, common[i].value, &p, end))
-			return -1;
-	if (r->content_type && add(wsi, "Content-Type:", r->content_type, &p, end))
-		return -1;
-	if (r->extra_name[0] && add(wsi, r->extra_name, r->extra_value, &p, end))
-		return -1;
-	if (r->method == METHOD_OPTIONS &&
-	    (add(wsi, "Access-Control-Allow-Methods:", "GET, HEAD, POST, OPTIONS", &p, end) ||
-	     add(wsi, "Access-Control-Allow-Headers:", "Content-Type, Accept, Last-Event-ID", &p,
-	         end)))
-		return -1;
-	if (!r->stream && lws_add_http_header_content_length(wsi, r->out.len, &p, end))
-		return -1;
-	if (lws_finalize_http_header(wsi, &p, end))
+	unsigned char mem[LWS_PRE + HEAD_BYTES], *start = mem + LWS_PRE, *p = start;
+	if (add_all(r, &p, mem + sizeof(mem) - 1))
 		return -1;
 	r->head_sent = true;
 	bool last = r->method == METHOD_HEAD || (!r->stream && r->out.len == 0);
-	int n = lws_write(wsi, start, (size_t)(p - start),
+	int n = lws_write(r->wsi, start, (size_t)(p - start),
 	                  last ? LWS_WRITE_HTTP_HEADERS | LWS_WRITE_H2_STREAM_END
 	                       : LWS_WRITE_HTTP_HEADERS);
 	return n < 0 ? -1 : last;
 }
 
+void req_wait(struct req *r)
+{
+	lws_set_timeout(r->wsi, NO_PENDING_TIMEOUT, 0);
+}
+
 void stream_begin(struct req *r, const char *content_type)
 {
-	r->stream = true;
+	r->stream = r->close = true;
 	respond(r, 200, content_type);
-	lws_set_timeout(r->wsi, NO_PENDING_TIMEOUT, 0);
+	req_wait(r);
 }
 
 /* lws_http_transaction_completed() lets the connection go on with the next request. */
@@ -129,11 +182,12 @@ static int complete(struct req *r)
 {
 	struct lws *wsi = r->wsi;
 	struct pss *pss = lws_wsi_user(wsi);
+	bool end = r->close;
 	if (pss)
 		pss->req = NULL;
 	r->wsi = NULL;
 	req_release(r);
-	return lws_http_transaction_completed(wsi) ? -1 : 0;
+	return lws_http_transaction_completed(wsi) || end ? -1 : 0;
 }
 
 /* 0: go on; 1: the answer is complete, r is gone; -1: close. */
@@ -154,14 +208,39 @@ static int send_piece(struct req *r)
 	if (r->sent == r->out.len) {
 		buf_clear(&r->out);
 		r->sent = 0;
+		if (r->out.cap > 4 * LIMIT_WEB_WRITE_BYTES)
+			buf_done(&r->out);
 	}
+	return 0;
+}
+
+/* A stream: what is there goes out in pieces, then the subscriber is asked for more. */
+static int stream_on(struct req *r)
+{
+	struct live *l = r->live;
+	enum live_state state = LIVE_MORE;
+	if (!l)
+		return -1;
+	if (r->sent == r->out.len)
+		state = live_fill(l, &r->out);
+	if (r->out.err)
+		return -1;
+	if (r->out.len > r->sent) {
+		l->said_ms = uv_now(r->web->loop);
+		if (send_piece(r) < 0)
+			return -1;
+	}
+	if (r->out.len == 0 && state == LIVE_END)
+		return -1; /* the end of a stream without a length is the end of the connection */
+	if (r->out.len || state != LIVE_WAIT)
+		lws_callback_on_writable(r->wsi);
 	return 0;
 }
 
 static int writeable(struct req *r)
 {
 	if (r->live && r->live->kind == LIVE_PAGE && !r->answering)
-		live_fill(r->live);
+		page_fill(r->live);
 	if (!r->answering)
 		return 0;
 	if (!r->head_sent) {
@@ -171,25 +250,22 @@ static int writeable(struct req *r)
 		lws_callback_on_writable(r->wsi);
 		return 0;
 	}
-	if (r->stream && r->sent == r->out.len) {
-		if (!r->live || r->live->ended)
-			return -1; /* the end of a stream without a length is the end of the
-			              connection */
-		live_fill(r->live);
-	}
+	if (r->stream)
+		return stream_on(r);
 	int sent = send_piece(r);
 	if (sent) /* an error, or the answer is complete and r is gone */
 		return sent < 0 ? -1 : 0;
-	if (r->out.len > r->sent) {
-		lws_callback_on_writable(r->wsi);
-	} else if (r->stream && r->live) {
-		live_fill(r->live);
-		lws_callback_on_writable(r->wsi);
-	}
+	lws_callback_on_writable(r->wsi);
 	return 0;
 }
 
 /* ---- asking ---- */
+
+static void drop_body(struct req *r)
+{
+	r->web->body_bytes -= r->body.len;
+	buf_done(&r->body);
+}
 
 void req_release(struct req *r)
 {
@@ -201,11 +277,10 @@ void req_release(struct req *r)
 		r->live = NULL;
 	}
 	post_done(r);
+	drop_body(r);
 	list_remove(&r->node);
 	list_remove(&r->room_node);
-	buf_done(&r->body);
 	buf_done(&r->out);
-	free(r->work);
 	free(r);
 }
 
@@ -233,109 +308,132 @@ static enum method method_of(struct lws *wsi, char *path, size_t size)
 	return METHOD_OTHER;
 }
 
-static int read_query(struct lws *wsi, struct query *ret)
+int read_query(struct lws *wsi, struct query *ret)
 {
-	char raw[QUERY_BYTES], piece[QUERY_BYTES];
-	size_t n = 0;
-	for (int i = 0;; i++) { /* lws hands the pairs out one by one */
-		int got =
-		    lws_hdr_copy_fragment(wsi, piece, sizeof(piece), WSI_TOKEN_HTTP_URI_ARGS, i);
-		if (got < 0)
-			break;
-		if (n + (size_t)got + 1 > sizeof(raw))
+	char piece[QUERY_BYTES];
+	query_init(ret);
+	for (int i = 0;; i++) { /* lws has cut the query at '&' and decoded the pieces */
+		if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i) >= QUERY_BYTES)
 			return ERR_TOO_LARGE;
-		if (i)
-			raw[n++] = '&';
-		memcpy(raw + n, piece, (size_t)got);
-		n += (size_t)got;
+		int n =
+		    lws_hdr_copy_fragment(wsi, piece, sizeof(piece), WSI_TOKEN_HTTP_URI_ARGS, i);
+		if (n < 0)
+			return 0; /* there are no more */
+		int err = query_add(ret, span_of(piece, (size_t)n));
+		if (err)
+			return err;
 	}
-	return query_parse(span_of(raw, n), ret);
+}
+
+static uint64_t body_limit(const struct req *r)
+{
+	uint64_t one = hub_config(r->web->hub)->max_packet_bytes;
+	return strncmp(r->type, "application/x-ndjson", 20) == 0
+	           ? MAX_OF(one, (uint64_t)LIMIT_WEB_NDJSON_BYTES)
+	           : one;
+}
+
+/* The refusals that do not need the body. lws reads and drops what was announced; a body in chunks
+ * has no length, so the connection ends. */
+static bool refuse_early(struct req *r, const char *length_text)
+{
+	uint64_t length = 0;
+	bool has_length = length_text[0] != '\0';
+	r->close = lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
+	if (r->close)
+		problem(r, 411, "send the body with its Content-Length, not in chunks");
+	else if (has_length && span_to_u64(span_str(length_text), &length))
+		problem(r, 400, "Content-Length is not a length");
+	else if (length > r->body.max)
+		problem(r, 413, "the body is larger than %zu bytes", r->body.max);
+	else if (r->method == METHOD_POST && !has_length)
+		problem(r, 411, "send the body with its Content-Length");
+	r->wants_body = r->method == METHOD_POST && length > 0;
+	return r->answering;
 }
 
 static void begin(struct lws *wsi, struct pss *pss)
 {
 	struct web *w = web_of(wsi);
+	const struct config *c = hub_config(w->hub);
 	struct req *r = xcalloc(1, sizeof(*r));
+	char length[24];
 	r->web = w;
 	r->wsi = wsi;
 	r->kind = kind_of(wsi);
+	r->who = r->kind == WEB_UNIX ? access_administrator(c) : access_anonymous(c);
 	list_init(&r->node);
 	list_init(&r->room_node);
 	list_append(&w->reqs, &r->node);
-	buf_init(&r->body, hub_config(w->hub)->max_packet_bytes);
-	buf_init(&r->out, 64u << 20);
+	buf_init(&r->out, LIMIT_WEB_EVENT_BYTES);
 	pss->req = r;
 	w->stats.requests++;
 	r->method = method_of(wsi, r->path, sizeof(r->path));
 	copy_header(wsi, r->type, sizeof(r->type), WSI_TOKEN_HTTP_CONTENT_TYPE);
 	copy_header(wsi, r->accept, sizeof(r->accept), WSI_TOKEN_HTTP_ACCEPT);
-	char length[24];
 	copy_header(wsi, length, sizeof(length), WSI_TOKEN_HTTP_CONTENT_LENGTH);
-	r->wants_body = r->method == METHOD_POST && atoll(length) > 0;
+	if (!length[0] && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0)
+		strcpy(length, "?");
+	buf_init(&r->body, body_limit(r));
+	if (refuse_early(r, length))
+		return;
 	if (read_query(wsi, &r->query)) {
 		problem(r, 400,
 		        "the query string is malformed, too long, or names a parameter twice");
-		return;
-	}
-	if (r->method == METHOD_POST && (uint64_t)atoll(length) > r->body.max) {
-		problem(r, 413, "the body is larger than max-packet allows: %llu bytes",
-		        (unsigned long long)r->body.max);
-		return;
-	}
-	if (r->method == METHOD_POST &&
-	    lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) {
-		problem(r, 411, "send the body with its Content-Length, not in chunks");
 		return;
 	}
 	if (!r->wants_body)
 		route(r);
 }
 
-int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+static void take_body(struct req *r, const void *in, size_t len)
+{
+	if (r->answering)
+		return;
+	if (r->web->body_bytes + len > LIMIT_WEB_BODIES_BYTES) {
+		problem(r, 503, "too many bodies are being received: send it again later");
+		drop_body(r);
+		return;
+	}
+	size_t before = r->body.len;
+	buf_add(&r->body, in, len);
+	r->web->body_bytes += r->body.len - before;
+	if (r->body.err)
+		problem(r, 413, "the body is larger than it said");
+}
+
+static void gone(struct pss *pss)
+{
+	struct req *r = pss->req;
+	pss->req = NULL;
+	r->wsi = NULL;
+	if (r->live) {
+		r->live->wsi = NULL;
+		live_close(r->live);
+		r->live = NULL;
+	}
+	req_release(r);
+}
+
+int http_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *pss, void *in,
                   size_t len)
 {
-	struct pss *pss = user;
 	switch (reason) {
 	case LWS_CALLBACK_HTTP: begin(wsi, pss); return 0;
 	case LWS_CALLBACK_HTTP_BODY:
-		if (pss && pss->req && !pss->req->answering) {
-			buf_add(&pss->req->body, in, len);
-			if (pss->req->body.err)
-				problem(pss->req, 413, "the body is larger than max-packet allows");
-		}
+		if (pss && pss->req)
+			take_body(pss->req, in, len);
 		return 0;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
 		if (pss && pss->req && !pss->req->answering)
 			route(pss->req);
 		return 0;
 	case LWS_CALLBACK_HTTP_WRITEABLE: return pss && pss->req ? writeable(pss->req) : 0;
-	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* an upgrade without a subprotocol we know */
-		if (echo_asked(wsi))
-			return 0;
-		lws_return_http_status(wsi, 400, NULL);
-		return -1;
 	case LWS_CALLBACK_CLOSED_HTTP:
 	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
-		if (pss && pss->req) {
-			struct req *r = pss->req;
-			pss->req = NULL;
-			r->wsi = NULL;
-			if (r->live) {
-				r->live->wsi = NULL;
-				live_close(r->live);
-				r->live = NULL;
-			}
-			req_release(r);
-		}
+		if (pss && pss->req)
+			gone(pss);
 		return 0;
-	case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: return 0;
-	case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
-		web_of(wsi)->stats.http_connections++;
-		return 0;
-	case LWS_CALLBACK_WSI_DESTROY:
-		if (web_of(wsi)->stats.http_connections)
-			web_of(wsi)->stats.http_connections--;
-		return 0;
-	default: return web_of(wsi)->test_echo ? echo_callback(wsi, reason, pss, in, len) : 0;
+	default: return 0;
 	}
 }

@@ -1,6 +1,14 @@
-/* private.h - the inside of web/. One struct req per HTTP request, one struct live per subscriber
- * that stays (WebSocket, server-sent events, long poll). lws calls http_callback() and
- * ws_callback(); handlers answer by respond() or problem(), now or later. */
+/* private.h - the inside of web/. One struct req per HTTP request, one struct live per reader of
+ * events (WebSocket, server-sent events, a page that may wait). lws calls web_callback(); handlers
+ * answer by respond() or problem(), now or later.
+ *
+ *   web.c       life, listeners, time      http.c      requests in, responses out
+ *   router.c    path -> handler            upgrade.c   who may become a WebSocket
+ *   ask.c       what a reader asks for     page.c      GET .../events: a page, or a stream
+ *   live.c      one subscriber's way       ws.c        WebSocket subscribers
+ *   frames.c    frames shared by many      latest.c    slow=latest
+ *   post.c      publishing                 quarantine.c rows, retry
+ *   api.c       everything else            echo.c      --test-echo */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
 
@@ -9,18 +17,16 @@
 #include "base/log.h"
 #include "feed/cursor.h"
 #include "feed/event.h"
+#include "web/ask.h"
+#include "web/frames.h"
+#include "web/latest.h"
 #include "web/query.h"
 #include "web/web.h"
 
 #include <libwebsockets.h>
 
-enum {
-	PATH_BYTES = 1024,
-	PARAMS = 2,
-	ERRORS_SHOWN = 32,
-	LIVE_OUT_BYTES = 48 << 10,
-	LISTENERS = 16
-};
+enum { PATH_BYTES = 1024, PARAMS = 2, ERRORS_SHOWN = 32, LISTENERS = LIMIT_LISTENERS + 1 };
+enum { SUBPROTOCOL_BYTES = 120 }; /* lws 4.1.6 fails on a longer header of subprotocols */
 enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
 
 struct web {
@@ -29,19 +35,28 @@ struct web {
 	struct hub *hub;
 	struct ingest *ingest;
 	struct lws_context *context;
-	struct lws_vhost *vhosts[LISTENERS];
 	char vhost_names[LISTENERS][64]; /* lws keeps the pointer: "kind:name" */
 	unsigned n_listeners;
+	char socket_path[108]; /* of the Unix socket, to be removed at the end */
+	struct lws_protocols protocols[4];
+	char echo_name[SUBPROTOCOL_BYTES + 1]; /* the subprotocol that the next echo shall have */
 	char base_url[256];
 	struct event_context event;
 	bool draining, test_echo;
 	uint64_t drain_until_ms; /* WebSockets get so long to take their goodbye */
 	uv_timer_t tick;
+	bool tick_closed;
 	struct list reqs, lives, room; /* room: posts that wait for the batch */
+	struct frames_set frames;
+	struct buf scratch; /* what is written to a subscriber, LWS_PRE bytes before it */
+	struct buf one;     /* an event on its way into a struct latest */
+	size_t body_bytes;  /* of all requests */
+	uint64_t connections;
 	struct web_stats stats;
 };
 
 struct req;
+struct post;
 typedef void (*handler_fn)(struct req *r);
 
 struct req {
@@ -49,75 +64,96 @@ struct req {
 	struct web *web;
 	struct lws *wsi; /* NULL: the client went away while an answer was being made */
 	enum web_kind kind;
+	struct identity who;
 	enum method method;
 	char path[PATH_BYTES], type[128], accept[256];
 	struct span param[PARAMS]; /* of the path */
 	struct query query;
-	handler_fn handler;
 	struct buf body, out;
 	size_t sent;
 	int status;
 	const char *content_type;
 	char extra_name[16], extra_value[1000]; /* one more header */
-	bool answering, head_sent, stream, wants_body;
+	bool answering, head_sent, stream, wants_body, close;
 	unsigned pending; /* answers of others that are still to come */
 	struct live *live;
 	struct post *post;
-	void *work; /* the handler's own; freed with free() */
 };
 
-/* Who asks for events, and how. */
+enum live_kind { LIVE_WS, LIVE_SSE, LIVE_PAGE };
+
 struct live {
 	struct list node;
 	struct web *web;
 	struct lws *wsi; /* NULL once closed */
 	struct req *req; /* server-sent events and pages; NULL for a WebSocket */
-	struct cursor cursor;
 	struct feed *feed;
-	enum { LIVE_WS, LIVE_SSE, LIVE_PAGE } kind;
-	char thing[256], property[128];
-	size_t thing_n, property_n;
-	bool has_bbox, live_said, asked_past, slow_close, ended;
-	double bbox[4];
-	char filters[600]; /* of the query, encoded, for the link to the next page */
-	uint64_t examined,
-	    told; /* last sequence looked at, and last position that the client can know */
-	uint64_t limit, given; /* pages */
-	uint64_t deadline_ms;  /* long poll */
-	uint64_t said_ms;      /* last sign of life of a stream */
-	struct buf out;
-	size_t out_at; /* LWS_PRE bytes stand before the first */
+	enum live_kind kind;
+	enum ask_slow slow;
+	struct cursor cursor; /* its own; closed while it stands in a window of frames */
+	struct frames_member member;
+	struct filter filter;
+	struct latest *latest;
+	bool flowing; /* a record was given, or the head reached: no gap of the start is pending */
+	bool live_said, cast_out, position_due;
+	bool ended;          /* nothing more comes */
+	uint16_t close_code; /* WebSocket: what to say when it ended */
+	uint64_t told;       /* the last position that the client can know */
+	uint64_t told_ms;
+	uint64_t said_ms, heard_ms, pinged_ms; /* pinged_ms 0: no ping is unanswered */
+	bool ping_due;
+	uint64_t limit, given, deadline_ms; /* pages */
+	char *link;                         /* pages: of the query, for the next page */
 };
 
 struct pss { /* per lws session */
 	struct req *req;
 	struct live *live;
-	struct buf echo; /* LWS_PRE bytes, then the message */
-	bool echo_binary;
+	bool echo;
+	struct buf message; /* echo: LWS_PRE bytes, then the message */
+	bool message_binary;
 };
 
+/* web.c */
+struct web *web_of(struct lws *wsi);
+enum web_kind kind_of(struct lws *wsi);
+int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                 size_t len);
+
 /* http.c */
-int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+int http_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *pss, void *in,
                   size_t len);
 void respond(struct req *r, int status, const char *content_type); /* body: r->out */
 void respond_header(struct req *r, const char *name, const char *value);
 void problem(struct req *r, int status, const char *fmt, ...) PRINTF(3, 4);
+void problem_faults(struct req *r, int status, const struct faults *f);
+void req_wait(struct req *r);    /* the answer comes later: no time-out meanwhile */
 void req_release(struct req *r); /* frees it when neither lws nor an answer needs it */
 void stream_begin(struct req *r, const char *content_type);
-struct web *web_of(struct lws *wsi);
-enum web_kind kind_of(struct lws *wsi);
+int read_query(struct lws *wsi, struct query *ret) MUSTCHECK;
+/* Headers that every answer has, as "Name: value\r\n" lines or one by one. */
+void problem_write(struct buf *b, int status, const char *detail, const struct faults *f);
+struct common_header {
+	const char *name, *value; /* "Name:", "value" */
+};
+extern const struct common_header common_headers[];
+extern const unsigned n_common_headers;
+const char *status_title(int status);
 
-/* echo.c: oudpd --test-echo */
-bool echo_asked(struct lws *wsi);
-int echo_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *pss, void *in,
-                  size_t len);
+/* upgrade.c */
+int upgrade_confirm(struct lws *wsi, const char *to); /* LWS_CALLBACK_HTTP_CONFIRM_UPGRADE */
+/* What an upgrade asks for; NULL after *ret_status, *faults or detail were set. */
+struct feed *upgrade_read(struct lws *wsi, struct ask *ret, int *ret_status, struct faults *faults);
+bool is_echo(struct lws *wsi);
 
-/* router.c: finds the handler and the parameters; answers 404 and 405 itself. */
+/* router.c: finds the handler and the parameters; answers 404, 405 and 403 itself. */
 void route(struct req *r);
-struct feed *param_feed(struct req *r);            /* the feed of param 0, or NULL after a 404 */
+/* The feed of param 0, or NULL after a 404 or 403. */
+struct feed *param_feed(struct req *r, enum access_right right);
 bool only_query(struct req *r, const char *names); /* space separated; false after a 400 */
+void get_openapi(struct req *r);
 
-/* handlers */
+/* handlers: page.c, post.c, quarantine.c, api.c */
 void get_events(struct req *r);
 void post_events(struct req *r);
 void list_quarantine(struct req *r);
@@ -125,16 +161,41 @@ void list_unrouted(struct req *r);
 void retry_quarantine(struct req *r);
 void retry_unrouted(struct req *r);
 void trim_feed(struct req *r);
-void post_done(struct req *r); /* the request goes away */
+void get_feeds(struct req *r);
+void get_feed(struct req *r);
+void get_status(struct req *r);
+void get_metrics(struct req *r);
+void get_livez(struct req *r);
+void get_readyz(struct req *r);
+void get_schemas(struct req *r);
+void get_schema(struct req *r);
+void post_reload(struct req *r);
 
 /* live.c */
-int ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                size_t len);
-struct live *live_open(struct web *w, struct feed *f, const struct query *q, char *why,
-                       size_t size);
+struct live *live_open(struct web *w, struct feed *f, const struct ask *a, enum live_kind kind);
 void live_close(struct live *l);
-void live_fill(struct live *l);
-void live_tick(struct web *w); /* four times a second: deadlines of long polls, heartbeats */
-bool live_wants(struct live *l, const struct record *r);
+enum live_state { LIVE_MORE = 1, LIVE_WAIT, LIVE_END };
+/* Adds events to b until it holds LIMIT_WEB_WRITE_BYTES. LIVE_MORE: call again next turn.
+ * LIVE_WAIT: there is no more now, the subscriber will be made writeable. LIVE_END: l->ended is
+ * set. */
+enum live_state live_fill(struct live *l, struct buf *b);
+void live_put_live(struct live *l, struct buf *b); /* the event "live" */
+void live_resume(struct live *l); /* a cursor of its own again, after a window of frames */
+void live_end(struct live *l, uint16_t close_code);
+void live_tick(struct web *w, uint64_t now); /* deadlines, heartbeats, pings */
+bool record_is_expired(const struct web *w, const struct record *r);
+
+/* page.c */
+void page_fill(struct live *l);
+
+/* ws.c */
+int ws_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *pss);
+
+/* echo.c: oudpd --test-echo */
+int echo_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *pss, void *in,
+                  size_t len);
+
+/* post.c, quarantine.c */
+void post_done(struct req *r); /* the request goes away */
 
 #endif

@@ -1,4 +1,5 @@
-/* query.h - the query string of a URL: name=value pairs, percent-decoded. Pure, bounded. */
+/* query.h - the query string of a URL: name=value pairs. Cutting at '&' and percent-decoding are
+ * the server library's; this keeps the pairs, bounded, and knows which were given. Pure. */
 #ifndef WEB_QUERY_H
 #define WEB_QUERY_H
 
@@ -6,20 +7,22 @@
 
 enum { QUERY_PAIRS = 16, QUERY_BYTES = 2048 };
 
-struct query {
+struct query { /* not to be copied: the spans point into it */
 	unsigned n;
+	size_t used; /* of text */
 	struct {
 		struct span name, value; /* in text */
 	} pair[QUERY_PAIRS];
 	char text[QUERY_BYTES];
 };
 
-/* 0; ERR_MALFORMED (bad % escape, a name twice or empty), ERR_TOO_LARGE. */
-int query_parse(struct span raw, struct query *ret) MUSTCHECK;
+void query_init(struct query *q);
+/* One "name=value" that was decoded already, to the end of q. 0; ERR_MALFORMED (a
+ * name twice or empty), ERR_TOO_LARGE. */
+int query_add(struct query *q, struct span pair) MUSTCHECK;
 /* True and *ret when the name was given. */
 bool query_get(const struct query *q, const char *name, struct span *ret);
 
-/* The first name that is not among names (space separated), or NULL. */
-const struct span *query_unknown(const struct query *q, const char *names);
+bool query_is_among(struct span name, const char *names); /* names: space separated */
 
 #endif

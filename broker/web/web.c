@@ -10,18 +10,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { GOODBYE_MS = 500 };
+enum { GOODBYE_MS = 500, TICK_MS = 250, KEEPALIVE_S = 60, KEEPALIVE_PROBES = 3, VHOSTS_RUN = 10 };
+enum { PROTOCOL_HTTP, PROTOCOL_EVENTS, PROTOCOL_ECHO };
 
-static const struct lws_protocols protocols[] = {
-    {.name = "http", .callback = http_callback, .per_session_data_size = sizeof(struct pss)},
-    {.name = "cloudevents.json",
-     .callback = ws_callback,
-     .per_session_data_size = sizeof(struct pss),
-     .rx_buffer_size = 4096},
-    {0}};
-
-/* A WebSocket that was silent is pinged; one that does not answer is closed. */
-static const lws_retry_bo_t idle = {.secs_since_valid_ping = 30, .secs_since_valid_hangup = 45};
+/* Pings are ours (live.c): lws counts what it hears only, and would end a subscriber that is slow
+ * to read its way to the ping. */
+static const lws_retry_bo_t never = {.secs_since_valid_ping = 0, .secs_since_valid_hangup = 0};
 
 static void lws_says(int level, const char *line)
 {
@@ -58,42 +52,89 @@ static int open_vhost(struct web *w, const struct web_listener *l, struct buf *w
 	char *name = w->vhost_names[w->n_listeners];
 	snprintf(name, sizeof(w->vhost_names[0]), "%u:%s", (unsigned)l->kind, l->name);
 	info.vhost_name = name;
-	info.protocols = protocols;
-	info.retry_and_idle_policy = &idle;
-	info.keepalive_timeout = 30;
-	info.timeout_secs = 20;
+	info.protocols = w->protocols;
+	info.retry_and_idle_policy = &never;
+	info.keepalive_timeout = KEEPALIVE_S;
+	info.timeout_secs = LIMIT_WEB_HEADER_S;
+	info.iface = l->address;
 	if (l->kind == WEB_UNIX) {
 		int err = remove_stale(l->address, why);
 		if (err)
 			return err;
 		info.options = LWS_SERVER_OPTION_UNIX_SOCK;
-		info.port = 0;
 	} else {
 		info.port = l->port;
+		info.ka_time = KEEPALIVE_S; /* a peer that vanished without a word is noticed */
+		info.ka_probes = KEEPALIVE_PROBES;
+		info.ka_interval = KEEPALIVE_S / KEEPALIVE_PROBES;
+		if (strcmp(l->address, "0.0.0.0") == 0 || strcmp(l->address, "::") == 0)
+			info.iface = NULL; /* all interfaces */
+		if (!strchr(l->address, ':'))
+			info.options = LWS_SERVER_OPTION_DISABLE_IPV6;
 	}
-	info.iface = l->address;
-	struct lws_vhost *v = lws_create_vhost(w->context, &info);
-	if (!v) {
+	if (!lws_create_vhost(w->context, &info)) {
 		buf_addf(why, "listener \"%s\": cannot listen at %s port %d: is the port in use?\n",
 		         l->name, l->address, l->port);
 		return ERR_CONFIG;
 	}
-	if (l->kind == WEB_UNIX && chmod(l->address, 0600))
-		log_warn("The mode of the admin socket could not be set. path=%s", l->address);
-	w->vhosts[w->n_listeners++] = v;
+	if (l->kind == WEB_UNIX) {
+		/* lws sets 0660; the folder is the administrator's alone meanwhile */
+		if (chmod(l->address, 0600))
+			log_warn("The mode of the admin socket could not be set. path=%s",
+			         l->address);
+		snprintf(w->socket_path, sizeof(w->socket_path), "%s", l->address);
+	}
+	w->n_listeners++;
 	return 0;
 }
 
 static void on_tick(uv_timer_t *t)
 {
-	live_tick(t->data);
+	struct web *w = t->data;
+	live_tick(w, uv_now(w->loop));
+	w->stats.frame_bytes = w->frames.bytes;
+}
+
+static void on_tick_closed(uv_handle_t *t)
+{
+	((struct web *)t->data)->tick_closed = true;
+}
+
+static struct lws_context *make_context(struct web *w)
+{
+	void *loops[] = {w->loop};
+	struct lws_context_creation_info info = {0};
+	lws_set_log_level(LLL_ERR | LLL_WARN, lws_says);
+	info.port = CONTEXT_PORT_NO_LISTEN;
+	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+	               LWS_SERVER_OPTION_VALIDATE_UTF8 |
+	               LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN |
+	               LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
+	info.foreign_loops = loops;
+	info.user = w;
+	info.server_string = "oudpd";
+	info.pt_serv_buf_size = 16 << 10;
+	info.max_http_header_data = LIMIT_WEB_HEADER_BYTES;
+	info.gid = (gid_t)-1;
+	info.uid = (uid_t)-1;
+	return lws_create_context(&info);
+}
+
+static void name_protocols(struct web *w)
+{
+	const struct lws_protocols one = {.callback = web_callback,
+	                                  .per_session_data_size = sizeof(struct pss),
+	                                  .rx_buffer_size = 16 << 10};
+	for (int i = PROTOCOL_HTTP; i <= PROTOCOL_ECHO; i++)
+		w->protocols[i] = one;
+	w->protocols[PROTOCOL_HTTP].name = "http";
+	w->protocols[PROTOCOL_EVENTS].name = "cloudevents.json";
+	w->protocols[PROTOCOL_ECHO].name = w->echo_name; /* changes from upgrade to upgrade */
 }
 
 int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 {
 	struct web *w = xcalloc(1, sizeof(*w));
-	void *loops[] = {o->loop};
-	struct lws_context_creation_info info = {0};
 	w->ops = o->ops;
 	w->loop = o->loop;
 	w->hub = o->hub;
@@ -102,21 +143,16 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	list_init(&w->reqs);
 	list_init(&w->lives);
 	list_init(&w->room);
+	frames_init(&w->frames, w->hub, &w->event);
+	buf_init(&w->scratch, LIMIT_WEB_EVENT_BYTES);
+	buf_init(&w->one, LIMIT_WEB_EVENT_BYTES);
 	snprintf(w->base_url, sizeof(w->base_url), "%s", o->base_url);
 	web_reconfigured(w);
+	name_protocols(w);
 	uv_timer_init(w->loop, &w->tick);
 	w->tick.data = w;
-	uv_timer_start(&w->tick, on_tick, 250, 250);
-	lws_set_log_level(LLL_ERR | LLL_WARN, lws_says);
-	info.port = CONTEXT_PORT_NO_LISTEN;
-	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-	               LWS_SERVER_OPTION_VALIDATE_UTF8 |
-	               LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
-	info.foreign_loops = loops;
-	info.user = w;
-	info.pt_serv_buf_size = 16 << 10;
-	info.max_http_header_data = 8192;
-	w->context = lws_create_context(&info);
+	uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
+	w->context = make_context(w);
 	int err = w->context && o->n_listeners <= LISTENERS ? 0 : ERR_CONFIG;
 	if (err)
 		buf_add_str(
@@ -144,15 +180,12 @@ void web_drain(struct web *w)
 	w->draining = true;
 	if (w->stats.websockets)
 		w->drain_until_ms = uv_now(w->loop) + GOODBYE_MS;
-	list_for_each_safe (it, &w->lives) {
+	list_for_each (it, &w->lives) {
 		struct live *l = list_entry(it, struct live, node);
-		if (l->wsi && l->kind != LIVE_PAGE) {
-			l->ended = true;
+		if (l->kind != LIVE_PAGE)
+			live_end(l, 1001);
+		if (l->wsi) /* a page that waits ends with what it has */
 			lws_callback_on_writable(l->wsi);
-		} else if (l->wsi) {
-			l->deadline_ms = 0;
-			lws_callback_on_writable(l->wsi);
-		}
 	}
 }
 
@@ -166,19 +199,26 @@ void web_free(struct web *w)
 {
 	if (!w)
 		return;
-	uv_close((uv_handle_t *)&w->tick, NULL);
-	if (w->context) {
+	uv_close((uv_handle_t *)&w->tick, on_tick_closed);
+	if (w->context)
 		lws_context_destroy(w->context);
-		for (int i = 0; i < 10; i++)
-			uv_run(w->loop, UV_RUN_NOWAIT);
+	/* lws on a loop that is not its own is destroyed twice: its handles close in between. */
+	for (int i = 0; i < VHOSTS_RUN || !w->tick_closed; i++)
+		uv_run(w->loop, UV_RUN_NOWAIT);
+	if (w->context)
 		lws_context_destroy(w->context);
-	}
 	while (!list_empty(&w->reqs)) {
 		struct req *r = list_entry(w->reqs.next, struct req, node);
 		r->wsi = NULL;
 		r->pending = 0;
 		req_release(r);
 	}
+	assert(list_empty(&w->lives));
+	frames_done(&w->frames);
+	if (w->socket_path[0])
+		unlink(w->socket_path);
+	buf_done(&w->scratch);
+	buf_done(&w->one);
 	free(w);
 }
 
@@ -186,6 +226,7 @@ const struct web_stats *web_stats(const struct web *w)
 {
 	return &w->stats;
 }
+
 struct web *web_of(struct lws *wsi)
 {
 	return lws_context_user(lws_get_context(wsi));
@@ -194,4 +235,53 @@ struct web *web_of(struct lws *wsi)
 enum web_kind kind_of(struct lws *wsi)
 {
 	return (enum web_kind)atoi(lws_get_vhost_name(lws_get_vhost(wsi)));
+}
+
+/* ---- what lws says: to whom it goes ---- */
+
+/* The administrator gets in when subscribers fill the house. */
+static bool is_full(struct lws *wsi)
+{
+	struct web *w = web_of(wsi);
+	uint64_t most =
+	    MIN_OF((uint64_t)LIMIT_WEB_CONNECTIONS, hub_config(w->hub)->max_connections);
+	if (kind_of(wsi) != WEB_TCP)
+		most += LIMIT_WEB_SPARE;
+	if (w->connections < most)
+		return false;
+	w->stats.refused_connections++;
+	return true;
+}
+
+static void count_connections(struct web *w, int change)
+{
+	w->connections += (uint64_t)(int64_t)change;
+	w->stats.http_connections = w->connections - MIN_OF(w->connections, w->stats.websockets);
+}
+
+int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                 size_t len)
+{
+	struct pss *pss = user;
+	switch (reason) {
+	case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: /* user is no session yet */
+		return is_full(wsi) || web_of(wsi)->draining;
+	case LWS_CALLBACK_WSI_CREATE: count_connections(web_of(wsi), 1); return 0;
+	case LWS_CALLBACK_WSI_DESTROY: count_connections(web_of(wsi), -1); return 0;
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade_confirm(wsi, in);
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return 0; /* upgrade_confirm() has looked */
+	case LWS_CALLBACK_ESTABLISHED:
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+	case LWS_CALLBACK_RECEIVE:
+	case LWS_CALLBACK_RECEIVE_PONG:
+	case LWS_CALLBACK_CLOSED: {
+		bool echo = reason == LWS_CALLBACK_ESTABLISHED ? is_echo(wsi) : pss && pss->echo;
+		int err =
+		    echo ? echo_callback(wsi, reason, pss, in, len) : ws_callback(wsi, reason, pss);
+		if (reason == LWS_CALLBACK_ESTABLISHED || reason == LWS_CALLBACK_CLOSED)
+			count_connections(web_of(wsi), 0);
+		return err;
+	}
+	default: return http_callback(wsi, reason, pss, in, len);
+	}
 }

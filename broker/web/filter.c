@@ -1,0 +1,123 @@
+/* filter.c - see filter.h. */
+#include "web/filter.h"
+
+#include <stdlib.h>
+
+enum { BBOX_BYTES = 128, BBOX_NUMBERS = 4, E7 = 10000000 };
+
+static const char bbox_wrong[] = "bbox is not minlon,minlat,maxlon,maxlat in degrees";
+
+/* A plain decimal number: strtod() alone takes "nan", "inf" and hexadecimal. */
+static bool degrees(const char **at, double most, int32_t *ret)
+{
+	char *end;
+	if (strspn(*at, "+-0123456789.eE") == 0)
+		return false;
+	double v = strtod(*at, &end);
+	if (end == *at || (size_t)(end - *at) != strspn(*at, "+-0123456789.eE") ||
+	    !(v >= -most && v <= most))
+		return false;
+	v *= E7;
+	*ret = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
+	*at = end;
+	return true;
+}
+
+static bool read_bbox(struct span s, struct filter *ret)
+{
+	char text[BBOX_BYTES];
+	int32_t *const to[BBOX_NUMBERS] = {&ret->west, &ret->south, &ret->east, &ret->north};
+	if (s.n >= sizeof(text) || memchr(s.p, '\0', s.n))
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	const char *at = text;
+	for (int i = 0; i < BBOX_NUMBERS; i++) {
+		if (!degrees(&at, i % 2 ? 90 : 180, to[i]) ||
+		    *at != (i < BBOX_NUMBERS - 1 ? ',' : '\0'))
+			return false;
+		at++;
+	}
+	return ret->south <= ret->north;
+}
+
+const char *filter_read(const struct query *q, struct filter *ret, struct span *ret_parameter)
+{
+	struct span v;
+	*ret = (struct filter){0};
+	if (query_get(q, "thing", &v)) {
+		*ret_parameter = SPAN("thing");
+		if (v.n == 0 || v.n > sizeof(ret->thing))
+			return "thing is empty or longer than 256 bytes";
+		memcpy(ret->thing, v.p, v.n);
+		ret->thing_n = (uint16_t)v.n;
+	}
+	if (query_get(q, "property", &v)) {
+		*ret_parameter = SPAN("property");
+		if (v.n == 0 || v.n > sizeof(ret->property))
+			return "property is empty or longer than 128 bytes";
+		memcpy(ret->property, v.p, v.n);
+		ret->property_n = (uint16_t)v.n;
+	}
+	if (query_get(q, "bbox", &v)) {
+		*ret_parameter = SPAN("bbox");
+		if (v.n == 0 || !read_bbox(v, ret))
+			return bbox_wrong;
+		ret->has_bbox = true;
+	}
+	return NULL;
+}
+
+static bool has_property(const struct filter *f, const struct record *r)
+{
+	struct record_result one;
+	size_t at = 0;
+	while (record_next_result(r, &at, &one))
+		if (span_eq(one.member, span_of(f->property, f->property_n)))
+			return true;
+	return false;
+}
+
+static bool is_inside(const struct filter *f, const struct record *r)
+{
+	if (!(r->flags & RECORD_LOCATION) || r->lat_e7 < f->south || r->lat_e7 > f->north)
+		return false;
+	if (f->west <= f->east)
+		return r->lon_e7 >= f->west && r->lon_e7 <= f->east;
+	return r->lon_e7 >= f->west || r->lon_e7 <= f->east;
+}
+
+bool filter_match(const struct filter *f, const struct record *r)
+{
+	return (!f->thing_n || span_eq(r->thing, span_of(f->thing, f->thing_n))) &&
+	       (!f->has_bbox || is_inside(f, r)) && (!f->property_n || has_property(f, r));
+}
+
+static bool is_plain(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("-._~,", c));
+}
+
+void filter_write_query(struct buf *b, const struct query *q, const char *names)
+{
+	for (const char *at = names; *at;) {
+		size_t n = strcspn(at, " ");
+		for (unsigned i = 0; i < q->n; i++) {
+			struct span v = q->pair[i].value;
+			if (!span_eq(q->pair[i].name, span_of(at, n)))
+				continue;
+			buf_add_char(b, '&');
+			buf_add(b, at, n);
+			buf_add_char(b, '=');
+			for (size_t k = 0; k < v.n; k++) {
+				unsigned char c = (unsigned char)v.p[k];
+				if (is_plain(c))
+					buf_add_char(b, (char)c);
+				else
+					buf_addf(b, "%%%02X", c);
+			}
+		}
+		at += n + (at[n] == ' ');
+	}
+}

@@ -1,0 +1,138 @@
+/* upgrade.c - who may become a WebSocket: decided before lws answers the upgrade, so that a refusal
+ * is an answer like all others. lws itself would take an upgrade without a subprotocol, and drop
+ * one with an unknown subprotocol without a word. */
+#include "base/err.h"
+#include "web/private.h"
+
+#include <stdio.h>
+
+enum { REFUSAL_BYTES = 8 << 10 };
+
+static bool path_of(struct lws *wsi, char *path, size_t size)
+{
+	return lws_hdr_copy(wsi, path, (int)size, WSI_TOKEN_GET_URI) > 0;
+}
+
+bool is_echo(struct lws *wsi)
+{
+	char path[32];
+	return web_of(wsi)->test_echo && kind_of(wsi) == WEB_TCP &&
+	       path_of(wsi, path, sizeof(path)) && strcmp(path, "/test/echo") == 0;
+}
+
+/* "/v1/feeds/NAME/events" */
+static struct feed *feed_of_path(struct web *w, const char *path)
+{
+	static const char front[] = "/v1/feeds/", back[] = "/events";
+	size_t n = strlen(path), f = sizeof(front) - 1, b = sizeof(back) - 1;
+	if (n <= f + b || strncmp(path, front, f) != 0 || strcmp(path + n - b, back) != 0)
+		return NULL;
+	return hub_feed(w->hub, span_of(path + f, n - f - b));
+}
+
+struct feed *upgrade_read(struct lws *wsi, struct ask *ret, int *ret_status, struct faults *faults)
+{
+	struct web *w = web_of(wsi);
+	char path[PATH_BYTES];
+	struct query q;
+	struct identity who = kind_of(wsi) == WEB_UNIX ? access_administrator(hub_config(w->hub))
+	                                               : access_anonymous(hub_config(w->hub));
+	struct feed *f = kind_of(wsi) != WEB_ADMIN && path_of(wsi, path, sizeof(path))
+	                     ? feed_of_path(w, path)
+	                     : NULL;
+	*ret_status = 404;
+	if (!f) {
+		fault(faults, SPAN(""), "there is no WebSocket at this path");
+		return NULL;
+	}
+	if (w->draining) {
+		*ret_status = 503;
+		fault(faults, SPAN(""), "the server stops");
+		return NULL;
+	}
+	if (access_check(&who, ACCESS_SUBSCRIBE, f, (struct span){0})) {
+		*ret_status = 403;
+		fault(faults, SPAN(""), "this feed may not be read without a grant");
+		return NULL;
+	}
+	*ret_status = 400;
+	int err = read_query(wsi, &q);
+	if (err)
+		fault(faults, SPAN(""),
+		      "the query string is malformed, too long, or names a parameter "
+		      "twice");
+	else
+		ask_read(&q, f, ASK_STREAM, (struct span){0}, ret, faults);
+	return faults->n ? NULL : f;
+}
+
+/* Whether name is among the offered subprotocols; *ret_first, if not NULL, gets the first one. */
+static bool is_offered(const char *offered, const char *name, char *ret_first, size_t size)
+{
+	bool found = false;
+	for (const char *at = offered; *at;) {
+		at += strspn(at, ", \t");
+		size_t n = strcspn(at, ", \t");
+		if (n && ret_first && !*ret_first)
+			snprintf(ret_first, size, "%.*s", (int)n, at);
+		found = found || (n == strlen(name) && strncmp(at, name, n) == 0);
+		at += n;
+	}
+	return found;
+}
+
+static int refuse(struct lws *wsi, int status, const struct faults *faults)
+{
+	struct buf body, all;
+	buf_init(&body, REFUSAL_BYTES);
+	buf_init(&all, REFUSAL_BYTES);
+	problem_write(&body, status, faults->one[0].detail, faults);
+	if (buf_room(&all, LWS_PRE))
+		all.len = LWS_PRE;
+	buf_addf(&all, "HTTP/1.1 %d %s\r\nConnection: close\r\n", status, status_title(status));
+	for (unsigned i = 0; i < n_common_headers; i++)
+		buf_addf(&all, "%s %s\r\n", common_headers[i].name, common_headers[i].value);
+	buf_addf(&all, "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n",
+	         body.len);
+	buf_add(&all, body.p, body.len);
+	web_of(wsi)->stats.responses_4xx += status < 500;
+	web_of(wsi)->stats.responses_5xx += status >= 500;
+	if (!all.err &&
+	    lws_write(wsi, (unsigned char *)all.p + LWS_PRE, all.len - LWS_PRE, LWS_WRITE_HTTP) < 0)
+		log_debug("A refused upgrade was gone before its answer.");
+	buf_done(&body);
+	buf_done(&all);
+	return -1;
+}
+
+int upgrade_confirm(struct lws *wsi, const char *to)
+{
+	struct web *w = web_of(wsi);
+	struct faults faults = {0};
+	struct ask ask;
+	int status = 400;
+	char offered[SUBPROTOCOL_BYTES + 1] = "";
+	if (!to || strcmp(to, "websocket") != 0)
+		return 0;
+	w->stats.requests++;
+	int n = lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL);
+	if (n > SUBPROTOCOL_BYTES ||
+	    (n > 0 && lws_hdr_copy(wsi, offered, sizeof(offered), WSI_TOKEN_PROTOCOL) < 0)) {
+		fault(&faults, SPAN("Sec-WebSocket-Protocol"),
+		      "the header of subprotocols is longer than %d bytes", SUBPROTOCOL_BYTES);
+		return refuse(wsi, 400, &faults);
+	}
+	w->echo_name[0] = '\0';
+	if (is_echo(wsi)) { /* it speaks whatever was offered first */
+		(void)is_offered(offered, "", w->echo_name, sizeof(w->echo_name));
+		return 0;
+	}
+	if (!upgrade_read(wsi, &ask, &status, &faults))
+		return refuse(wsi, status, &faults);
+	if (!is_offered(offered, "cloudevents.json", NULL, 0)) {
+		fault(&faults, SPAN("Sec-WebSocket-Protocol"),
+		      "offer the subprotocol cloudevents.json");
+		return refuse(wsi, 400, &faults);
+	}
+	return 0;
+}
