@@ -4,11 +4,12 @@ import os
 import subprocess
 
 from kit import city
-from kit.daemon import CLI, TOP
+from kit.daemon import CLI, SHORT_LIVED, SLOW, TOP
 
 
 def run(*arguments, **options):
-    return subprocess.run([CLI, *arguments], capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run([CLI, *arguments], capture_output=True, text=True, timeout=60 * SLOW,
+                          env={**os.environ, **SHORT_LIVED}, **options)
 
 
 def test_help():

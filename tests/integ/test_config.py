@@ -15,7 +15,7 @@ from kit.daemon import BIN, SLOW, TOP, feed, wait_for
 
 def check(*arguments):
     return subprocess.run([BIN, *arguments], capture_output=True, text=True, timeout=20 * SLOW,
-                          env={**os.environ, "NOTIFY_SOCKET": ""})
+                          env={**os.environ, "NOTIFY_SOCKET": "", **daemon.SHORT_LIVED})
 
 
 def test_n_is_content(own):

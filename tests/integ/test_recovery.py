@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 from kit import city, mqtt
-from kit.daemon import CLI, feed, wait_for
+from kit.daemon import CLI, SHORT_LIVED, feed, wait_for
 from kit.web import GAP, LIVE, until_live
 
 LOG = {"log": feed("log/{thing}", ["any"]), "air": feed("city/air/{thing}")}
@@ -28,7 +28,7 @@ class Tail:
     """oudp tail --json, read in a thread; lines[] grows."""
 
     def __init__(self, d, *arguments):
-        env = {**os.environ, "OUDP_URL": f"http://127.0.0.1:{d.web_port}"}
+        env = {**os.environ, "OUDP_URL": f"http://127.0.0.1:{d.web_port}", **SHORT_LIVED}
         self.process = subprocess.Popen([CLI, "tail", "log", "--json", *arguments], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, env=env)
         self.lines = []
