@@ -127,6 +127,12 @@ static void on_room(void *arg)
 	web_room(d->web);
 }
 
+static void on_gave_up(void *arg)
+{
+	struct daemon *d = arg;
+	sessions_gave_up(d->sessions);
+}
+
 static void on_abandoned(void *arg, struct feed *f, const struct record *r)
 {
 	struct daemon *d = arg;
@@ -366,7 +372,8 @@ static void build(struct daemon *d)
 	                          .room = on_room,
 	                          .record = on_record,
 	                          .abandoned = on_abandoned,
-	                          .fatal = on_fatal};
+	                          .fatal = on_fatal,
+	                          .gave_up = on_gave_up};
 	hub_set_hooks(d->hub, &hooks);
 	open_listeners(d);
 	struct loop_calls calls = {

@@ -353,6 +353,8 @@ static void abandon(struct hub *h)
 	abandon_one(h, after);
 	give_spare(h, b);
 	give_spare(h, after);
+	if (h->hooks.gave_up)
+		h->hooks.gave_up(h->hooks.arg);
 	if (h->was_refused && h->hooks.room) {
 		h->was_refused = false;
 		h->hooks.room(h->hooks.arg);

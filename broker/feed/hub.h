@@ -163,6 +163,8 @@ struct hub_hooks {
 	void (*abandoned)(void *arg, struct feed *f, const struct record *r); /* never happened */
 	void (*commit)(void *arg, uint64_t commit);                           /* after the above */
 	void (*fatal)(void *arg, int err); /* ERR_STORE_IO, ERR_STORE_DAMAGED */
+	void (*gave_up)(void *arg); /* a full store was waited for long enough: whoever waits for
+	                               room is told */
 };
 void hub_set_hooks(struct hub *h, const struct hub_hooks *hooks);
 

@@ -32,6 +32,8 @@ void session_gone(struct session *s);     /* the connection is lost: the will is
 /* Hooks of the hub and of time. */
 void sessions_record(struct sessions *t, struct feed *f, const struct record *r);
 void sessions_room(struct sessions *t);
+/* The store stayed full: who waits for room is closed with 0x97 and sends again later. */
+void sessions_gave_up(struct sessions *t);
 void sessions_turn(struct sessions *t);   /* at the end of a turn */
 void sessions_second(struct sessions *t); /* once a second: keep-alive */
 

@@ -217,6 +217,13 @@ void sessions_room(struct sessions *t)
 	wills_publish(t);
 }
 
+void sessions_gave_up(struct sessions *t)
+{
+	while (!list_empty(&t->room))
+		session_close(list_entry(t->room.next, struct session, node), MQTT_QUOTA_EXCEEDED,
+		              "the store is full: send again after connecting anew");
+}
+
 void session_writable(struct session *s)
 {
 	if (s->waiting_out && link_backlog(s->link) < LIMIT_SEND_BUFFER_BYTES / 2) {
