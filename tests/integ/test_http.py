@@ -323,7 +323,12 @@ def test_post_chunked(broker, name):
     import http.client
     c = http.client.HTTPConnection("127.0.0.1", broker.web_port, timeout=10)
     payload = city.air().encode()
-    c.request("POST", f"/v1/feeds/posted/events?thing={name}", iter([payload[:20], payload[20:]]), JSON)
+    try:
+        c.request("POST", f"/v1/feeds/posted/events?thing={name}", iter([payload[:20], payload[20:]]), JSON)
+    except (BrokenPipeError, ConnectionResetError):  # refused before the second chunk was written
+        c.close()
+        assert broker.get("/v1/feeds").status == 200
+        return
     assert c.getresponse().status in (201, 411)
     c.close()
 
