@@ -60,10 +60,9 @@ int cmd_backup(struct cli *c, int argc, char **argv)
 static bool daemon_runs(const struct cli *c)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	size_t n = strlen(c->socket);
-	if (n >= sizeof(a.sun_path))
+	int n = snprintf(a.sun_path, sizeof(a.sun_path), "%s/oudpd.sock", c->data_dir);
+	if (n < 0 || (size_t)n >= sizeof(a.sun_path))
 		return false;
-	memcpy(a.sun_path, c->socket, n + 1);
 	auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
 }
@@ -88,11 +87,11 @@ int cmd_restore(struct cli *c, int argc, char **argv)
 		return CLI_OK;
 	struct stat st;
 	bool root = geteuid() == 0 && stat(c->data_dir, &st) == 0 && st.st_uid == 0;
-	printf("next: %sstart oudpd. Every feed goes on in a new epoch: subscribers that had seen "
-	       "more than\n"
-	       "the backup holds are told with a gap event (reason rewound). What was published "
-	       "after the\n"
-	       "backup is not here; ask publishers that keep it to send it again.\n",
+	printf("next: %sstart oudpd.\n"
+	       "Every feed goes on in a new epoch: subscribers that had seen more than the backup "
+	       "holds are\n"
+	       "told with a gap event (reason rewound). What was published after the backup is not "
+	       "here.\n",
 	       root ? "give the files to the user oudpd runs as (chown -R), then " : "");
 	return CLI_OK;
 }

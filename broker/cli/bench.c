@@ -32,11 +32,10 @@ static const struct option options[] = {{"warm", required_argument, NULL, OPT_WA
                                         {0}};
 
 /* About 200 bytes, fits air-quality-observed/1; no two are alike. */
-static const char default_payload[] = "{\"dateObserved\":\"{time}\",\"pm25\":{val},\"pm10\":{val},"
-                                      "\"no2\":{val},\"temperature\":{val},"
-                                      "\"relativeHumidity\":0.61,\"batteryLevel\":0.93,"
-                                      "\"name\":\"bench-{n}\",\"source\":\"oudp bench\","
-                                      "\"_seq\":{seq},\"_ns\":{ns}}";
+static const char default_payload[] =
+    "{\"dateObserved\":\"{time}\",\"pm25\":{val},\"pm10\":{val},\"no2\":{val},\"temperature\":12.5,"
+    "\"relativeHumidity\":0.61,\"name\":\"bench-{n}\",\"source\":\"oudp "
+    "bench\",\"_seq\":{seq},\"_ns\":{ns}}";
 
 static int payload_of(const struct cli *c, const char *arg, const char **ret)
 {

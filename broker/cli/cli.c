@@ -102,9 +102,14 @@ int cli_option(struct cli *c, int argc, char **argv, const char *letters, const 
 			c->socket_asked = true;
 			break;
 		case OPT_DATA_DIR: set_data_dir(c, optarg); break;
-		case OPT_HELP: help(c); exit(cli_finish(c, CLI_OK));
+		case OPT_HELP:
+			if (!c->command)
+				return CLI_HELP;
+			help(c);
+			exit(cli_finish(c, CLI_OK));
 		case '?':
-			fprintf(stderr, "see: oudp help %s\n", c->command->name);
+			fprintf(stderr, "see: oudp help%s%s\n", c->command ? " " : "",
+			        c->command ? c->command->name : "");
 			return CLI_WRONG;
 		default: return o;
 		}

@@ -45,8 +45,9 @@ void cli_init(struct cli *c);
 
 enum { /* values of long options that have no letter; own ones of a command start at CLI_OWN */
        CLI_OWN = 1000,
-       CLI_END = -1,  /* no more options: arguments start at optind */
-       CLI_WRONG = -2 /* said so on stderr: return CLI_TROUBLE */
+       CLI_END = -1,   /* no more options: arguments start at optind */
+       CLI_WRONG = -2, /* said so on stderr: return CLI_TROUBLE */
+       CLI_HELP = -3   /* --help where there is no command yet */
 };
 /* The next option of the command, as getopt_long gives it; takes --json, --url, --socket and
  * --data-dir itself. letters: as for getopt, may be "". own: zero-terminated, may be NULL. */

@@ -116,29 +116,46 @@ static int help_for(struct cli *c, const char *name)
 	return c->command->run(c, 2, argv);
 }
 
+/* Options before the command: those that every command has. Returns where the command is, or 0
+ * after *ret_status was set. */
+static int leading(struct cli *c, int argc, char **argv, int *ret_status)
+{
+	static const struct option own[] = {{"version", no_argument, NULL, 'V'}, {0}};
+	for (int o; (o = cli_option(c, argc, argv, "+hV", own)) != CLI_END;) {
+		*ret_status = o == CLI_WRONG ? CLI_TROUBLE : CLI_OK;
+		if (o == 'V')
+			printf("oudp %s\n", OUDP_VERSION);
+		else if (o == 'h' || o == CLI_HELP)
+			overview(stdout);
+		return 0;
+	}
+	int at = optind;
+	optind = 0; /* the command reads its own */
+	if (at < argc)
+		return at;
+	overview(stderr);
+	*ret_status = CLI_TROUBLE;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct cli c;
+	int status = CLI_OK;
 	cli_init(&c);
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(), not a death */
-	if (argc < 2) {
-		overview(stderr);
-		return CLI_TROUBLE;
-	}
-	const char *name = argv[1];
-	bool asks_help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0;
-	if (asks_help && argc > 2)
-		return help_for(&c, argv[2]);
-	if (asks_help || strcmp(name, "-h") == 0) {
+	int at = leading(&c, argc, argv, &status);
+	if (at == 0)
+		return cli_finish(&c, status);
+	const char *name = argv[at];
+	if (strcmp(name, "help") == 0) {
+		if (at + 1 < argc)
+			return help_for(&c, argv[at + 1]);
 		overview(stdout);
-		return cli_finish(&c, CLI_OK);
-	}
-	if (strcmp(name, "--version") == 0) {
-		printf("oudp %s\n", OUDP_VERSION);
 		return cli_finish(&c, CLI_OK);
 	}
 	c.command = find(name);
 	if (!c.command)
 		return cli_trouble(&c, "there is no command '%s'; see: oudp help", name);
-	return cli_finish(&c, c.command->run(&c, argc - 1, argv + 1));
+	return cli_finish(&c, c.command->run(&c, argc - at, argv + at));
 }

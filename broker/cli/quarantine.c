@@ -60,11 +60,31 @@ static int each_quarantine(struct cli *c, each_fn each, void *arg)
 
 struct listing {
 	struct quarantine *q;
-	struct table table;
-	json_t *rows; /* with --json */
+	struct table table; /* one line a row, when it is not for a terminal */
+	struct buf entries; /* three lines a row, for one */
+	json_t *rows;       /* with --json */
 	uint64_t n;
 	bool more;
 };
+
+/* ID, when and where; why; the bytes. */
+static void add_entry(struct listing *l, const json_t *row)
+{
+	static const char indent[] = "       ";
+	struct buf *b = &l->entries;
+	unsigned columns = l->q->cli->columns, left = columns > 20 ? columns - 8 : 0;
+	struct span topic = span_str(reply_text(row, "topic", "")),
+	            reason = span_str(reply_text(row, "reason", "")),
+	            payload = span_str(reply_text(row, "payload", "(not text)"));
+	buf_addf(b, "%6llu %.19sZ  ", (unsigned long long)reply_count(row, "id"),
+	         reply_text(row, "time", ""));
+	text_line(b, topic, left > 22 ? left - 22 : left);
+	buf_addf(b, "\n%s", indent);
+	text_line(b, reason, 0);
+	buf_addf(b, "\n%s", indent);
+	text_line(b, payload, left);
+	buf_add_char(b, '\n');
+}
 
 static void add_row(struct listing *l, const char *feed, const json_t *row)
 {
@@ -72,6 +92,10 @@ static void add_row(struct listing *l, const char *feed, const json_t *row)
 		json_t *copy = json_copy((json_t *)row);
 		json_object_set_new(copy, "feed", feed ? json_string(feed) : json_null());
 		json_array_append_new(l->rows, copy);
+		return;
+	}
+	if (l->q->cli->terminal) {
+		add_entry(l, row);
 		return;
 	}
 	char id[24];
@@ -117,7 +141,10 @@ static int print_listing(struct listing *l)
 	}
 	struct buf out;
 	buf_init(&out, 64 << 20);
-	table_write(&l->table, c->columns, &out);
+	if (c->terminal)
+		buf_add_span(&out, span_of(l->entries.p, l->entries.len));
+	else
+		table_write(&l->table, 0, &out);
 	fwrite(out.p, 1, out.len, stdout);
 	buf_done(&out);
 	if (l->more)
@@ -133,10 +160,12 @@ static int list(struct quarantine *q)
 	if (q->n_args > (q->unrouted ? 0 : 1))
 		return cli_usage(q->cli, "list takes one feed, or --unrouted, or nothing");
 	table_init(&l.table, headings, ARRAY_LEN(headings));
+	buf_init(&l.entries, 64 << 20);
 	int err = q->unrouted || q->n_args == 1 ? list_one(&l, q->unrouted ? NULL : q->args[0])
 	                                        : each_quarantine(q->cli, list_one, &l);
 	int status = err ? err : print_listing(&l);
 	table_done(&l.table);
+	buf_done(&l.entries);
 	return status;
 }
 
