@@ -68,6 +68,7 @@ const char *status_title(int status)
 	case 411: return "Length Required";
 	case 413: return "Content Too Large";
 	case 415: return "Unsupported Media Type";
+	case 426: return "Upgrade Required";
 	case 503: return "Service Unavailable";
 	case 507: return "Insufficient Storage";
 	default: return "Internal Server Error";
@@ -319,6 +320,8 @@ int read_query(struct lws *wsi, struct query *ret)
 		    lws_hdr_copy_fragment(wsi, piece, sizeof(piece), WSI_TOKEN_HTTP_URI_ARGS, i);
 		if (n < 0)
 			return 0; /* there are no more */
+		if (n == 0 || strcmp(piece, "/") == 0)
+			continue; /* nothing, as lws writes it */
 		int err = query_add(ret, span_of(piece, (size_t)n));
 		if (err)
 			return err;
@@ -350,6 +353,18 @@ static bool refuse_early(struct req *r, const char *length_text)
 		problem(r, 411, "send the body with its Content-Length");
 	r->wants_body = r->method == METHOD_POST && length > 0;
 	return r->answering;
+}
+
+/* Who expects it waits a second for it before it sends the body (RFC 9110, 10.1.1). */
+static void send_continue(struct lws *wsi)
+{
+	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	unsigned char mem[LWS_PRE + sizeof(line)];
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_EXPECT) <= 0)
+		return;
+	memcpy(mem + LWS_PRE, line, sizeof(line));
+	if (lws_write(wsi, mem + LWS_PRE, sizeof(line) - 1, LWS_WRITE_HTTP) < 0)
+		log_debug("A client was gone before its body.");
 }
 
 static void begin(struct lws *wsi, struct pss *pss)
@@ -384,6 +399,8 @@ static void begin(struct lws *wsi, struct pss *pss)
 	}
 	if (!r->wants_body)
 		route(r);
+	else
+		send_continue(wsi);
 }
 
 static void take_body(struct req *r, const void *in, size_t len)

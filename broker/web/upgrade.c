@@ -92,6 +92,8 @@ static int refuse(struct lws *wsi, int status, const struct faults *faults)
 	buf_addf(&all, "HTTP/1.1 %d %s\r\nConnection: close\r\n", status, status_title(status));
 	for (unsigned i = 0; i < n_common_headers; i++)
 		buf_addf(&all, "%s %s\r\n", common_headers[i].name, common_headers[i].value);
+	if (status == 426)
+		buf_add_str(&all, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
 	buf_addf(&all, "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n",
 	         body.len);
 	buf_add(&all, body.p, body.len);
@@ -111,10 +113,17 @@ int upgrade_confirm(struct lws *wsi, const char *to)
 	struct faults faults = {0};
 	struct ask ask;
 	int status = 400;
-	char offered[SUBPROTOCOL_BYTES + 1] = "";
-	if (!to || strcmp(to, "websocket") != 0)
-		return 0;
+	char offered[SUBPROTOCOL_BYTES + 1] = "", version[8] = "";
 	w->stats.requests++;
+	if (!to || strcasecmp(to, "websocket") != 0) { /* h2c: RFC 9113 has done away with it */
+		fault(&faults, SPAN("Upgrade"), "the only upgrade there is, is to websocket");
+		return refuse(wsi, 400, &faults);
+	}
+	if (lws_hdr_copy(wsi, version, sizeof(version), WSI_TOKEN_VERSION) < 0 ||
+	    strcmp(version, "13") != 0) { /* RFC 6455, 4.4 */
+		fault(&faults, SPAN("Sec-WebSocket-Version"), "the version spoken is 13");
+		return refuse(wsi, 426, &faults);
+	}
 	int n = lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL);
 	if (n > SUBPROTOCOL_BYTES ||
 	    (n > 0 && lws_hdr_copy(wsi, offered, sizeof(offered), WSI_TOKEN_PROTOCOL) < 0)) {

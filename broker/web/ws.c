@@ -42,14 +42,13 @@ static int send_ping(struct live *l)
 	return lws_write(l->wsi, mem + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
 }
 
-/* Out of the window: it goes on alone from where it was. */
-static void go_alone(struct live *l)
+/* What it wants is not in memory any more: it is slow, and may have asked to be told so. */
+static bool end_if_slow(struct live *l)
 {
-	if (l->slow == SLOW_CLOSE && l->live_said && !l->cast_out) {
-		live_end(l, 1013);
-		return;
-	}
-	live_resume(l);
+	if (l->slow != SLOW_CLOSE || !l->live_said)
+		return false;
+	live_end(l, 1013);
+	return true;
 }
 
 static struct buf *scratch(struct web *w)
@@ -71,7 +70,7 @@ static int send_scratch(struct live *l, struct buf *b)
 	return err ? -1 : 0;
 }
 
-/* 0: sent; 1: nothing more now; -1: close; 2: it stands alone now. */
+/* 0: sent; 1: nothing more now; -1: close; 2: it stands alone now, or has ended. */
 static int from_window(struct live *l)
 {
 	struct span s;
@@ -89,10 +88,12 @@ static int from_window(struct live *l)
 		live_put_live(l, b);
 		return send_scratch(l, b) ? -1 : 1;
 	}
-	case FRAMES_WAIT: return 1;
-	case FRAMES_BEHIND: break;
+	case FRAMES_WAIT: return end_if_slow(l) ? 2 : 1;
+	case FRAMES_BEHIND:
+		if (l->cast_out || !end_if_slow(l))
+			live_resume(l);
+		break;
 	}
-	go_alone(l);
 	return 2;
 }
 
