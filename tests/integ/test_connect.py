@@ -280,6 +280,14 @@ def test_ping_keeps_alive(broker, name):
             c.ping()
 
 
+def test_a_late_ping_is_in_time(broker, name):
+    """Half the keep alive more is the client's by right."""
+    with broker.client(name, keepalive=1) as c:
+        for _ in range(4):
+            time.sleep(1.38)
+            c.ping()
+
+
 def test_keepalive_0_is_never_closed(broker, name):
     with broker.client(name, keepalive=0) as c:
         time.sleep(2)

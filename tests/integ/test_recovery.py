@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 from kit import city, mqtt
 from kit.daemon import CLI, SHORT_LIVED, feed, wait_for
@@ -79,6 +80,26 @@ def test_tail_connects_again(own, name):
         fill(d, name, 10, 10)
         wait_for("twenty", lambda: len([x for x in t.lines if "sequence" in x]) == 20, 30)
     assert [data(x) for x in t.lines if "sequence" in x] == list(range(20))
+
+
+def test_killed_while_it_starts(own, name):
+    """A start after a kill looks the store through; killed meanwhile, it leaves nothing behind that hinders the next."""
+    d = own(feeds=LOG)
+    d.start()
+    with d.client(name) as c:
+        for _ in range(20):
+            c.send(*[mqtt.publish("log/x", "z" * 2000, 1, i + 1) for i in range(1000)])
+            for _ in range(1000):
+                c.expect(mqtt.PUBACK, 30)
+    d.kill()
+    for i in range(20):
+        d.launch()
+        time.sleep(0.002 + 0.003 * i)
+        d.kill()
+        d.start()
+        d.kill()
+    d.start()
+    assert d.feed("log")["last"] == 20000
 
 
 def test_numbers_go_on_after_kill(own, name):
