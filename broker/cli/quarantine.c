@@ -196,6 +196,23 @@ static int search_one(void *arg, const char *feed)
 	return 0;
 }
 
+/* RFC 4648 section 4, as the API writes it; what is not of the alphabet ends it. */
+static void print_decoded(const char *base64)
+{
+	static const char alphabet[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	uint32_t bits = 0;
+	unsigned n = 0;
+	for (const char *at; *base64 && (at = strchr(alphabet, *base64)); base64++) {
+		bits = bits << 6 | (uint32_t)(at - alphabet);
+		n += 6;
+		if (n >= 8) {
+			n -= 8;
+			putchar((int)(bits >> n & 255));
+		}
+	}
+}
+
 static void print_payload(const json_t *row, bool as_it_is)
 {
 	const json_t *text = json_object_get(row, "payload");
@@ -205,7 +222,11 @@ static void print_payload(const json_t *row, bool as_it_is)
 			putchar('\n');
 		return;
 	}
-	puts(reply_text(row, "payloadBase64", ""));
+	const char *base64 = reply_text(row, "payloadBase64", "");
+	if (as_it_is)
+		print_decoded(base64);
+	else
+		puts(base64);
 }
 
 static void print_row(const struct search *s)

@@ -161,7 +161,10 @@ static int read_options(struct tail *t, int argc, char **argv)
 	int64_t since;
 	for (int o; (o = cli_option(c, argc, argv, "", options)) != CLI_END;) {
 		switch (o) {
-		case OPT_AFTER: t->after = xstrdup(optarg); break;
+		case OPT_AFTER:
+			t->after = xstrdup(optarg);
+			remember(t, span_str(optarg)); /* an event's id */
+			break;
 		case OPT_SINCE:
 			if (text_time(span_str(optarg), (int64_t)time(NULL) * 1000, &since) < 0)
 				return cli_trouble(
