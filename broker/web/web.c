@@ -259,6 +259,20 @@ static void count_connections(struct web *w, int change)
 	w->stats.http_connections = w->connections - MIN_OF(w->connections, w->stats.websockets);
 }
 
+/* lws 4.1.6 returns a close frame of one byte, and codes that cannot be, as they came. They are
+ * errors [RFC 6455, 5.5.1 and 7.4.2]. */
+static int on_peer_close(struct lws *wsi, const uint8_t *p, size_t n)
+{
+	unsigned char mem[LWS_PRE + 4];
+	unsigned code = n >= 2 ? (unsigned)p[0] << 8 | p[1] : 0;
+	if (n == 0 || (n >= 2 && code < 5000))
+		return 0;
+	memcpy(mem + LWS_PRE, "\x88\x02\x03\xea", 4); /* 1002 */
+	if (lws_write(wsi, mem + LWS_PRE, 4, LWS_WRITE_RAW) < 0)
+		log_debug("A peer was gone before its close was answered.");
+	return -1;
+}
+
 int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                  size_t len)
 {
@@ -270,6 +284,7 @@ int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 	case LWS_CALLBACK_WSI_DESTROY: count_connections(web_of(wsi), -1); return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade_confirm(wsi, in);
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return 0; /* upgrade_confirm() has looked */
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return on_peer_close(wsi, in, len);
 	case LWS_CALLBACK_ESTABLISHED:
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 	case LWS_CALLBACK_RECEIVE:
