@@ -315,20 +315,23 @@ enum live_state live_fill(struct live *l, struct buf *b)
 
 /* ---- time ---- */
 
-static void tick_ws(struct live *l, uint64_t now)
+/* False: l is gone. */
+static bool tick_ws(struct live *l, uint64_t now)
 {
 	uint64_t last = MAX_OF(l->said_ms, l->heard_ms);
 	if (l->pinged_ms) {
 		if (now - l->pinged_ms >= LIMIT_WEB_PONG_S * 1000) {
 			log_debug("A WebSocket did not answer a ping and is closed.");
-			lws_set_timeout(l->wsi, PENDING_TIMEOUT_USER_REASON_BASE,
-			                LWS_TO_KILL_ASYNC);
-			l->ended = true;
+			/* at once, and so l is gone: lws would look at a later time-out only when
+			 * something else happens on one of its sockets */
+			lws_set_timeout(l->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+			return false;
 		}
 	} else if (now - last >= LIMIT_WEB_PING_S * 1000) {
 		l->ping_due = true;
 		lws_callback_on_writable(l->wsi);
 	}
+	return true;
 }
 
 void live_tick(struct web *w, uint64_t now)
@@ -344,7 +347,8 @@ void live_tick(struct web *w, uint64_t now)
 			continue;
 		}
 		if (l->kind == LIVE_WS) {
-			tick_ws(l, now);
+			if (!tick_ws(l, now))
+				continue;
 		} else if (now - l->said_ms >= LIMIT_WEB_HEARTBEAT_S * 1000 &&
 		           l->req->out.len == 0) {
 			l->said_ms = now;

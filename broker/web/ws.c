@@ -36,10 +36,11 @@ static int send_bytes(struct live *l, const char *p, size_t n)
 static int send_ping(struct live *l)
 {
 	unsigned char mem[LWS_PRE + 4];
+	memcpy(mem + LWS_PRE, "oudp", 4); /* lws does not tell of a pong without a payload */
 	l->ping_due = false;
 	l->pinged_ms = uv_now(l->web->loop);
 	lws_callback_on_writable(l->wsi);
-	return lws_write(l->wsi, mem + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+	return lws_write(l->wsi, mem + LWS_PRE, 4, LWS_WRITE_PING) < 0 ? -1 : 0;
 }
 
 /* What it wants is not in memory any more: it is slow, and may have asked to be told so. */
