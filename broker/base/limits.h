@@ -61,6 +61,11 @@ enum {
 	LIMIT_STORE_GROW_BYTES =
 	    16 << 20, /* the journal's file is made longer in steps of at most this */
 
+	/* a start waits a second in all for the lock: the child of a killed one may still hold it
+	 */
+	LIMIT_STORE_LOCK_TRIES = 20,
+	LIMIT_STORE_LOCK_WAIT_US = 50000,
+
 	/* JSON and schema */
 	LIMIT_JSON_DEPTH = 128, /* nesting of a payload; the walker recurses */
 	LIMIT_JSON_NAMES = 128, /* of one object compared pairwise; above, a table is cheaper */

@@ -147,7 +147,7 @@ int on_connect(struct session *s, const struct frame *f)
 	s->problem_info = c.version == MQTT_V5 && mqtt_props_request_problem_info(&c.props);
 	s->max_packet_out = mqtt_props_maximum_packet_size(&c.props);
 	s->receive_max_out = (uint16_t)mqtt_props_receive_maximum(&c.props);
-	s->keep_alive_s = c.keep_alive_s ? (uint32_t)c.keep_alive_s * 3 / 2 + 1 : 0;
+	s->keep_alive_s = c.keep_alive_s ? ((uint32_t)c.keep_alive_s * 3 + 1) / 2 + 1 : 0;
 	list_remove(&s->wheel_node);
 	if (s->keep_alive_s)
 		session_wheel(s, t->now_s + s->keep_alive_s);

@@ -9,6 +9,7 @@
 #include "store/env.h"
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -119,7 +120,12 @@ int store_lock(const char *dir, int *ret_fd, char *why, size_t size)
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return env_explain(errno, path, why, size);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	/* The child of a start that was killed may hold it for a moment longer than its parent
+	 * lived. */
+	int tries = LIMIT_STORE_LOCK_TRIES;
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK && --tries > 0)
+		usleep(LIMIT_STORE_LOCK_WAIT_US);
+	if (tries == 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		int err = errno;
 		ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
 		long number = n > 0 ? strtol(pid, NULL, 10) : 0;
