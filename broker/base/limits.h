@@ -96,7 +96,7 @@ enum {
 	LIMIT_LONG_POLL_S = 60,       /* proxies cut connections that are silent for longer */
 
 	/* web */
-	LIMIT_WEB_CONNECTIONS = 20000,    /* or max-connections: a subscriber costs about 3 KB */
+	LIMIT_WEB_CONNECTIONS = 20000,    /* or max-connections: a subscriber costs 7 KB */
 	LIMIT_WEB_SPARE = 100,            /* more for the administrator, who must get in */
 	LIMIT_WEB_HEADER_BYTES = 8 << 10, /* of one request; what proxies allow as well */
 	LIMIT_WEB_HEADER_S = 20,          /* a request or a piece of its body takes no longer */

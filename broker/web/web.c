@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 enum { GOODBYE_MS = 500, TICK_MS = 250, KEEPALIVE_S = 60, KEEPALIVE_PROBES = 3, VHOSTS_RUN = 10 };
+/* lws keeps so much for each WebSocket; a subscriber says nothing but pongs */
+enum { SUBSCRIBER_RX_BYTES = 512, ECHO_RX_BYTES = 16 << 10 };
 enum { PROTOCOL_HTTP, PROTOCOL_EVENTS, PROTOCOL_ECHO };
 
 /* Pings are ours (live.c): lws counts what it hears only, and would end a subscriber that is slow
@@ -124,11 +126,14 @@ static void name_protocols(struct web *w)
 {
 	const struct lws_protocols one = {.callback = web_callback,
 	                                  .per_session_data_size = sizeof(struct pss),
-	                                  .rx_buffer_size = 16 << 10};
+	                                  .rx_buffer_size = SUBSCRIBER_RX_BYTES};
 	for (int i = PROTOCOL_HTTP; i <= PROTOCOL_ECHO; i++)
 		w->protocols[i] = one;
 	w->protocols[PROTOCOL_HTTP].name = "http";
 	w->protocols[PROTOCOL_EVENTS].name = "cloudevents.json";
+	if (w->test_echo) /* without a subprotocol it speaks the first */
+		w->protocols[PROTOCOL_HTTP].rx_buffer_size = ECHO_RX_BYTES;
+	w->protocols[PROTOCOL_ECHO].rx_buffer_size = ECHO_RX_BYTES;
 	w->protocols[PROTOCOL_ECHO].name = w->echo_name; /* changes from upgrade to upgrade */
 }
 
