@@ -126,7 +126,9 @@ static void name_protocols(struct web *w)
 {
 	const struct lws_protocols one = {.callback = web_callback,
 	                                  .per_session_data_size = sizeof(struct pss),
-	                                  .rx_buffer_size = SUBSCRIBER_RX_BYTES};
+	                                  .rx_buffer_size = SUBSCRIBER_RX_BYTES,
+	                                  /* more than this lws would keep and send later */
+	                                  .tx_packet_size = LIMIT_WEB_EVENT_BYTES};
 	for (int i = PROTOCOL_HTTP; i <= PROTOCOL_ECHO; i++)
 		w->protocols[i] = one;
 	w->protocols[PROTOCOL_HTTP].name = "http";
