@@ -136,6 +136,19 @@ void status_write_metrics(struct status *s, struct buf *b)
 	    b, "oudp_delivered_total{way=\"mqtt\"} %llu\noudp_delivered_total{way=\"web\"} %llu\n",
 	    (unsigned long long)o.mqtt_delivered, (unsigned long long)o.web_delivered);
 	one(b, "oudp_http_requests_total", "counter", "HTTP requests.", o.http_requests);
+	family(b, "oudp_http_errors_total", "counter", "HTTP answers that were errors.");
+	buf_addf(
+	    b,
+	    "oudp_http_errors_total{class=\"4xx\"} %llu\noudp_http_errors_total{class=\"5xx\"} "
+	    "%llu\n",
+	    (unsigned long long)o.http_4xx, (unsigned long long)o.http_5xx);
+	one(b, "oudp_connections_refused_total", "counter",
+	    "Connections refused because there were too many.", o.refused_connections);
+	one(b, "oudp_slow_subscribers_closed_total", "counter",
+	    "Subscribers that asked for slow=close and were slow.", o.slow_closed);
+	one(b, "oudp_web_frame_bytes", "gauge", "Frames in memory that many subscribers share.",
+	    o.web_frame_bytes);
+	one(b, "oudp_sessions", "gauge", "MQTT sessions that are connected.", o.sessions);
 	one(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
 }
 

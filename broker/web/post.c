@@ -216,10 +216,11 @@ static void created(struct post *p, uint64_t sequence)
 	struct req *r = p->req;
 	const struct feed *f = p->feed;
 	char link[300];
-	buf_addf(&r->out, "{\"sequence\":%llu,\"id\":\"%s:%u:%llu\"}", (unsigned long long)sequence,
-	         f->conf->name, f->epoch, (unsigned long long)sequence);
-	snprintf(link, sizeof(link), "/v1/feeds/%s/events?after=%u:%llu&limit=1", f->conf->name,
-	         f->epoch, (unsigned long long)(sequence - 1));
+	buf_addf(&r->out, "{\"sequence\":%llu,\"id\":\"%.*s:%u:%llu\"}",
+	         (unsigned long long)sequence, (int)f->name.n, f->name.p, f->epoch,
+	         (unsigned long long)sequence);
+	snprintf(link, sizeof(link), "/v1/feeds/%.*s/events?after=%u:%llu&limit=1", (int)f->name.n,
+	         f->name.p, f->epoch, (unsigned long long)(sequence - 1));
 	respond_header(r, "Location:", link);
 	respond(r, 201, "application/json");
 }

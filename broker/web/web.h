@@ -61,7 +61,8 @@ void web_free(struct web *w);       /* accepts NULL; cuts what is still connecte
 
 /* The hub's room hook: publishes that were told ERR_AGAIN are tried again. */
 void web_room(struct web *w);
-/* After hub_configure(): what was rendered with the former configuration is dropped. */
+/* After hub_configure(), before the loop goes on: events name the new configuration from
+ * now on. */
 void web_reconfigured(struct web *w);
 
 struct web_stats {
