@@ -96,10 +96,12 @@ enum {
 	LIMIT_LONG_POLL_S = 60,       /* proxies cut connections that are silent for longer */
 
 	/* web */
-	LIMIT_WEB_CONNECTIONS = 20000,    /* or max-connections: a subscriber costs 7 KB */
-	LIMIT_WEB_SPARE = 100,            /* more for the administrator, who must get in */
-	LIMIT_WEB_HEADER_BYTES = 8 << 10, /* of one request; what proxies allow as well */
-	LIMIT_WEB_HEADER_S = 20,          /* a request or a piece of its body takes no longer */
+	LIMIT_WEB_CONNECTIONS = 20000,      /* or max-connections: a subscriber costs 7 KB */
+	LIMIT_WEB_SPARE = 100,              /* more for the administrator, who must get in */
+	LIMIT_WEB_HEADER_BYTES = 8 << 10,   /* of one request; what proxies allow as well */
+	LIMIT_WEB_ANSWERS_BYTES = 64 << 20, /* answers on their way to clients, all together */
+	LIMIT_WEB_SEND_S = 60,   /* a client takes something of its answer in this time */
+	LIMIT_WEB_HEADER_S = 20, /* a piece of a request takes no longer; its head 10 (lws) */
 	LIMIT_WEB_WRITE_BYTES = 64 << 10, /* one write to a subscriber: lws keeps what the
 	                                     socket does not take, so this bounds it */
 	LIMIT_WEB_EVENT_BYTES = 64 << 20, /* one event: the largest payload in base64, escaped */
@@ -107,7 +109,7 @@ enum {
 	                                     subscribers spread over at full speed */
 	LIMIT_WEB_FRAMES_TOTAL_BYTES = 32 << 20, /* of all feeds */
 	LIMIT_WEB_EXAMINE_RECORDS = 4000,        /* looked at for one filter per turn: 0.5 ms */
-	LIMIT_WEB_PAGE_BYTES = 4 << 20,          /* a page ends after the event that passes this */
+	LIMIT_WEB_PAGE_BYTES = 1 << 20,          /* a page ends after the event that passes this */
 	LIMIT_WEB_LATEST_BYTES = 256 << 10,      /* newest per thing kept for one slow=latest */
 	LIMIT_WEB_PING_S = 30,                   /* silence after which a WebSocket is pinged */
 	LIMIT_WEB_PONG_S = 60,                   /* a peer that does not answer by then is closed */

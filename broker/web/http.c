@@ -40,6 +40,12 @@ static void count(struct web *w, int status)
 		w->stats.responses_4xx++;
 }
 
+void req_count(struct req *r)
+{
+	r->web->answer_bytes += r->out.cap - r->counted;
+	r->counted = r->out.cap;
+}
+
 void respond(struct req *r, int status, const char *content_type)
 {
 	assert(!r->answering);
@@ -53,6 +59,7 @@ void respond(struct req *r, int status, const char *content_type)
 		problem_write(&r->out, 500, "the answer is too large", NULL);
 	}
 	count(r->web, r->status);
+	req_count(r);
 	if (r->wsi)
 		lws_callback_on_writable(r->wsi);
 }
@@ -199,6 +206,8 @@ static int send_piece(struct req *r)
 	bool last = !r->stream && r->sent + n == r->out.len;
 	if (n)
 		memcpy(mem + LWS_PRE, r->out.p + r->sent, n);
+	if (!r->stream)
+		lws_set_timeout(r->wsi, PENDING_TIMEOUT_HTTP_CONTENT, LIMIT_WEB_SEND_S);
 	if (n &&
 	    lws_write(r->wsi, mem + LWS_PRE, n, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
 		return -1;
@@ -279,6 +288,8 @@ void req_release(struct req *r)
 	}
 	post_done(r);
 	drop_body(r);
+	assert(r->web->answer_bytes >= r->counted);
+	r->web->answer_bytes -= r->counted;
 	list_remove(&r->node);
 	list_remove(&r->room_node);
 	buf_done(&r->out);

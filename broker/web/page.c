@@ -38,6 +38,14 @@ static void put(struct live *l, const struct record *r)
 		event_write_gap(b, &l->web->event, l->feed, c->gap_from, c->gap_to, c->gap_why,
 		                clock_wall_ms(hub_clock(l->web->hub)));
 	l->web->stats.events_sent++;
+	req_count(l->req);
+}
+
+/* A page is as long as was asked for, or as there is room for: the next one goes on. */
+static bool is_enough(const struct live *l)
+{
+	return l->given >= l->limit || l->req->out.len >= LIMIT_WEB_PAGE_BYTES ||
+	       (l->given && l->web->answer_bytes > LIMIT_WEB_ANSWERS_BYTES);
 }
 
 void page_fill(struct live *l)
@@ -46,7 +54,7 @@ void page_fill(struct live *l)
 	if (l->ended)
 		return;
 	for (unsigned i = 0; i < LIMIT_WEB_EXAMINE_RECORDS; i++) {
-		if (l->given >= l->limit || l->req->out.len >= LIMIT_WEB_PAGE_BYTES) {
+		if (is_enough(l)) {
 			page_end(l);
 			return;
 		}

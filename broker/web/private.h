@@ -50,7 +50,7 @@ struct web {
 	struct frames_set frames;
 	struct buf scratch; /* what is written to a subscriber, LWS_PRE bytes before it */
 	struct buf one;     /* an event on its way into a struct latest */
-	size_t body_bytes;  /* of all requests */
+	size_t body_bytes, answer_bytes; /* of all requests */
 	uint64_t connections;
 	struct web_stats stats;
 };
@@ -70,7 +70,7 @@ struct req {
 	struct span param[PARAMS]; /* of the path */
 	struct query query;
 	struct buf body, out;
-	size_t sent;
+	size_t sent, counted; /* counted: in web.answer_bytes */
 	int status;
 	const char *content_type;
 	char extra_name[16], extra_value[1000]; /* one more header */
@@ -128,6 +128,7 @@ void respond_header(struct req *r, const char *name, const char *value);
 void problem(struct req *r, int status, const char *fmt, ...) PRINTF(3, 4);
 void problem_faults(struct req *r, int status, const struct faults *f);
 void req_wait(struct req *r);    /* the answer comes later: no time-out meanwhile */
+void req_count(struct req *r);   /* its answer has grown */
 void req_release(struct req *r); /* frees it when neither lws nor an answer needs it */
 void stream_begin(struct req *r, const char *content_type);
 int read_query(struct lws *wsi, struct query *ret) MUSTCHECK;

@@ -174,7 +174,9 @@ void route(struct req *r)
 		else
 			other = w;
 	}
-	if (r->web->draining && r->kind != WEB_ADMIN) {
+	if (r->web->answer_bytes > LIMIT_WEB_ANSWERS_BYTES && r->kind == WEB_TCP) {
+		problem(r, 503, "too many answers are on their way: ask again later");
+	} else if (r->web->draining && r->kind != WEB_ADMIN) {
 		problem(r, 503, "the server stops");
 	} else if (found && found->admin &&
 	           access_check(&r->who, ACCESS_ADMIN, NULL, (struct span){0})) {

@@ -57,7 +57,6 @@ static int open_vhost(struct web *w, const struct web_listener *l, struct buf *w
 	info.protocols = w->protocols;
 	info.retry_and_idle_policy = &never;
 	info.keepalive_timeout = KEEPALIVE_S;
-	info.timeout_secs = LIMIT_WEB_HEADER_S;
 	info.iface = l->address;
 	if (l->kind == WEB_UNIX) {
 		int err = remove_stale(l->address, why);
@@ -117,6 +116,8 @@ static struct lws_context *make_context(struct web *w)
 	info.server_string = "oudpd";
 	info.pt_serv_buf_size = 16 << 10;
 	info.max_http_header_data = LIMIT_WEB_HEADER_BYTES;
+	info.timeout_secs = LIMIT_WEB_HEADER_S;
+	info.timeout_secs_ah_idle = LIMIT_WEB_HEADER_S;
 	info.gid = (gid_t)-1;
 	info.uid = (uid_t)-1;
 	return lws_create_context(&info);
