@@ -447,14 +447,25 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss 
                   size_t len)
 {
 	switch (reason) {
-	case LWS_CALLBACK_HTTP: begin(wsi, pss); return 0;
+	case LWS_CALLBACK_HTTP:
+		if (pss->req)
+			return -1; /* one request at a time */
+		begin(wsi, pss);
+		return 0;
 	case LWS_CALLBACK_HTTP_BODY:
 		if (pss && pss->req)
 			take_body(pss->req, in, len);
 		return 0;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-		if (pss && pss->req && !pss->req->answering)
-			route(pss->req);
+		/* lws 4.1 says it for ever, in one turn, of a body that was sent together with the
+		 * request before it (pipelining): such a connection is closed. */
+		if (pss && pss->req && pss->req->body_done)
+			return -1;
+		if (pss && pss->req) {
+			pss->req->body_done = true;
+			if (!pss->req->answering)
+				route(pss->req);
+		}
 		return 0;
 	case LWS_CALLBACK_HTTP_WRITEABLE: return pss && pss->req ? writeable(pss->req) : 0;
 	case LWS_CALLBACK_CLOSED_HTTP:
