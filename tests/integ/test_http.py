@@ -7,7 +7,7 @@ import time
 import pytest
 
 from kit import city, daemon, web
-from kit.daemon import feed
+from kit.daemon import SLOW, feed
 
 FEEDS = {**daemon.FEEDS, "paged": feed("paged/#", ["any"]), "empty": feed("empty/#", ["any"]),
          "posted": feed("city/posted/{thing}"), "windowed": feed("city/windowed/{thing}", max_age="1h")}
@@ -419,3 +419,28 @@ def test_many_requests_at_once(paged):
     for t in threads:
         t.join()
     assert not errors, errors[0]
+
+
+PIPELINED = [b"GET /v1/feeds HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /v1/feeds/raw/events?wait=1&after=99999999 HTTP/1.1\r\nHost: x\r\n\r\n",
+             b"POST /v1/feeds/posted/events?thing=pipe HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+             b"Content-Length: 7\r\n\r\n{\"a\":1}"]
+
+
+@pytest.mark.parametrize("first", range(3))
+@pytest.mark.parametrize("second", range(3))
+def test_pipelined_requests_stop_nobody(broker, first, second):
+    """Answered or closed, as the server likes; but the others are served, and the memory stays."""
+    import socket
+    before = broker.memory_kb()
+    with socket.create_connection(("127.0.0.1", broker.web_port)) as s:
+        s.settimeout(3)
+        s.sendall(PIPELINED[first] + PIPELINED[second] + PIPELINED[first])
+        assert broker.get("/v1/feeds").status == 200
+        try:
+            while s.recv(100000):
+                pass
+        except (TimeoutError, ConnectionResetError):
+            pass
+    assert broker.get("/v1/feeds").status == 200
+    if SLOW == 1:  # a sanitizer's memory is not the daemon's
+        assert broker.memory_kb() < before + (64 << 10)

@@ -225,11 +225,12 @@ def test_trimmed_under_a_slow_subscriber(own, name):
             e = ws.event(30)
             if e["type"] == GAP:
                 gaps += 1
-                expected = 29901
+                assert int(e["data"]["from"]) == expected
+                expected = int(e["data"]["to"]) + 1  # the trim goes in steps
             elif "sequence" in e:
                 assert int(e["sequence"]) == expected
                 expected += 1
-        assert gaps == 1
+        assert gaps >= 1
 
 
 def test_two_hundred_subscribers(broker, name):
