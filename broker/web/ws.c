@@ -112,6 +112,8 @@ static int writeable(struct live *l)
 			return got < 0 ? -1 : 0;
 		}
 	}
+	if (!l->ended && !l->cursor.feed) /* another member found out that the window is gone */
+		live_resume(l);
 	struct buf *b = scratch(l->web);
 	enum live_state state = l->ended ? LIVE_END : live_fill(l, b);
 	bool some = b->len > LWS_PRE;

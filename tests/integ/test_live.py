@@ -371,3 +371,23 @@ def test_echo_only_on_request(broker, own, name):
 
 def test_connections_are_counted_down(broker):
     wait_for("closed connections", lambda: broker.get("/v1/status").json()["connections"]["websocket"] == 0)
+
+
+def test_a_feed_ends_under_its_subscribers(own, name):
+    """All of them are told, also those that shared frames with the first to notice."""
+    d = own(feeds={"stays": feed("stays/{thing}", ["any"]), "goes": feed("goes/{thing}", ["any"])})
+    d.start()
+    all_ = [d.ws("goes") for _ in range(5)]
+    with d.client(name) as c:
+        c.publish("goes/x", "1")
+    for ws in all_:
+        while "sequence" not in ws.event():
+            pass
+    del d.feeds["goes"]
+    d.write_conf()
+    assert d.admin("POST", "/v1/_reload", {}).status == 200
+    for ws in all_:
+        with pytest.raises(web.WsClosed) as e:
+            ws.event(10)
+        assert e.value.code == 1001
+    assert d.get("/v1/feeds").status == 200
