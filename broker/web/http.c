@@ -195,7 +195,7 @@ static int complete(struct req *r)
 		pss->req = NULL;
 	r->wsi = NULL;
 	req_release(r);
-	return lws_http_transaction_completed(wsi) || end ? -1 : 0;
+	return end || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
 /* 0: go on; 1: the answer is complete, r is gone; -1: close. */
@@ -353,8 +353,7 @@ static bool refuse_early(struct req *r, const char *length_text)
 {
 	uint64_t length = 0;
 	bool has_length = length_text[0] != '\0';
-	r->close = lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
-	if (r->close)
+	if (lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
 		problem(r, 411, "send the body with its Content-Length, not in chunks");
 	else if (has_length && span_to_u64(span_str(length_text), &length))
 		problem(r, 400, "Content-Length is not a length");
@@ -392,6 +391,9 @@ static void begin(struct lws *wsi, struct pss *pss)
 	list_init(&r->room_node);
 	list_append(&w->reqs, &r->node);
 	buf_init(&r->out, LIMIT_WEB_EVENT_BYTES);
+	/* One request a connection: lws 4.1 reads freed memory, or for ever, when the next one was
+	 * sent before this is answered (pipelining). */
+	r->close = true;
 	pss->req = r;
 	w->stats.requests++;
 	r->method = method_of(wsi, r->path, sizeof(r->path));
