@@ -147,7 +147,7 @@ help:
 	@echo 'make              build build/$$(MODE)/oudpd and oudp (MODE=release|asan|tsan|fuzz)'
 	@echo 'make run          install what is missing, build, start the broker with a small demo city'
 	@echo 'make check        install what the tests need and run them (under 5 minutes)'
-	@echo 'make check-long   the long tests: 300 kills, fuzzing, soak'
+	@echo 'make check-long   the long tests: 300 kills, fuzzing, random clients, soak'
 	@echo 'make bench        benchmarks, beside Mosquitto on the same machine'
 	@echo 'make lint         format, includes, manual pages, configuration sample'
 	@echo 'make install      DESTDIR= PREFIX=/usr/local'

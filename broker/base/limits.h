@@ -16,7 +16,6 @@ enum {
 	LIMIT_INFLIGHT_OUT = 1024, /* outbound QoS > 0 per session, or the client's own maximum */
 	LIMIT_CONNECTIONS = 50000, /* default; the process raises its file limit to match */
 	LIMIT_CONNECT_TIMEOUT_S = 10, /* a connection that has not sent CONNECT by then is closed */
-	LIMIT_KEEPALIVE_DEFAULT_S = 0,          /* 0: the client's own is taken as it is */
 	LIMIT_USER_PROPERTIES_BYTES = 64 << 10, /* the property section of one packet */
 
 	/* connections */

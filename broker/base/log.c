@@ -16,11 +16,6 @@ void log_set_level(enum log_level level)
 {
 	atomic_store(&current_level, (int)level);
 }
-enum log_level log_get_level(void)
-{
-	return (enum log_level)atomic_load(&current_level);
-}
-
 static PRINTF(2, 0) void emit(enum log_level level, const char *fmt, va_list ap)
 {
 	if ((int)level > atomic_load(&current_level))

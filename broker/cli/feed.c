@@ -57,16 +57,27 @@ void feed_print_table(const struct cli *c, const json_t *feeds)
 	table_done(&t);
 }
 
+/* The reply; or none, when an error was told or --json has printed it: the status says which. */
+static int ask(struct cli *c, enum http_way way, const char *method, const char *path,
+               const json_t *body, json_t **ret)
+{
+	json_t *r = NULL;
+	int err = http_json(c, way, method, path, body, &r);
+	if (err)
+		return err;
+	if (c->json)
+		cli_print_json(r);
+	else
+		*ret = r;
+	return CLI_OK;
+}
+
 static int list(struct cli *c)
 {
 	json_t *r = NULL;
-	int err = http_json(c, HTTP_READ, "GET", "/v1/feeds", NULL, &r);
-	if (err)
-		return err;
-	if (c->json) {
-		cli_print_json(r);
-		return CLI_OK;
-	}
+	int status = ask(c, HTTP_READ, "GET", "/v1/feeds", NULL, &r);
+	if (!r)
+		return status;
 	feed_print_table(c, json_object_get(r, "feeds"));
 	json_decref(r);
 	return CLI_OK;
@@ -84,13 +95,9 @@ static int show(struct cli *c, const char *feed)
 {
 	json_t *r = NULL;
 	auto_free char *path = http_feed_path(feed, "");
-	int err = http_json(c, HTTP_READ, "GET", path, NULL, &r);
-	if (err)
-		return err;
-	if (c->json) {
-		cli_print_json(r);
-		return CLI_OK;
-	}
+	int status = ask(c, HTTP_READ, "GET", path, NULL, &r);
+	if (!r)
+		return status;
 	struct buf b;
 	buf_init(&b, 64 << 10);
 	buf_addf(&b, "%-13s %s\n%-13s %s\n", "feed", reply_text(r, "name", feed), "title",
@@ -125,13 +132,9 @@ static int trim(struct cli *c, const char *feed, const json_t *body)
 {
 	json_t *r = NULL;
 	auto_free char *path = http_feed_path(feed, "/_trim");
-	int err = http_json(c, HTTP_ADMIN, "POST", path, body, &r);
-	if (err)
-		return err;
-	if (c->json) {
-		cli_print_json(r);
-		return CLI_OK;
-	}
+	int status = ask(c, HTTP_ADMIN, "POST", path, body, &r);
+	if (!r)
+		return status;
 	struct buf b;
 	buf_init(&b, 1024);
 	buf_add_str(&b, "deleted ");

@@ -197,11 +197,6 @@ const char *hub_text(struct hub *h, struct span text)
 	return to;
 }
 
-void hub_urgent(struct hub *h)
-{
-	h->filling->urgent = true;
-}
-
 /* ---- the writer's side: runs beside the loop, touches the batch only ---- */
 
 static void write_batch(struct job *j)
@@ -268,23 +263,14 @@ static void show_records(struct hub *h, struct batch *b, bool urgent)
 
 static void wake_cursors(struct hub *h)
 {
-	/* Urgent feeds first; each list is taken off before its cursors run, for they may wait
-	 * again. */
-	for (int pass = 0; pass < 2; pass++) {
+	for (int pass = 0; pass < 2; pass++) { /* urgent feeds first */
 		list_for_each_safe (it, &h->touched) {
 			struct feed *f = list_entry(it, struct feed, in_batch);
 			if ((f->conf->priority == CONFIG_URGENT) != (pass == 0))
 				continue;
 			list_remove(&f->in_batch);
 			f->touched = false;
-			struct list woken;
-			list_init(&woken);
-			list_splice(&woken, &f->waiting);
-			while (!list_empty(&woken)) {
-				struct cursor *c = list_entry(woken.next, struct cursor, node);
-				list_remove(&c->node);
-				c->wake(c);
-			}
+			cursor_wake_all(&f->waiting);
 		}
 	}
 }
@@ -303,7 +289,7 @@ static void publish_batch(struct hub *h, struct batch *b)
 		f->last_stored_ms = b->stored_ms;
 		f->count.stored++;
 		f->count.bytes += b->rec[i].n;
-		ring_own(h, b->rec[i].bytes, f->index);
+		ring_own(b->rec[i].bytes, f->index);
 		ring_push(f, b->rec[i].bytes);
 		if (!f->touched) {
 			f->touched = true;

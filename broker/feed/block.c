@@ -60,18 +60,6 @@ static void block_free(struct block *b)
 	free(b);
 }
 
-static void wake_list(struct list *list)
-{
-	struct list woken;
-	list_init(&woken);
-	list_splice(&woken, list);
-	while (!list_empty(&woken)) {
-		struct cursor *c = list_entry(woken.next, struct cursor, node);
-		list_remove(&c->node);
-		c->wake(c);
-	}
-}
-
 static void loaded(struct job *j)
 {
 	struct block *b = container_of(j, struct block, job);
@@ -84,11 +72,11 @@ static void loaded(struct job *j)
 		list_init(&again);
 		list_splice(&again, &b->waiters);
 		block_free(b);
-		wake_list(&again);
+		cursor_wake_all(&again);
 	} else {
-		wake_list(&b->waiters);
+		cursor_wake_all(&b->waiters);
 	}
-	wake_list(&h->block_waiters);
+	cursor_wake_all(&h->block_waiters);
 }
 
 static struct block *find(struct hub *h, const struct feed *f, uint64_t seq)

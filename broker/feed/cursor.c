@@ -209,6 +209,18 @@ enum cursor_state cursor_next(struct cursor *c, struct record *ret)
 	return from_disk(c, ret);
 }
 
+void cursor_wake_all(struct list *waiting)
+{
+	struct list woken;
+	list_init(&woken);
+	list_splice(&woken, waiting);
+	while (!list_empty(&woken)) {
+		struct cursor *c = list_entry(woken.next, struct cursor, node);
+		list_remove(&c->node);
+		c->wake(c);
+	}
+}
+
 void cursor_close(struct cursor *c)
 {
 	if (!c->feed)

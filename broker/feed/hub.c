@@ -139,8 +139,6 @@ static int open_log(struct hub *h, struct span name, struct feed *f)
 	o->now_ms = clock_wall_ms(h->clock);
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_cond_init(&o->ready, NULL);
-	pthread_mutex_lock(&o->lock);
-	pthread_mutex_unlock(&o->lock);
 	bool inline_ = !h->runner.writer;
 	if (inline_)
 		open_work(&o->job);
@@ -238,14 +236,7 @@ static void take_feed(struct feed *f, const struct config_feed *cf, const struct
 static void end_feed(struct feed *f)
 {
 	f->ended = true;
-	struct list woken;
-	list_init(&woken);
-	list_splice(&woken, &f->waiting);
-	while (!list_empty(&woken)) {
-		struct cursor *c = list_entry(woken.next, struct cursor, node);
-		list_remove(&c->node);
-		c->wake(c);
-	}
+	cursor_wake_all(&f->waiting);
 }
 
 /* The configuration of a feed that ended goes away with the reload: keep a copy of what is still
@@ -333,10 +324,6 @@ unsigned hub_feed_count(const struct hub *h)
 uint64_t hub_last_commit(const struct hub *h)
 {
 	return h->last_commit;
-}
-int64_t hub_last_stored_ms(const struct hub *h)
-{
-	return h->last_stored_ms;
 }
 void hub_set_hooks(struct hub *h, const struct hub_hooks *hooks)
 {

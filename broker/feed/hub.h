@@ -145,7 +145,6 @@ void hub_del(struct hub *h, enum store_table table, struct span key);
 void hub_answer(struct hub *h, const struct answer *a);
 /* A copy of text that lives as long as the batch's answers. */
 const char *hub_text(struct hub *h, struct span text);
-void hub_urgent(struct hub *h); /* do not wait for the gap between commits */
 
 /* End of a turn of the loop: hands the batch over when the writer is free and it is time. Returns
  * how long the loop may sleep for this (ms; -1: until something happens). */
@@ -170,7 +169,6 @@ void hub_set_hooks(struct hub *h, const struct hub_hooks *hooks);
 
 void hub_pool(struct hub *h, struct job *j); /* runs j on the reader pool */
 uint64_t hub_last_commit(const struct hub *h);
-int64_t hub_last_stored_ms(const struct hub *h);
 
 /* Deletes records before sequence `before` in small steps on the writer; done(arg, deleted or
  * error). */

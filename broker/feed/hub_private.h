@@ -97,15 +97,17 @@ struct hub {
 	struct hub_stats stats;
 };
 
+/* cursor.c: takes all cursors off the list first, for they may wait again, then wakes each. */
+void cursor_wake_all(struct list *waiting);
+
 /* batch.c */
 struct batch *batch_new(struct hub *h);
 void batch_free(struct batch *b);
 
 /* ring.c */
 uint8_t *ring_alloc(struct hub *h, size_t bytes);
-void ring_own(struct hub *h, uint8_t *bytes, uint32_t feed); /* feed UINT32_MAX: abandoned */
+void ring_own(uint8_t *bytes, uint32_t feed);         /* feed UINT32_MAX: abandoned */
 void ring_push(struct feed *f, const uint8_t *bytes); /* at sequence f->last, just committed */
-void ring_reset(struct feed *f);
 void ring_free(struct hub *h);
 
 /* block.c */

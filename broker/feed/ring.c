@@ -80,7 +80,7 @@ uint8_t *ring_alloc(struct hub *h, size_t bytes)
 	return (uint8_t *)(head + 1);
 }
 
-void ring_own(struct hub *h UNUSED, uint8_t *bytes, uint32_t feed)
+void ring_own(uint8_t *bytes, uint32_t feed)
 {
 	((struct slab_head *)(void *)bytes - 1)->feed = feed;
 }
@@ -106,14 +106,6 @@ void ring_push(struct feed *f, const uint8_t *bytes)
 			ring_grow(f);
 	}
 	f->ring[f->last & f->ring_mask] = bytes;
-}
-
-void ring_reset(struct feed *f)
-{
-	free(f->ring);
-	f->ring = NULL;
-	f->ring_mask = 0;
-	f->ring_first = f->last + 1;
 }
 
 void ring_free(struct hub *h)

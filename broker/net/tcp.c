@@ -218,31 +218,25 @@ static void give_chunk(uv_handle_t *h, size_t suggested UNUSED, uv_buf_t *ret)
 	*ret = uv_buf_init(c->tcp->chunk, LIMIT_READ_CHUNK_BYTES);
 }
 
-/* Hands bytes to the session; what it does not take is kept. */
+/* Hands bytes to the session; what it does not take is kept. To look at a packet that is not whole
+ * yet costs it no more than reading its length. */
 static void feed_session(struct conn *c, const char *p, size_t n)
 {
-	if (c->rx.len == 0) {
-		size_t taken = session_input(c->link.session, (const uint8_t *)p, n);
-		if (c->link.session && taken < n)
-			buf_add(&c->rx, p + taken, n - taken);
-	} else {
+	bool kept = c->rx.len > 0;
+	if (kept) {
 		buf_add(&c->rx, p, n);
-		/* Not before the packet can be complete, or a large one would be looked at again
-		 * and again. */
-		if (!c->rx.err && session_wants((const uint8_t *)c->rx.p, c->rx.len) <= c->rx.len) {
-			size_t taken =
-			    session_input(c->link.session, (const uint8_t *)c->rx.p, c->rx.len);
-			if (c->link.session)
-				buf_drop(&c->rx, taken);
-		} else if (!c->rx.err &&
-		           session_wants((const uint8_t *)c->rx.p, c->rx.len) > c->rx.max) {
-			/* larger than allowed: let the session say so */
-			(void)session_input(c->link.session, (const uint8_t *)c->rx.p, c->rx.len);
-		}
+		p = c->rx.p;
+		n = c->rx.len;
 	}
+	size_t taken = c->rx.err ? 0 : session_input(c->link.session, (const uint8_t *)p, n);
+	if (c->link.session && !kept && taken < n)
+		buf_add(&c->rx, p + taken, n - taken);
+	else if (c->link.session && kept && taken)
+		buf_drop(&c->rx, taken);
+	bool failed = c->rx.err != 0;
 	if (!c->link.session || c->rx.len == 0)
 		buf_done(&c->rx);
-	if (c->rx.err)
+	if (failed)
 		conn_end(c);
 }
 

@@ -169,9 +169,7 @@ void sessions_record(struct sessions *t, struct feed *f, const struct record *r)
 			continue;
 		if (deliver(s, &t->hits[i], r, f, false))
 			continue;
-		struct cursor c;
-		cursor_open_after(&c, t->hub, f, 0, r->sequence - 1);
-		(void)lag_start(s, f, &c, 0);
+		lag_after(s, f, 0, r->sequence - 1, 0);
 	}
 }
 
@@ -208,24 +206,35 @@ static void lag_wake(struct cursor *c)
 	lag_pump(l);
 }
 
-/* at: an opened cursor, which moves in; or one without a feed, whose gap_from is a time to start
- * from. */
-bool lag_start(struct session *s, struct feed *f, const struct cursor *at, uint64_t live_from)
+static struct lag *lag_new(struct session *s, uint64_t live_from)
 {
 	struct lag *l = xcalloc(1, sizeof(*l));
-	list_init(&l->node);
-	if (at->feed) {
-		l->cursor = *at;
-		list_init(&l->cursor.node);
-	} else {
-		cursor_open_since(&l->cursor, s->table->hub, f, (int64_t)at->gap_from);
-	}
-	l->cursor.wake = lag_wake;
-	l->cursor.owner = l;
 	l->session = s;
 	l->live_from = live_from;
+	list_init(&l->node);
 	list_append(&s->lags, &l->node);
-	return true;
+	return l;
+}
+
+static void lag_begin(struct lag *l)
+{
+	l->cursor.wake = lag_wake;
+	l->cursor.owner = l;
+}
+
+void lag_after(struct session *s, struct feed *f, uint32_t epoch, uint64_t after,
+               uint64_t live_from)
+{
+	struct lag *l = lag_new(s, live_from);
+	cursor_open_after(&l->cursor, s->table->hub, f, epoch, after);
+	lag_begin(l);
+}
+
+void lag_since(struct session *s, struct feed *f, int64_t since_ms, uint64_t live_from)
+{
+	struct lag *l = lag_new(s, live_from);
+	cursor_open_since(&l->cursor, s->table->hub, f, since_ms);
+	lag_begin(l);
 }
 
 /* False: the session cannot take it now. */

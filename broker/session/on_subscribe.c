@@ -45,10 +45,9 @@ static bool may_subscribe(const struct session *s, struct span filter)
 
 /* ---- the past ---- */
 
-static void replay(struct session *s, struct feed *f, struct span filter, const struct cursor *at)
+static bool may_replay(const struct session *s, const struct feed *f, struct span filter)
 {
-	if (f && !f->ended && feed_touches(f, filter) && !lag_find(s, f))
-		(void)lag_start(s, f, at, f->last + 1);
+	return !f->ended && feed_touches(f, filter) && !lag_find(s, f);
 }
 
 /* "feed:N" or "feed:EPOCH:N" */
@@ -63,9 +62,8 @@ static void replay_after(struct session *s, struct span value, struct span filte
 	struct feed *f = hub_feed(s->table->hub, span_of(value.p, n));
 	if (!f || event_parse_position(span_of(colon + 1, value.n - n - 1), &epoch, &after))
 		return;
-	struct cursor c;
-	cursor_open_after(&c, s->table->hub, f, epoch, after);
-	replay(s, f, filter, &c);
+	if (may_replay(s, f, filter))
+		lag_after(s, f, epoch, after, f->last + 1);
 }
 
 static void replay_since(struct session *s, struct span value, struct span filter)
@@ -76,11 +74,8 @@ static void replay_since(struct session *s, struct span value, struct span filte
 		return;
 	for (unsigned i = 0; i < hub_feed_count(h); i++) {
 		struct feed *f = hub_feed_at(h, i);
-		if (f->ended || !feed_touches(f, filter) || lag_find(s, f))
-			continue;
-		struct cursor c = {.gap_from =
-		                       (uint64_t)ms}; /* lag_start() opens it where it will live */
-		replay(s, f, filter, &c);
+		if (may_replay(s, f, filter))
+			lag_since(s, f, ms, f->last + 1);
 	}
 }
 

@@ -138,7 +138,9 @@ int on_pubrel(struct session *s, const struct frame *f);
 bool deliver(struct session *s, const struct hit *hit, const struct record *r, const struct feed *f,
              bool retain);
 void deliver_pump(struct session *s); /* what is behind goes on */
-bool lag_start(struct session *s, struct feed *f, const struct cursor *at, uint64_t live_from);
+void lag_after(struct session *s, struct feed *f, uint32_t epoch, uint64_t after,
+               uint64_t live_from);
+void lag_since(struct session *s, struct feed *f, int64_t since_ms, uint64_t live_from);
 struct lag *lag_find(const struct session *s, const struct feed *f);
 void lags_close(struct session *s);
 bool out_release(struct session *s, uint16_t id, enum out_state was, enum out_state becomes);

@@ -24,8 +24,6 @@ struct session *session_open(struct sessions *t, struct link *l);
 /* Takes whole packets from the front of p; returns how many bytes. What is left is handed in again
  * with more behind it, or after resume(). After it, l->session may be NULL. */
 size_t session_input(struct session *s, const uint8_t *p, size_t n);
-/* How large the packet that begins at p will be, for the receive buffer; 0: not known yet. */
-size_t session_wants(const uint8_t *p, size_t n);
 void session_writable(struct session *s); /* the link's backlog went down */
 void session_gone(struct session *s);     /* the connection is lost: the will is published */
 

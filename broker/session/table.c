@@ -197,11 +197,6 @@ size_t session_input(struct session *s, const uint8_t *p, size_t n)
 	return s->state == SESSION_DEAD ? n : at;
 }
 
-size_t session_wants(const uint8_t *p, size_t n)
-{
-	return frame_size(p, n);
-}
-
 void sessions_room(struct sessions *t)
 {
 	struct list again;

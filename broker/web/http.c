@@ -152,8 +152,9 @@ static int add_all(struct req *r, unsigned char **p, unsigned char *end)
 	}
 	if (r->status == 503 || r->status == 507)
 		err |= add(wsi, "Retry-After:", "10", p, end);
-	if (r->close)
-		err |= add(wsi, "Connection:", "close", p, end);
+	/* One request a connection: lws 4.1 reads freed memory, or for ever, when the next one was
+	 * sent before this is answered (pipelining). */
+	err |= add(wsi, "Connection:", "close", p, end);
 	if (!r->stream)
 		err |= lws_add_http_header_content_length(wsi, r->out.len, p, end);
 	return err | lws_finalize_http_header(wsi, p, end);
@@ -180,25 +181,12 @@ void req_wait(struct req *r)
 
 void stream_begin(struct req *r, const char *content_type)
 {
-	r->stream = r->close = true;
+	r->stream = true;
 	respond(r, 200, content_type);
 	req_wait(r);
 }
 
-/* lws_http_transaction_completed() lets the connection go on with the next request. */
-static int complete(struct req *r)
-{
-	struct lws *wsi = r->wsi;
-	struct pss *pss = lws_wsi_user(wsi);
-	bool end = r->close;
-	if (pss)
-		pss->req = NULL;
-	r->wsi = NULL;
-	req_release(r);
-	return end || lws_http_transaction_completed(wsi) ? -1 : 0;
-}
-
-/* 0: go on; 1: the answer is complete, r is gone; -1: close. */
+/* 0: go on; -1: close, for the answer is complete or the client is gone. */
 static int send_piece(struct req *r)
 {
 	unsigned char mem[LWS_PRE + CHUNK_BYTES];
@@ -214,7 +202,7 @@ static int send_piece(struct req *r)
 	r->sent += n;
 	r->web->stats.bytes_sent += n;
 	if (last)
-		return complete(r) ? -1 : 1;
+		return -1;
 	if (r->sent == r->out.len) {
 		buf_clear(&r->out);
 		r->sent = 0;
@@ -256,15 +244,14 @@ static int writeable(struct req *r)
 	if (!r->head_sent) {
 		int n = send_head(r);
 		if (n)
-			return n < 0 ? -1 : complete(r);
+			return -1;
 		lws_callback_on_writable(r->wsi);
 		return 0;
 	}
 	if (r->stream)
 		return stream_on(r);
-	int sent = send_piece(r);
-	if (sent) /* an error, or the answer is complete and r is gone */
-		return sent < 0 ? -1 : 0;
+	if (send_piece(r))
+		return -1;
 	lws_callback_on_writable(r->wsi);
 	return 0;
 }
@@ -279,13 +266,15 @@ static void drop_body(struct req *r)
 
 void req_release(struct req *r)
 {
-	if (r->wsi || r->pending)
+	if (r->wsi)
 		return;
 	if (r->live) {
 		r->live->wsi = NULL;
 		live_close(r->live);
 		r->live = NULL;
 	}
+	if (r->pending)
+		return;
 	post_done(r);
 	drop_body(r);
 	assert(r->web->answer_bytes >= r->counted);
@@ -391,9 +380,6 @@ static void begin(struct lws *wsi, struct pss *pss)
 	list_init(&r->room_node);
 	list_append(&w->reqs, &r->node);
 	buf_init(&r->out, LIMIT_WEB_EVENT_BYTES);
-	/* One request a connection: lws 4.1 reads freed memory, or for ever, when the next one was
-	 * sent before this is answered (pipelining). */
-	r->close = true;
 	pss->req = r;
 	w->stats.requests++;
 	r->method = method_of(wsi, r->path, sizeof(r->path));
@@ -437,11 +423,6 @@ static void gone(struct pss *pss)
 	struct req *r = pss->req;
 	pss->req = NULL;
 	r->wsi = NULL;
-	if (r->live) {
-		r->live->wsi = NULL;
-		live_close(r->live);
-		r->live = NULL;
-	}
 	req_release(r);
 }
 
@@ -465,7 +446,9 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss 
 			return -1;
 		if (pss && pss->req) {
 			pss->req->body_done = true;
-			if (!pss->req->answering)
+			/* without a body it was routed by begin(); a page that waits is not
+			 * answering yet, and must not begin again */
+			if (pss->req->wants_body && !pss->req->answering)
 				route(pss->req);
 		}
 		return 0;

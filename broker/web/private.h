@@ -74,7 +74,7 @@ struct req {
 	int status;
 	const char *content_type;
 	char extra_name[16], extra_value[1000]; /* one more header */
-	bool answering, head_sent, stream, wants_body, close;
+	bool answering, head_sent, stream, wants_body;
 	bool body_done;   /* the whole body has come */
 	unsigned pending; /* answers of others that are still to come */
 	struct live *live;

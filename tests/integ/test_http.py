@@ -1,6 +1,7 @@
 """The API over HTTP: pages, errors, publishing, what every answer carries."""
 import json
 import re
+import socket
 import threading
 import time
 
@@ -316,7 +317,6 @@ def test_post_many_lines(broker, name):
 
 def test_post_too_large(broker):
     """Said before the body is sent: who sends it all the same may find the connection closed."""
-    import socket
     with socket.create_connection(("127.0.0.1", broker.web_port)) as s:
         s.settimeout(10)
         s.sendall(b"POST /v1/feeds/raw/events?topic=raw/x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -386,7 +386,6 @@ def test_the_socket_is_the_administrators_alone(broker):
 
 
 def test_requests_that_are_not_http(broker):
-    import socket
     for junk in (b"\x00" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 20000, b"GET /" + b"x" * 20000 + b" HTTP/1.1\r\n\r\n",
                  b"POST /v1/feeds/air/events HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
                  b"POST /v1/feeds/air/events HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n"):
@@ -430,7 +429,7 @@ def test_many_requests_at_once(paged):
     assert not errors, errors[0]
 
 
-PIPELINED = [b"GET /v1/feeds HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /v1/feeds/raw/events?wait=1&after=99999999 HTTP/1.1\r\nHost: x\r\n\r\n",
+PIPELINED = [b"GET /v1/feeds HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /v1/feeds/empty/events?wait=1 HTTP/1.1\r\nHost: x\r\n\r\n",
              b"POST /v1/feeds/posted/events?thing=pipe HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
              b"Content-Length: 7\r\n\r\n{\"a\":1}"]
 
@@ -439,7 +438,6 @@ PIPELINED = [b"GET /v1/feeds HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /v1/feeds/raw/e
 @pytest.mark.parametrize("second", range(3))
 def test_pipelined_requests_stop_nobody(broker, first, second):
     """Answered or closed, as the server likes; but the others are served, and the memory stays."""
-    import socket
     before = broker.memory_kb()
     with socket.create_connection(("127.0.0.1", broker.web_port)) as s:
         s.settimeout(3)
@@ -453,3 +451,14 @@ def test_pipelined_requests_stop_nobody(broker, first, second):
     assert broker.get("/v1/feeds").status == 200
     if SLOW == 1:  # a sanitizer's memory is not the daemon's
         assert broker.memory_kb() < before + (64 << 10)
+
+
+def test_a_body_begins_a_page_that_waits_not_anew(tmp_path):
+    """Its subscriber would be there twice, once for ever: the end of the daemon waited for it in vain."""
+    with daemon.Daemon(tmp_path, {"empty": feed("empty/#", ["any"])}) as d:
+        with socket.create_connection(("127.0.0.1", d.web_port)) as s:
+            s.sendall(b"GET /v1/feeds/empty/events?wait=9 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+            time.sleep(0.1)
+            start = time.monotonic()
+            d.stop()
+            assert time.monotonic() - start < 4 * SLOW
