@@ -19,6 +19,7 @@ struct hash_key {
 
 struct hash_key hash_key_random(void); /* from getrandom(2) */
 uint64_t hash64(const struct hash_key *key, const void *p, size_t n);
+void hash128(const struct hash_key *key, const void *p, size_t n, uint64_t out[2]);
 
 struct map_slot {
 	uint64_t hash; /* 0: free */

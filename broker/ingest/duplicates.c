@@ -11,12 +11,21 @@ struct entry {
 	uint32_t b, feed;
 };
 
+/* The low half of the key beside the number tells strangers apart, and where a slot belongs,
+ * without looking at the entry: that is a cache miss each time. */
+struct slot {
+	uint32_t at; /* entry number + 1, 0: free */
+	uint32_t low;
+};
+
 struct duplicates {
-	struct hash_key key, key2;
+	struct hash_key key;
 	unsigned max, at;    /* at: where the next entry goes */
 	struct entry *entry; /* zeroed pages cost nothing until used */
-	uint32_t *index;     /* entry number + 1, 0: free */
+	struct slot *index;
 };
+
+enum { AHEAD = 4 }; /* so many entries before one is forgotten its slot is fetched */
 
 static unsigned index_mask(const struct duplicates *d)
 {
@@ -28,7 +37,6 @@ struct duplicates *duplicates_new(unsigned max)
 	assert(max && (max & (max - 1)) == 0);
 	struct duplicates *d = xcalloc(1, sizeof(*d));
 	d->key = hash_key_random();
-	d->key2 = hash_key_random();
 	d->max = max;
 	d->entry = xcalloc(max, sizeof(*d->entry));
 	d->index = xcalloc((size_t)max * 2, sizeof(*d->index));
@@ -48,23 +56,26 @@ struct duplicate_key duplicates_key(const struct duplicates *d, uint32_t feed, s
                                     int64_t time_ms, struct span payload)
 {
 	struct {
-		uint64_t payload, payload2, thing;
+		uint64_t payload[2], thing;
 		int64_t time_ms;
 		uint64_t feed;
-	} all = {hash64(&d->key, payload.p, payload.n), hash64(&d->key2, payload.p, payload.n),
-	         hash64(&d->key, thing.p, thing.n), time_ms, feed};
-	return (struct duplicate_key){hash64(&d->key, &all, sizeof(all)),
-	                              (uint32_t)hash64(&d->key2, &all, sizeof(all))};
+	} all = {.thing = hash64(&d->key, thing.p, thing.n), .time_ms = time_ms, .feed = feed};
+	uint64_t h[2];
+	hash128(&d->key, payload.p, payload.n, all.payload);
+	hash128(&d->key, &all, sizeof(all), h);
+	return (struct duplicate_key){h[0], (uint32_t)h[1]};
 }
 
 /* The index slot of the entry with this key, or the free slot where the search ended. */
-static uint32_t *find_slot(const struct duplicates *d, struct duplicate_key k, uint32_t feed)
+static struct slot *find_slot(const struct duplicates *d, struct duplicate_key k, uint32_t feed)
 {
 	for (unsigned i = (unsigned)k.a & index_mask(d);; i = (i + 1) & index_mask(d)) {
-		uint32_t *slot = &d->index[i];
-		if (!*slot)
+		struct slot *slot = &d->index[i];
+		if (!slot->at)
 			return slot;
-		const struct entry *e = &d->entry[*slot - 1];
+		if (slot->low != (uint32_t)k.a)
+			continue;
+		const struct entry *e = &d->entry[slot->at - 1];
 		if (e->a == k.a && e->b == k.b && e->feed == feed)
 			return slot;
 	}
@@ -72,20 +83,20 @@ static uint32_t *find_slot(const struct duplicates *d, struct duplicate_key k, u
 
 uint64_t duplicates_find(const struct duplicates *d, struct duplicate_key k, uint32_t feed)
 {
-	uint32_t *slot = find_slot(d, k, feed);
-	return *slot ? d->entry[*slot - 1].sequence : 0;
+	const struct slot *slot = find_slot(d, k, feed);
+	return slot->at ? d->entry[slot->at - 1].sequence : 0;
 }
 
-static void drop_slot(struct duplicates *d, uint32_t *slot)
+static void drop_slot(struct duplicates *d, struct slot *slot)
 {
-	d->entry[*slot - 1].sequence = 0;
-	*slot = 0;
+	d->entry[slot->at - 1].sequence = 0;
+	slot->at = 0;
 	unsigned hole = (unsigned)(slot - d->index);
-	for (unsigned i = (hole + 1) & index_mask(d); d->index[i]; i = (i + 1) & index_mask(d)) {
-		unsigned home = (unsigned)d->entry[d->index[i] - 1].a & index_mask(d);
+	for (unsigned i = (hole + 1) & index_mask(d); d->index[i].at; i = (i + 1) & index_mask(d)) {
+		unsigned home = d->index[i].low & index_mask(d);
 		if (((i - home) & index_mask(d)) >= ((i - hole) & index_mask(d))) {
 			d->index[hole] = d->index[i];
-			d->index[i] = 0;
+			d->index[i].at = 0;
 			hole = i;
 		}
 	}
@@ -94,10 +105,9 @@ static void drop_slot(struct duplicates *d, uint32_t *slot)
 void duplicates_add(struct duplicates *d, struct duplicate_key k, uint32_t feed, uint64_t sequence)
 {
 	assert(sequence);
-	uint32_t *slot = find_slot(d, k, feed);
-	if (*slot) { /* kept on purpose (duplicates = keep was just changed): the newer one counts
-		      */
-		d->entry[*slot - 1].sequence = sequence;
+	struct slot *slot = find_slot(d, k, feed);
+	if (slot->at) { /* kept on purpose (duplicates = keep was just changed): the newer counts */
+		d->entry[slot->at - 1].sequence = sequence;
 		return;
 	}
 	struct entry *e = &d->entry[d->at];
@@ -106,14 +116,15 @@ void duplicates_add(struct duplicates *d, struct duplicate_key k, uint32_t feed,
 		slot = find_slot(d, k, feed);
 	}
 	*e = (struct entry){k.a, sequence, k.b, feed};
-	*slot = d->at + 1;
+	*slot = (struct slot){d->at + 1, (uint32_t)k.a};
 	d->at = (d->at + 1) & (d->max - 1);
+	__builtin_prefetch(&d->index[d->entry[(d->at + AHEAD) & (d->max - 1)].a & index_mask(d)]);
 }
 
 void duplicates_remove(struct duplicates *d, struct duplicate_key k, uint32_t feed,
                        uint64_t sequence)
 {
-	uint32_t *slot = find_slot(d, k, feed);
-	if (*slot && d->entry[*slot - 1].sequence == sequence)
+	struct slot *slot = find_slot(d, k, feed);
+	if (slot->at && d->entry[slot->at - 1].sequence == sequence)
 		drop_slot(d, slot);
 }

@@ -2,7 +2,7 @@
  * time, payload.
  *
  * 96 bits of keyed hash stand for the content: two different messages fall together once in 2^78.
- * First in, first out. Memory grows as it fills: 36 bytes each. Records that were abandoned are
+ * First in, first out. Memory grows as it fills: 40 bytes each. Records that were abandoned are
  * taken out again. */
 #ifndef INGEST_DUPLICATES_H
 #define INGEST_DUPLICATES_H

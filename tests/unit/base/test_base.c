@@ -52,6 +52,25 @@ static void crc32c_vectors(void **state UNUSED)
 	assert_int_equal(crc32c(crc32c(0, noise, 7), noise + 7, 93), crc32c(0, noise, 100));
 }
 
+static void the_halves_of_hash128_differ_and_depend_on_every_byte(void **state UNUSED)
+{
+	struct hash_key k = {1, 2}, other = {1, 3};
+	char text[] = "the quick brown fox";
+	uint64_t h[2], g[2];
+	hash128(&k, text, sizeof(text) - 1, h);
+	assert_true(h[0] != h[1] && h[0] != hash64(&k, text, sizeof(text) - 1));
+	hash128(&other, text, sizeof(text) - 1, g);
+	assert_true(h[0] != g[0] && h[1] != g[1]);
+	for (size_t i = 0; i < sizeof(text) - 1; i++) {
+		text[i] ^= 1;
+		hash128(&k, text, sizeof(text) - 1, g);
+		assert_true(h[0] != g[0] && h[1] != g[1]);
+		text[i] ^= 1;
+	}
+	hash128(&k, NULL, 0, g);
+	assert_true(g[0] != g[1]);
+}
+
 static void siphash_1_3_depends_on_key_and_every_byte(void **state UNUSED)
 {
 	struct hash_key k = {1, 2}, other = {1, 3};
@@ -172,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(buf_grows_to_its_maximum_and_keeps_the_error),
 	    cmocka_unit_test(crc32c_vectors),
+	    cmocka_unit_test(the_halves_of_hash128_differ_and_depend_on_every_byte),
 	    cmocka_unit_test(siphash_1_3_depends_on_key_and_every_byte),
 	    cmocka_unit_test(map_agrees_with_an_array),
 	    cmocka_unit_test(rfc3339_reads_and_refuses),
