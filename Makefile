@@ -36,6 +36,13 @@ else
 $(error MODE must be release, asan, tsan or fuzz)
 endif
 
+# `make V=1` shows the commands.
+ifeq ($(V),1)
+say =
+else
+say = @printf '  %-4s %s\n' '$(1)' '$@';
+endif
+
 LIB_SRC   := $(filter-out broker/main.c,$(wildcard broker/*.c)) \
 	     $(filter-out broker/cli/%,$(wildcard broker/*/*.c))
 CLI_SRC   := $(wildcard broker/cli/*.c)
@@ -57,51 +64,51 @@ TOOLS     := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
 all: $(B)/oudpd $(B)/oudp
 
 $(B)/oudpd: $(B)/obj/broker/main.o $(B)/liboudp.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(B)/oudp: $(CLI_OBJ) $(B)/liboudp.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(B)/liboudp.a: $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)ar rcs $@ $^
 
 $(B)/obj/tests/%.o: CPPFLAGS += -Itests
 
 $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 units: $(UNITS)
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/liboudp.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 # In MODE=fuzz a target fuzzes; in the other modes it replays the files and folders it is given.
 fuzzers: $(FUZZERS)
 ifeq ($(MODE),fuzz)
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/liboudp.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 else
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/liboudp.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 endif
 
 benches: $(BENCHES)
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/liboudp.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 tools: $(TOOLS)
 $(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/liboudp.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 run:
 	@.ci/install build run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@tests/demo
 
 check:
@@ -114,7 +121,7 @@ check-long:
 
 bench:
 	@.ci/install build run check
-	@$(MAKE) --no-print-directory all benches
+	@$(MAKE) --no-print-directory -j$$(nproc) all benches
 	@tests/bench/run
 
 lint:
@@ -144,7 +151,7 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'make              build build/$$(MODE)/oudpd and oudp (MODE=release|asan|tsan|fuzz)'
+	@echo 'make              build build/$$(MODE)/oudpd and oudp (MODE=release|asan|tsan|fuzz, V=1)'
 	@echo 'make run          install what is missing, build, start the broker with a small demo city'
 	@echo 'make check        install what the tests need and run them (under 5 minutes)'
 	@echo 'make check-long   the long tests: 300 kills, fuzzing, random clients, soak'
