@@ -215,6 +215,8 @@ static void a_full_disk_is_named(void **state)
 	assert_int_equal(mkdir(to, 0700), 0);
 	if (mount("tmpfs", to, "tmpfs", 0, "size=64k") != 0) {
 		print_message("[  SKIPPED ] mounting a small disk is not permitted here\n");
+		free((char *)(uintptr_t)dir);
+		free((char *)(uintptr_t)to);
 		remove_dir(top);
 		skip();
 		return;
