@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import re
 
 import pytest
 
@@ -10,7 +11,9 @@ from kit.daemon import TOP, feed
 SCHEMAS = sorted(os.path.relpath(os.path.dirname(p), os.path.join(TOP, "schemas"))
                  for p in glob.glob(os.path.join(TOP, "schemas/*/*/schema.json")))
 FIRST = ["air-quality-observed/1", "noise-level-observed/1", "weather-observed/1", "traffic-flow-observed/1",
-         "off-street-parking/1", "device-measurement/1"]
+         "off-street-parking/1", "device-measurement/1", "water-observed/1", "phreatic-observed/1",
+         "crowd-flow-observed/1", "parking-spot/1", "ev-charging-station/1", "waste-container/1", "streetlight/1",
+         "environment-observed/1", "flood-monitoring/1"]
 FEEDS = {s.replace("/", "-"): feed([f"s/{s}", f"s/{s}/{{thing}}"], [s], max_age="0", bad_time="flag", duplicates="keep")
          for s in SCHEMAS}
 
@@ -22,9 +25,24 @@ def examples(kind):
 
 def test_the_first_schemas_are_there():
     assert set(FIRST) <= set(SCHEMAS)
-    for s in FIRST:
-        for kind in ("valid", "invalid"):
-            assert glob.glob(os.path.join(TOP, "schemas", s, kind, "*.json")), f"{s} has no {kind} example"
+    for s in SCHEMAS:
+        for kind, least in (("valid", 3), ("invalid", 6)):
+            n = len(glob.glob(os.path.join(TOP, "schemas", s, kind, "*.json")))
+            assert n >= least, f"{s} has {n} {kind} examples"
+
+
+def test_the_manual_names_every_member():
+    with open(os.path.join(TOP, "man/oudp-schema.7"), encoding="utf-8") as f:
+        sections = dict(re.findall(r"^\.Sh ([A-Z0-9-]+/\d+)\n(.*?)(?=^\.Sh )", f.read(), re.M | re.S))
+    for s in SCHEMAS:
+        named = set()
+        for words in re.findall(r"^\.It Li ([^\n]*?)(?: No .*)?$", sections[s.upper()], re.M):
+            named |= set(words.split(" , "))
+        with open(os.path.join(TOP, "schemas", s, "schema.json"), encoding="utf-8") as f:
+            members = set(json.load(f)["properties"])
+        # a device's measurement is a series of its own for each property: numValue stands there by those names
+        assert members - {"numValue"} <= named, (s, members - named)
+        assert "numValue" in sections[s.upper()] or "numValue" not in members
 
 
 def read(path):
