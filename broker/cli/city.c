@@ -16,12 +16,16 @@ static const struct {
 	uint32_t per_mille; /* of all things */
 	uint32_t every_s;
 } kinds[CITY_KINDS] = {
-    [CITY_AIR] = {"city/air/", "air-quality-observed/1", 250, 20},
-    [CITY_NOISE] = {"city/noise/", "noise-level-observed/1", 150, 15},
-    [CITY_WEATHER] = {"city/weather/", "weather-observed/1", 100, 60},
-    [CITY_TRAFFIC] = {"city/traffic/", "traffic-flow-observed/1", 250, 15},
-    [CITY_PARKING] = {"city/parking/", "off-street-parking/1", 80, 30},
-    [CITY_DEVICE] = {"city/device/", "device-measurement/1", 170, 30},
+    [CITY_AIR] = {"city/air/", "air-quality-observed/1", 220, 20},
+    [CITY_NOISE] = {"city/noise/", "noise-level-observed/1", 130, 15},
+    [CITY_WEATHER] = {"city/weather/", "weather-observed/1", 90, 60},
+    [CITY_TRAFFIC] = {"city/traffic/", "traffic-flow-observed/1", 220, 15},
+    [CITY_PARKING] = {"city/parking/", "off-street-parking/1", 70, 30},
+    [CITY_DEVICE] = {"city/device/", "device-measurement/1", 120, 30},
+    [CITY_CROWD] = {"city/crowd/", "crowd-flow-observed/1", 40, 30},
+    [CITY_WASTE] = {"city/waste/", "waste-container/1", 50, 60},
+    [CITY_LIGHT] = {"city/lighting/", "streetlight/1", 30, 60},
+    [CITY_WATER] = {"city/water/", "water-observed/1", 30, 60},
 };
 
 static const char *const places[] = {
@@ -239,11 +243,61 @@ static void device(struct city_thing *t, int64_t now_ms, struct buf *b)
 	end(t, b);
 }
 
+static void crowd(struct city_thing *t, int64_t now_ms, struct buf *b)
+{
+	double load = within(city_rush(now_ms) * (0.5 + t->base) + wander(t, 0.03, 0.2), 0, 1.5);
+	int people = (int)lround(load * 220),
+	    towards = (int)lround(people * (0.3 + 0.4 * chance(t)));
+	begin(b, "dateObserved", now_ms);
+	buf_addf(b, ",\"peopleCount\":%d,\"peopleCountTowards\":%d,\"peopleCountAway\":%d", people,
+	         towards, people - towards);
+	number(b, "averageCrowdSpeed", within(5 - 2.5 * load + 0.2 * normal(t), 0.5, 7), 1);
+	buf_addf(b, ",\"congested\":%s", load > 1.2 ? "true" : "false");
+	end(t, b);
+}
+
+static void waste(struct city_thing *t, int64_t now_ms, struct buf *b)
+{
+	/* full in three to six days, then emptied */
+	double fills_ms = (3 + 3 * t->base) * 86400e3, w = wander(t, 0.1, 1);
+	double full = within(fmod((double)now_ms / fills_ms + t->base, 1) + 0.01 * w, 0, 1);
+	begin(b, "dateObserved", now_ms);
+	number(b, "fillingLevel", full, 2);
+	number(b, "temperature", air_temperature(now_ms) + 3 * full + 0.3 * w, 1);
+	buf_addf(b, ",\"status\":\"%s\"", chance(t) < 0.01 ? "lidOpen" : "ok");
+	end(t, b);
+}
+
+static void light(struct city_thing *t, int64_t now_ms, struct buf *b)
+{
+	struct hour h = hour_of(now_ms);
+	bool dark = sun(now_ms) <= 0.05, night = h.of_day >= 23 || h.of_day < 6;
+	begin(b, "dateObserved", now_ms);
+	buf_addf(b, ",\"status\":\"%s\",\"powerState\":\"%s\"",
+	         t->base < 0.03 ? "defectiveLamp" : "ok",
+	         !dark   ? "off"
+	         : night ? "low"
+	                 : "on");
+	number(b, "illuminanceLevel", !dark ? 0 : night ? 0.4 : 1, 1);
+	end(t, b);
+}
+
+static void water(struct city_thing *t, int64_t now_ms, struct buf *b)
+{
+	/* half a metre around the datum, with the tide where there is one */
+	double tide = t->base > 0.5 ? 0.4 * sin(2 * M_PI * (double)now_ms / 44714e3) : 0;
+	begin(b, "dateObserved", now_ms);
+	number(b, "waterLevel", t->base - 0.6 + tide + wander(t, 0.005, 0.1), 2);
+	end(t, b);
+}
+
 void city_measure(struct city_thing *t, int64_t now_ms, struct buf *payload)
 {
 	static void (*const measure[CITY_KINDS])(struct city_thing *, int64_t, struct buf *) = {
 	    [CITY_AIR] = air,         [CITY_NOISE] = noise,     [CITY_WEATHER] = weather,
-	    [CITY_TRAFFIC] = traffic, [CITY_PARKING] = parking, [CITY_DEVICE] = device};
+	    [CITY_TRAFFIC] = traffic, [CITY_PARKING] = parking, [CITY_DEVICE] = device,
+	    [CITY_CROWD] = crowd,     [CITY_WASTE] = waste,     [CITY_LIGHT] = light,
+	    [CITY_WATER] = water};
 	assert(t->kind < CITY_KINDS);
 	measure[t->kind](t, now_ms, payload);
 }

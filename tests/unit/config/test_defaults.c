@@ -51,10 +51,19 @@ static void embedded_feeds(void **state)
 	    {"traffic-flow", "city/traffic/{thing}", "traffic-flow-observed/1"},
 	    {"parking", "city/parking/{thing}", "off-street-parking/1"},
 	    {"devices", "city/device/{thing}", "device-measurement/1"},
+	    {"water", "city/water/{thing}", "water-observed/1"},
+	    {"groundwater", "city/groundwater/{thing}", "phreatic-observed/1"},
+	    {"crowd-flow", "city/crowd/{thing}", "crowd-flow-observed/1"},
+	    {"parking-spots", "city/parking-spot/{thing}", "parking-spot/1"},
+	    {"charging", "city/charging/{thing}", "ev-charging-station/1"},
+	    {"waste", "city/waste/{thing}", "waste-container/1"},
+	    {"lighting", "city/lighting/{thing}", "streetlight/1"},
+	    {"environment", "city/environment/{thing}", "environment-observed/1"},
+	    {"flood", "city/flood/{thing}", "flood-monitoring/1"},
 	};
 	struct config *c = accepted(config_embedded());
-	assert_int_equal(c->n_feeds, 6);
-	for (size_t i = 0; i < 6; i++) {
+	assert_int_equal(c->n_feeds, ARRAY_LEN(feeds));
+	for (size_t i = 0; i < ARRAY_LEN(feeds); i++) {
 		const struct config_feed *f = config_feed_find(c, span_str(feeds[i][0]));
 		assert_ptr_equal(f, &c->feeds[i]);
 		assert_string_equal(f->topics[0], feeds[i][1]);
