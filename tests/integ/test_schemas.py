@@ -16,6 +16,9 @@ FIRST = ["air-quality-observed/1", "noise-level-observed/1", "weather-observed/1
          "environment-observed/1", "flood-monitoring/1"]
 FEEDS = {s.replace("/", "-"): feed([f"s/{s}", f"s/{s}/{{thing}}"], [s], max_age="0", bad_time="flag", duplicates="keep")
          for s in SCHEMAS}
+FEEDS["vendor"] = feed(["vendor", "vendor/{thing}"], ["vendor-a17/1", "air-quality-observed/1"], max_age="0", bad_time="flag",
+                       duplicates="keep")
+OPTIONS = {"schema_dirs": [os.path.join(TOP, "schemas"), os.path.join(TOP, "tests/schemas")]}
 
 
 def examples(kind):
@@ -79,3 +82,21 @@ def test_invalid(broker, name, schema, path):
         p = c.publish(topic_of(schema, path), read(path))
     assert p.reason == 0x99, p
     assert p.props["reason"] == expected or expected in p.props["reason"], (p.props["reason"], expected)
+
+
+def test_a_vendors_own_json(broker, name):
+    """The example of oudp-schema(7), in one feed with the schema that other sensors use."""
+    folder = os.path.join(TOP, "tests/schemas/vendor-a17/1")
+    message = read(os.path.join(folder, "valid/buffered.json"))
+    with broker.client(name) as c:
+        assert c.publish("vendor", message).reason == 0
+        assert c.publish(f"vendor/{name}", '{"dateObserved":"2026-11-24T12:00:00Z","pm25":12.5}').reason == 0
+        refused = c.publish("vendor", read(os.path.join(folder, "invalid/too-hot.json")))
+        other = c.publish("vendor/A17-9999", message)
+    assert refused.reason == 0x99
+    assert refused.props["reason"] == read(os.path.join(folder, "invalid/too-hot.error")).decode().strip()
+    assert other.reason == 0x99 and "A17-0042" in other.props["reason"], other
+    a, b = broker.all_events("vendor")[-2:]
+    assert (a["subject"], a["observedtime"][:19]) == ("A17-0042", "2026-11-24T12:00:00")
+    assert a["data"] == json.loads(message) and a["dataschema"].endswith("/v1/schemas/vendor-a17/1")
+    assert b["subject"] == name and b["dataschema"].endswith("/v1/schemas/air-quality-observed/1")
