@@ -1,14 +1,17 @@
-/* How long a message takes to be read, checked and extracted, beside jansson that only reads it.
- * Run from the top of the repository: the schemas are those in schemas/. Ends in a few seconds. */
+/* How long a message takes to be read, checked and extracted: three messages beside jansson, that
+ * only reads them; then the largest valid example of every schema in schemas/, beside jansson and,
+ * where node and its ajv are, beside JSON.parse and ajv. Run from the top of the repository. Ends
+ * in some seconds. */
 #include "../unit/json/peer.h"
 
 #include "base/clock.h"
 #include "schema/catalog.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROUNDS = 5, BATCH_NS = 60000000 };
+enum { ROUNDS = 5, BATCH_NS = 60000000, SCHEMAS_MAX = 100, PATH_BYTES = 400 };
 
 static const char SMALL[] =
     "{\"dateObserved\":\"2026-11-24T12:00:00Z\",\"refDevice\":\"sensor-0017\","
@@ -62,6 +65,8 @@ struct work {
 	struct extract e;
 	struct span payload;
 	bool parse, check;
+	int rounds;
+	uint64_t batch_ns;
 };
 
 static void once(struct work *w)
@@ -86,9 +91,9 @@ static double measure(struct work *w, void (*fn)(struct work *))
 {
 	struct clock c = clock_system();
 	double best = 1e18;
-	for (int r = 0; r < ROUNDS; r++) {
+	for (int r = 0; r < w->rounds; r++) {
 		uint64_t start = clock_mono_ns(&c), now = start, n = 0;
-		while (now - start < BATCH_NS) {
+		while (now - start < w->batch_ns) {
 			for (int k = 0; k < 200; k++)
 				fn(w);
 			n += 200;
@@ -102,7 +107,10 @@ static double measure(struct work *w, void (*fn)(struct work *))
 static void run(const struct catalog *c, const char *id, const char *text)
 {
 	static struct work w;
-	w = (struct work){.sc = catalog_find(c, span_str(id)), .payload = span_str(text)};
+	w = (struct work){.sc = catalog_find(c, span_str(id)),
+	                  .payload = span_str(text),
+	                  .rounds = ROUNDS,
+	                  .batch_ns = BATCH_NS};
 	if (!w.sc)
 		die("no such schema");
 	schema_scratch_init(&w.s, 1 << 20);
@@ -120,6 +128,109 @@ static void run(const struct catalog *c, const char *id, const char *text)
 	schema_scratch_done(&w.s);
 }
 
+/* ---- every schema ---- */
+
+struct example {
+	const struct schema *sc;
+	char path[PATH_BYTES], *text;
+	double ajv_us; /* 0: not measured */
+};
+
+static char *read_file(const char *path)
+{
+	FILE *f = fopen(path, "rb");
+	char *p = f ? calloc(1, 1 << 16) : NULL;
+	if (!p || fread(p, 1, (1 << 16) - 1, f) == 0)
+		die(path);
+	fclose(f);
+	return p;
+}
+
+/* The largest of schemas/<id>/valid/. */
+static struct example largest(const struct schema *sc)
+{
+	struct example e = {.sc = sc};
+	char dir[200];
+	snprintf(dir, sizeof(dir), "schemas/%s/valid", schema_id(sc));
+	DIR *d = opendir(dir);
+	for (struct dirent *entry; d && (entry = readdir(d));) {
+		char path[PATH_BYTES + 100];
+		snprintf(path, sizeof(path), "%s/%.150s", dir, entry->d_name);
+		if (entry->d_name[0] == '.')
+			continue;
+		char *text = read_file(path);
+		if (e.text && strlen(text) <= strlen(e.text)) {
+			free(text);
+			continue;
+		}
+		free(e.text);
+		e.text = text;
+		snprintf(e.path, sizeof(e.path), "%.*s", PATH_BYTES - 1, path);
+	}
+	if (!e.text)
+		die(dir);
+	closedir(d);
+	return e;
+}
+
+/* Fills in what node says, where it is there. Says so where it is not. */
+static void ask_ajv(struct example *e, size_t n)
+{
+	struct buf command;
+	char line[200], id[100];
+	double us;
+	size_t got = 0;
+	buf_init(&command, 1 << 16);
+	buf_addf(&command, "node tests/bench/ajv.js");
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&command, " %s", e[i].path);
+	buf_addf(&command, " 2>/dev/null");
+	FILE *f = popen(buf_str(&command), "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%99s %lf", id, &us) == 2 && got < n &&
+		    strcmp(id, schema_id(e[got].sc)) == 0)
+			e[got++].ajv_us = us;
+	if (!f || pclose(f) != 0 || got < n)
+		printf("ajv is left out: node with its package ajv is not here\n");
+	buf_done(&command);
+}
+
+static void row(const struct example *e)
+{
+	static struct work w;
+	w = (struct work){.sc = e->sc,
+	                  .payload = span_str(e->text),
+	                  .parse = true,
+	                  .check = true,
+	                  .rounds = 4,
+	                  .batch_ns = BATCH_NS / 3};
+	schema_scratch_init(&w.s, 1 << 20);
+	double all = measure(&w, once), jansson = measure(&w, with_jansson);
+	printf("%-26s %6zu %8u %9.2f %9.2f", schema_id(e->sc), w.payload.n, w.e.n_results,
+	       all / 1e3, jansson / 1e3);
+	if (e->ajv_us > 0)
+		printf(" %9.2f", e->ajv_us);
+	printf("\n");
+	schema_scratch_done(&w.s);
+}
+
+static void every_schema(const struct catalog *c)
+{
+	static struct example e[SCHEMAS_MAX];
+	size_t n = catalog_count(c);
+	if (n > SCHEMAS_MAX)
+		die("too many schemas");
+	for (size_t i = 0; i < n; i++)
+		e[i] = largest(catalog_at(c, i));
+	ask_ajv(e, n);
+	printf("\nmicroseconds a message     bytes  results      ours   jansson       ajv\n"
+	       "                                          with all     parse   parse+validate\n");
+	for (size_t i = 0; i < n; i++) {
+		row(&e[i]);
+		free(e[i].text);
+	}
+}
+
 int main(void)
 {
 	static const char *const DIRS[] = {"schemas", NULL};
@@ -131,6 +242,7 @@ int main(void)
 	run(c, "air-quality-observed/1", SMALL);
 	run(c, "device-measurement/1", DEVICE);
 	run(c, "air-quality-observed/1", LARGE);
+	every_schema(c);
 	catalog_free(c);
 	buf_done(&why);
 	return 0;
