@@ -3,6 +3,7 @@
 #include "cli/city.c"
 
 #include "base/limits.h"
+#include "config/config.h"
 #include "schema/schema.h"
 
 #include <setjmp.h>
@@ -103,6 +104,20 @@ static void test_rhythm(void **state)
 	city_done(&c);
 }
 
+/* The built-in configuration, which the demo runs with, has a feed for each kind. */
+static void test_feeds(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < CITY_KINDS; k++) {
+		char lines[200];
+		snprintf(lines, sizeof(lines),
+		         "topics = { \"%s{thing}\" }\n        schemas = { \"%s\" }\n",
+		         city_prefix((enum city_kind)k), city_schema((enum city_kind)k));
+		if (!strstr(config_embedded(), lines))
+			fail_msg("no feed with\n%s", lines);
+	}
+}
+
 /* The same seed gives the same city; values differ between things and do not stand still. */
 static void test_values(void **state)
 {
@@ -134,8 +149,8 @@ static void test_values(void **state)
 int main(void)
 {
 	setenv("TZ", "UTC", 1);
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_payloads_fit),
-	                                   cmocka_unit_test(test_rhythm),
-	                                   cmocka_unit_test(test_values)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_payloads_fit), cmocka_unit_test(test_rhythm),
+	    cmocka_unit_test(test_feeds), cmocka_unit_test(test_values)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
