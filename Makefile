@@ -57,7 +57,7 @@ FUZZERS   := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 BENCHES   := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%)
 TOOLS     := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
 
-.PHONY: all units fuzzers benches tools run check check-long bench lint format install uninstall clean help
+.PHONY: all deb units fuzzers benches tools run check check-long bench lint format install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -136,11 +136,16 @@ install: all
 	install -m 755 $(B)/oudpd $(DESTDIR)$(PREFIX)/sbin/oudpd
 	install -m 755 $(B)/oudp $(DESTDIR)$(PREFIX)/bin/oudp
 	cp -R schemas/. $(DESTDIR)$(PREFIX)/share/oudp/schemas/
-	install -m 644 conf/*.conf README.md CHANGES LICENSE $(DESTDIR)$(PREFIX)/share/doc/oudp/
+	install -m 644 conf/*.conf conf/oudp-alerts.yml README.md CHANGES LICENSE $(DESTDIR)$(PREFIX)/share/doc/oudp/
+	install -m 755 conf/check-oudp $(DESTDIR)$(PREFIX)/share/doc/oudp/
 	for s in 1 5 7 8; do \
 		install -d $(DESTDIR)$(PREFIX)/share/man/man$$s; \
 		install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; \
 	done
+
+deb:
+	@.ci/install build deb
+	@conf/debian/build
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/oudpd $(DESTDIR)$(PREFIX)/bin/oudp
@@ -158,6 +163,7 @@ help:
 	@echo 'make bench        benchmarks, beside Mosquitto on the same machine'
 	@echo 'make lint         format, includes, manual pages, configuration sample'
 	@echo 'make install      DESTDIR= PREFIX=/usr/local'
+	@echo 'make deb          a Debian package in build/deb/'
 	@echo 'make clean        remove build/'
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
