@@ -188,13 +188,15 @@ static void check_feeds(struct check *k, const struct config *conf, const struct
 				fprintf(k->out, "%s: feed %s: %s\n", conf->path, f->name, why);
 				k->wrong++;
 			}
-		for (char **s = f->schemas; *s; s++)
-			if (strcmp(*s, "any") != 0 && !catalog_find(schemas, span_str(*s))) {
+		for (char **s = f->schemas; *s; s++) {
+			struct span id = config_schema(*s, NULL);
+			if (!span_is(id, "any") && !catalog_find(schemas, id)) {
 				fprintf(k->out,
-				        "%s: feed %s: there is no schema %s in the schema-dirs\n",
-				        conf->path, f->name, *s);
+				        "%s: feed %s: there is no schema %.*s in the schema-dirs\n",
+				        conf->path, f->name, (int)id.n, id.p);
 				k->wrong++;
 			}
+		}
 	}
 	route_free(routes);
 }

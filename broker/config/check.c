@@ -284,7 +284,7 @@ static void check_feed(struct loader *ld, size_t at)
 	bool any = false;
 	size_t n = 0;
 	for (; f->schemas[n]; n++)
-		any = any || !strcmp(f->schemas[n], "any");
+		any = any || span_is(config_schema(f->schemas[n], NULL), "any");
 	if (any && n > 1)
 		problem_add(ld, AT(p, BLOCK_FEED, "schemas"), false,
 		            "schemas: \"any\" fits everything; let it stand alone, or take it out");

@@ -48,7 +48,8 @@ struct config_feed {
 	char *name; /* [a-z0-9-]{1,64} */
 	char *title, *description;
 	char **topics;  /* NULL-terminated, at least one; only the simplest syntax is checked */
-	char **schemas; /* NULL-terminated, at least one: "name/version", or "any" alone */
+	char **schemas; /* NULL-terminated, at least one: "any" alone, or items for config_schema()
+	                 */
 	int access;     /* enum config_access */
 	int priority;   /* enum config_priority */
 	uint64_t keep_messages_s;         /* 0: no bound by age */
@@ -107,6 +108,11 @@ const char *config_embedded(void); /* the text of the embedded default */
 
 const struct config_feed *config_feed_find(const struct config *c, struct span name); /* or NULL */
 const struct config_tls *config_tls_find(const struct config *c, const char *name);   /* or NULL */
+
+/* An item of schemas: "name/version" or "name/version until 2027-03-01". Returns the name/version,
+ * a view; *ret_until_ms is when the feed stops taking it (UTC; a date is its first moment), 0:
+ * never. ret_until_ms may be NULL. */
+struct span config_schema(const char *item, int64_t *ret_until_ms);
 
 /* The words of the file for an enum value, for catalogues and messages. Static. */
 const char *config_access_text(enum config_access v);

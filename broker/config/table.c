@@ -86,7 +86,7 @@ const struct row config_rows[] = {
 	 .help = "Which topics this feed takes: {thing} is one level, '#' may end a topic."},
 	{FEED(schemas), .name = "schemas", .type = ROW_SCHEMAS, .flags = ROW_REQUIRED,
 	 .example = "{ \"air-quality-observed/1\" }",
-	 .help = "The schemas a message may fit, name/version, newest first; or { \"any\" }."},
+	 .help = "The schemas a message may fit, newest first, name/version or name/version until DATE; or { \"any\" }."},
 	{FEED(access), .name = "access", .type = ROW_ENUM, .words = accesses, .def = "internal",
 	 .help = "public | restricted | internal"},
 	{FEED(priority), .name = "priority", .type = ROW_ENUM, .words = priorities, .def = "normal",

@@ -86,6 +86,10 @@ int schema_parse(struct schema_scratch *s, struct span payload,
 int schema_check(const struct schema *sc, struct schema_scratch *s, struct extract *ret,
                  struct verdict *ret_verdict) MUSTCHECK;
 
+/* The version that what schema_parse() left names in the member that sc's role version stands at (a
+ * member of the payload itself), whether it fits or not. false: it names none. */
+bool schema_own_version(const struct schema *sc, const struct schema_scratch *s, uint64_t *ret);
+
 /* All violations, up to max, for people (HTTP 400, oudp validate). Returns how many. Slower: may
  * allocate. */
 unsigned schema_errors(const struct schema *sc, struct schema_scratch *s, struct verdict *ret,

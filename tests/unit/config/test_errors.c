@@ -122,6 +122,17 @@ static void feeds(void **state)
 	     " \"air-quality-observed/1\", or \"any\""},
 	    {"schemas += { \"A/1\" }", "schemas: \"A/1\" is no schema; write name/version, such as"
 	                               " \"air-quality-observed/1\", or \"any\""},
+	    {"schemas += { \"a/1 until March\" }",
+	     "schemas: \"a/1 until March\" is no schema with an end; write it such as"
+	     " \"air-quality-observed/1 until 2027-03-01\""},
+	    {"schemas += { \"a/1 till 2027-03-01\" }",
+	     "schemas: \"a/1 till 2027-03-01\" is no schema with an end; write it such as"
+	     " \"air-quality-observed/1 until 2027-03-01\""},
+	    {"schemas += { \"any until 2027-03-01\" }",
+	     "schemas: \"any until 2027-03-01\" has no end; name a schema to take it until a date"},
+	    {"schemas += { \"b/1\", \"b/1 until 2027-03-01\" }",
+	     "schemas: \"any\" fits everything; let it stand alone, or take it out\nt:2: "
+	     "schemas: \"b/1 until 2027-03-01\" stands in the list twice; take one out"},
 	    {"privacy = { \"drop /a\" }", "privacy: this version has no steps before storage; take "
 	                                  "them out of the data before it"
 	                                  " comes here, or leave the list empty"},
