@@ -1,5 +1,5 @@
 /* check.c - `oudp check`: a configuration, or schemas with their examples, without a daemon. */
-#include "cli/schemafile.h"
+#include "cli/against.h"
 
 #include "base/err.h"
 #include "base/limits.h"
@@ -20,6 +20,7 @@ struct check {
 	struct schema_dirs dirs; /* --schemas */
 	struct schema_scratch scratch;
 	unsigned schemas, examples, wrong;
+	bool verbose;
 	FILE *out; /* what is wrong, for people: stderr with --json */
 };
 
@@ -258,15 +259,57 @@ static int check_path(struct check *k, const char *path)
 	return 0;
 }
 
+enum { OPT_SCHEMAS = CLI_OWN, OPT_AGAINST, OPT_LAST };
+
+static const struct option check_options[] = {{"schemas", required_argument, NULL, OPT_SCHEMAS},
+                                              {"against", required_argument, NULL, OPT_AGAINST},
+                                              {"last", required_argument, NULL, OPT_LAST},
+                                              {0}};
+
+/* 0 or CLI_TROUBLE (told). */
+static int read_options(struct check *k, int argc, char **argv, struct against *a)
+{
+	struct cli *c = k->cli;
+	a->last = AGAINST_LAST;
+	bool last = false;
+	for (int o; (o = cli_option(c, argc, argv, "v", check_options)) != CLI_END;) {
+		if (o == 'v')
+			k->verbose = true;
+		else if (o == OPT_AGAINST)
+			a->feed = optarg;
+		else if (o == OPT_LAST)
+			last = true;
+		bool bad = o == OPT_LAST
+		               ? cli_number(c, "--last", optarg, 1, AGAINST_LAST_MAX, &a->last)
+		           : o == OPT_SCHEMAS ? schema_dirs_add(c, &k->dirs, optarg)
+		                              : o != 'v' && o != OPT_AGAINST;
+		if (bad)
+			return CLI_TROUBLE;
+	}
+	if (last && !a->feed)
+		return cli_usage(c, "--last goes with --against");
+	return 0;
+}
+
+static int check_against(struct check *k, const char *path, const struct against *a)
+{
+	struct schema_dirs dirs = k->dirs;
+	auto_free char *inside = join(path, "schema.json");
+	schema_dirs_defaults(&dirs);
+	return against_check(k->cli, there(inside) ? inside : path, &dirs, a);
+}
+
 int cmd_check(struct cli *c, int argc, char **argv)
 {
-	static const struct option options[] = {{"schemas", required_argument, NULL, CLI_OWN}, {0}};
 	struct check k = {.cli = c, .out = stdout};
-	for (int o; (o = cli_option(c, argc, argv, "", options)) != CLI_END;)
-		if (o != CLI_OWN || schema_dirs_add(c, &k.dirs, optarg))
-			return CLI_TROUBLE;
+	struct against against = {0};
+	if (read_options(&k, argc, argv, &against))
+		return CLI_TROUBLE;
 	if (optind == argc)
 		return cli_usage(c, "what? A configuration, a schema, or a directory");
+	if (against.feed)
+		return optind + 1 == argc ? check_against(&k, argv[optind], &against)
+		                          : cli_usage(c, "one schema with --against");
 	if (c->json)
 		k.out = stderr;
 	schema_scratch_init(&k.scratch, LIMIT_PACKET_BYTES_MAX);
@@ -282,4 +325,18 @@ int cmd_check(struct cli *c, int argc, char **argv)
 	else if (k.schemas > 0)
 		printf("%u schemas, %u examples: %u wrong\n", k.schemas, k.examples, k.wrong);
 	return k.wrong ? CLI_NO : CLI_OK;
+}
+
+/* `oudp schema check NEW --against FEED`. */
+int cmd_schema(struct cli *c, int argc, char **argv)
+{
+	struct check k = {.cli = c, .out = stdout};
+	struct against against = {0};
+	if (read_options(&k, argc, argv, &against))
+		return CLI_TROUBLE;
+	if (optind + 2 != argc || strcmp(argv[optind], "check") != 0)
+		return cli_usage(c, "check SCHEMA --against FEED");
+	if (!against.feed)
+		return cli_usage(c, "against which feed? --against FEED");
+	return check_against(&k, argv[optind + 1], &against);
 }
