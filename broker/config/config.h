@@ -50,6 +50,7 @@ struct config_feed {
 	char **topics;  /* NULL-terminated, at least one; only the simplest syntax is checked */
 	char **schemas; /* NULL-terminated, at least one: "any" alone, or items for config_schema()
 	                 */
+	bool draft;     /* the schemas may still change in place */
 	int access;     /* enum config_access */
 	int priority;   /* enum config_priority */
 	uint64_t keep_messages_s;         /* 0: no bound by age */

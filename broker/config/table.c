@@ -87,6 +87,8 @@ const struct row config_rows[] = {
 	{FEED(schemas), .name = "schemas", .type = ROW_SCHEMAS, .flags = ROW_REQUIRED,
 	 .example = "{ \"air-quality-observed/1\" }",
 	 .help = "The schemas a message may fit, newest first, name/version or name/version until DATE; or { \"any\" }."},
+	{FEED(draft), .name = "draft", .type = ROW_BOOL, .def = "false",
+	 .help = "true: nobody relies on it yet, so a schema version may change in place."},
 	{FEED(access), .name = "access", .type = ROW_ENUM, .words = accesses, .def = "internal",
 	 .help = "public | restricted | internal"},
 	{FEED(priority), .name = "priority", .type = ROW_ENUM, .words = priorities, .def = "normal",

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "feed/hub_private.h"
+#include "feed/published.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -278,6 +279,9 @@ int hub_configure(struct hub *h, const struct config *c, const struct catalog *s
 {
 	if (hub_check_config(c, schemas, why))
 		return ERR_CONFIG;
+	int guard = published_check(h, c, schemas, why);
+	if (guard)
+		return guard;
 	for (unsigned i = 0; i < c->n_feeds; i++) {
 		struct span name = span_str(c->feeds[i].name);
 		int err = 0;
@@ -306,6 +310,9 @@ int hub_configure(struct hub *h, const struct config *c, const struct catalog *s
 			end_feed(f);
 		}
 	}
+	guard = published_keep(h, c, schemas);
+	if (guard)
+		log_warn("It could not be kept which schemas are in use: %s", err_text(guard));
 	if (first_time)
 		return store_scan(h->store, STORE_QUARANTINE, SPAN(""), SPAN(""), SIZE_MAX,
 		                  count_row, h);

@@ -168,6 +168,7 @@ struct node {
 struct schema {
 	char name[64], id[80];
 	unsigned version;
+	char *path; /* of schema.json, or NULL */
 	struct arena arena;
 	struct document *documents[LIMIT_SCHEMA_DOCUMENTS];
 	unsigned n_documents;
@@ -183,5 +184,7 @@ struct schema {
 	struct schema_result_info *results;
 	unsigned n_results;
 };
+/* compile.c: for the catalog, which knows where it came from */
+void schema_set_path(struct schema *sc, const char *dir, const char *file);
 
 #endif

@@ -244,6 +244,11 @@ bool schema_own_version(const struct schema *sc, const struct schema_scratch *s,
 	return false;
 }
 
+const char *schema_path(const struct schema *sc)
+{
+	return sc->path ? sc->path : sc->id;
+}
+
 bool schema_has_role_version(const struct schema *sc)
 {
 	return sc->role_version;

@@ -99,7 +99,14 @@ const char *schema_name(const struct schema *sc);      /* "air-quality-observed"
 unsigned schema_version(const struct schema *sc);      /* 1 */
 const char *schema_id(const struct schema *sc);        /* "air-quality-observed/1" */
 struct span schema_source(const struct schema *sc);    /* the bytes of schema.json as read */
+const char *schema_path(const struct schema *sc);      /* of the file; its id when there is none */
 bool schema_has_role_version(const struct schema *sc); /* payloads may name their own version */
+
+/* Changes when what the schema means changes: when it, or a file it refers to, says something else
+ * to the validator or the broker. White space, the order of members, spelling, title, description,
+ * examples, $comment, default, deprecated, readOnly and writeOnly do not count. */
+enum { SCHEMA_DIGEST_BYTES = 32 };
+void schema_digest(const struct schema *sc, uint8_t ret[SCHEMA_DIGEST_BYTES]);
 
 /* The results the schema can yield, for catalogues: member, observedProperty, unit. Index 0..n-1.
  */

@@ -138,3 +138,46 @@ def test_versions_are_counted_and_end(own, name):
         assert p.reason == 0x99 and p.props["reason"].endswith("; send test-air/2"), p
     a = d.post("/v1/feeds/air/events?thing=a", city.air(version=1), {"Content-Type": "application/json"})
     assert a.status == 400 and json.loads(a.body)["errors"][0]["rule"] == "until", a
+
+
+def test_a_version_in_use_does_not_change(own, name):
+    d = own()
+    d.start()
+    path = os.path.join(d.schemas, "test-air", "1", "schema.json")
+    same = {**city.air_schema(), "title": "Another title", "description": "and more words"}
+    other = city.air_schema(900)
+
+    def write(schema):
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(schema, f, indent=4, sort_keys=True)
+
+    def reload():
+        return d.admin("POST", "/v1/_reload", b"{}", {"Content-Type": "application/json"})
+
+    write(same)
+    assert reload().status == 200
+    write(other)
+    a = reload()
+    assert a.status == 400, a
+    assert f"{path}: schema test-air/1 of feed" in a.body.decode() and "test-air/2" in a.body.decode(), a
+    with d.client(name) as c:  # the former one is in force
+        assert c.publish(f"city/air/{name}", city.air(950)).reason == 0
+    d.stop()
+    with pytest.raises(AssertionError, match="means something else than when it was taken into use"):
+        d.start()
+    for f in ("air", "keep"):
+        d.feeds[f]["draft"] = True
+    d.write_conf()
+    d.start()
+    with d.client(name) as c:
+        assert c.publish(f"city/air/{name}", city.air(950)).reason == 0x99
+    write(city.air_schema(800))
+    assert reload().status == 200
+    for f in ("air", "keep"):
+        d.feeds[f]["draft"] = False
+    d.write_conf()
+    assert reload().status == 200  # published as it is now
+    write(other)
+    assert reload().status == 400
+    write(city.air_schema(800))
+    assert reload().status == 200
