@@ -24,6 +24,7 @@ enum config_access { CONFIG_PUBLIC, CONFIG_RESTRICTED, CONFIG_INTERNAL };
 enum config_priority { CONFIG_URGENT, CONFIG_NORMAL, CONFIG_BULK };
 enum config_duplicates { CONFIG_IGNORE, CONFIG_REPLACE, CONFIG_KEEP };
 enum config_bad_time { CONFIG_REFUSE, CONFIG_RECEIVED, CONFIG_FLAG };
+enum config_decode { CONFIG_JSON, CONFIG_SENML };
 enum config_registration { CONFIG_OPTIONAL, CONFIG_REQUIRED };
 
 struct config_listener {
@@ -50,6 +51,7 @@ struct config_feed {
 	char **topics;  /* NULL-terminated, at least one; only the simplest syntax is checked */
 	char **schemas; /* NULL-terminated, at least one: "any" alone, or items for config_schema()
 	                 */
+	int decode;     /* enum config_decode */
 	bool draft;     /* the schemas may still change in place */
 	int access;     /* enum config_access */
 	int priority;   /* enum config_priority */

@@ -9,6 +9,7 @@
 #include "ingest/duplicates.h"
 #include "ingest/preload.h"
 #include "mqtt/utf8.h"
+#include "schema/senml.h"
 #include "json/write.h"
 
 #include <stdio.h>
@@ -256,6 +257,19 @@ static int fit(struct ingest *in, struct way *w)
 	return unfit(in, f, w->received_ms);
 }
 
+static int decode_senml(struct ingest *in, struct way *w)
+{
+	int err = schema_parse(&in->scratch, w->m->payload, &in->verdict);
+	err =
+	    err ? err
+	        : senml_extract(&in->scratch, w->thing, w->received_ms, &in->extract, &in->verdict);
+	if (err)
+		return err;
+	w->extract = &in->extract;
+	w->flags |= RECORD_JSON;
+	return 0;
+}
+
 /* ---- thing and time ---- */
 
 /* The topic's thing wins; a payload that names another one is contradicting itself. A payload may
@@ -453,7 +467,12 @@ static void admit(struct ingest *in, struct way *w)
 		            "the payload is not UTF-8 although its format indicator says so");
 		return;
 	}
-	if (w->feed->any_schema && !w->feed->n_schemas) {
+	if (w->feed->conf->decode == CONFIG_SENML) {
+		if (decode_senml(in, w)) {
+			refuse(in, w, &in->verdict);
+			return;
+		}
+	} else if (w->feed->any_schema && !w->feed->n_schemas) {
 		if (m->payload.n && schema_parse(&in->scratch, m->payload, &in->verdict) == 0)
 			w->flags |= RECORD_JSON;
 	} else if (fit(in, w)) {

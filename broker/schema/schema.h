@@ -33,7 +33,8 @@ struct extract_result {
 	enum extract_type type;
 	bool has_time;    /* an item's own time */
 	double number;    /* after scale and offset; 0/1 for EXTRACT_BOOL */
-	struct span text; /* EXTRACT_STRING, unescaped */
+	struct span text; /* EXTRACT_STRING, unescaped; of an EXTRACT_NUMBER without a schema that
+	                     says its unit: the unit, UCUM */
 	int64_t time_ms;
 };
 
