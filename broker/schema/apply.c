@@ -79,11 +79,37 @@ static bool nearer(const struct report *a, const struct report *b)
 	return a->count < b->count;
 }
 
+/* Every branch wants another const of the same value: that one has a value that none knows. */
+struct decided {
+	bool all;
+	struct report first;
+};
+
+static void note_decided(struct decided *d, const struct report *r, bool first)
+{
+	if (first)
+		d->first = *r;
+	d->all = (first || d->all) && r->discriminators > 0 && !r->wrong_type &&
+	         r->decided_at == d->first.decided_at;
+}
+
+static void tell_decided(struct walk *w, const struct node *n, uint32_t i, const struct report *r)
+{
+	if (r->decided_at) {
+		w->st->path[w->depth++] = r->decided_step;
+		(void)walk_stop(w, r->decided_at, RULE_ENUM, n, 0);
+		w->depth--;
+	} else {
+		(void)walk_stop(w, i, RULE_ENUM, n, 0);
+	}
+}
+
 /* No branch fits: tells what keeps the nearest from it, or which types would have been right. */
 static bool tell_nearest(struct walk *w, const struct node *n, uint32_t i, const struct apply *a)
 {
 	uint32_t index = (uint32_t)(a - n->apply), best = 0;
 	struct report nearest = {0};
+	struct decided decided = {0};
 	unsigned types = 0;
 	if (!w->report->out) {
 		(void)walk_stop(w, i, RULE_ANY_OF, n, index);
@@ -92,10 +118,15 @@ static bool tell_nearest(struct walk *w, const struct node *n, uint32_t i, const
 	for (uint32_t k = 0; k < a->n; k++) {
 		struct report r = weigh(w, a->nodes[k], i);
 		types |= r.types;
+		note_decided(&decided, &r, k == 0);
 		if (k == 0 || nearer(&r, &nearest)) {
 			nearest = r;
 			best = k;
 		}
+	}
+	if (decided.all && a->n > 1) {
+		tell_decided(w, n, i, &decided.first);
+		return true;
 	}
 	if (nearest.wrong_type && types && nearest.count == 1) {
 		struct node any = {.types = (uint8_t)types, .integer = !(types & 1)};

@@ -128,6 +128,11 @@ static void nearest(void **state)
 	expect(shapes, "{\"kind\":\"square\",\"side\":-2}", "t/1: /side: -2 is less than minimum 0",
 	       "/side", "minimum");
 	expect(shapes, "{\"kind\":\"circle\"}", "t/1: /: member \"r\" is missing", "", "required");
+	/* a kind that no branch knows is not told as if there were one */
+	expect(shapes, "{\"kind\":\"cube\",\"side\":2}",
+	       "t/1: /kind: \"cube\" is not one of the allowed values", "/kind", "enum");
+	expect("{\"anyOf\":[{\"const\":1},{\"enum\":[2,3]}]}", "4",
+	       "t/1: /: 4 is not one of the allowed values", "", "enum");
 	expect("{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"id\"]}]}",
 	       "{}", "t/1: /: member \"id\" is missing", "", "required");
 	expect("{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"array\"}]}", "1",
