@@ -134,6 +134,17 @@ static void check_examples(struct check *k, const struct schema *sc, const char 
 	free_names(list, n);
 }
 
+static void tell_way(const struct check *k, const char *path, const struct schema *sc)
+{
+	struct buf why;
+	buf_init(&why, 4096);
+	if (schema_slow(sc, &why))
+		fprintf(k->out, "%s: checked the slow way for %s\n", path, buf_str(&why));
+	else
+		fprintf(k->out, "%s: checked the quick way: each member is looked at once\n", path);
+	buf_done(&why);
+}
+
 static void check_schema(struct check *k, const char *path)
 {
 	struct schema_dirs dirs = k->dirs;
@@ -144,6 +155,8 @@ static void check_schema(struct check *k, const char *path)
 		k->wrong++;
 		return;
 	}
+	if (k->verbose)
+		tell_way(k, path, sc);
 	auto_free char *dir = xstrdup(path);
 	char *slash = strrchr(dir, '/');
 	if (has_end(path, "/schema.json") && slash) {

@@ -14,7 +14,8 @@ static const struct command commands[] = {
      "  FILE             oudpd.conf, or a schema.json\n"
      "  DIR              a directory with oudpd.conf, or with schemas and their examples\n"
      "  --schemas DIR    where schemas are looked up first (repeatable)\n"
-     "  --against FEED   of one schema: as oudp schema check\n"},
+     "  --against FEED   of one schema: as oudp schema check\n"
+     "  -v               says what in a schema takes the slow way\n"},
     {"schema", cmd_schema, "check SCHEMA --against FEED [--last N]",
      "says what a new schema would refuse of a feed, and what it changes",
      "  SCHEMA           path of a schema.json, or its directory\n"

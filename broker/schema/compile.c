@@ -342,6 +342,8 @@ int schema_build(struct span source, const char *name, unsigned version,
 		find_loops(&b);
 	if (!b.err)
 		build_results(&b);
+	if (!b.err)
+		build_decides(&b);
 	sc->n_nodes = b.n_made;
 	build_done(&b);
 	if (b.err)

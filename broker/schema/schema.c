@@ -244,6 +244,32 @@ bool schema_own_version(const struct schema *sc, const struct schema_scratch *s,
 	return false;
 }
 
+bool schema_slow(const struct schema *sc, struct buf *why)
+{
+	const struct slow *s = &sc->slow;
+	const struct {
+		unsigned n;
+		const char *one, *many;
+	} ways[] = {
+	    {s->branches, "branch of anyOf, oneOf, not or if that is tried",
+	     "branches of anyOf, oneOf, not or if that are tried"},
+	    {s->patterns, "pattern", "patterns"},
+	    {s->unique, "uniqueItems", "uniqueItems"},
+	    {s->contains, "contains", "contains"},
+	    {s->unevaluated, "unevaluatedProperties or -Items", "unevaluatedProperties or -Items"},
+	    {s->dynamic, "$dynamicRef", "$dynamicRefs"},
+	};
+	bool any = false;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		if (!ways[i].n)
+			continue;
+		buf_addf(why, "%s%u %s", any ? "; " : "", ways[i].n,
+		         ways[i].n == 1 ? ways[i].one : ways[i].many);
+		any = true;
+	}
+	return any;
+}
+
 const char *schema_path(const struct schema *sc)
 {
 	return sc->path ? sc->path : sc->id;

@@ -109,6 +109,11 @@ bool schema_has_role_version(const struct schema *sc); /* payloads may name thei
 enum { SCHEMA_DIGEST_BYTES = 32 };
 void schema_digest(const struct schema *sc, uint8_t ret[SCHEMA_DIGEST_BYTES]);
 
+/* What in the schema takes a slower way than looking at each member once, for whoever writes it:
+ * appended as "12 branches of anyOf, oneOf, not or if that are tried; 1 pattern". false: nothing.
+ */
+bool schema_slow(const struct schema *sc, struct buf *why);
+
 /* The results the schema can yield, for catalogues: member, observedProperty, unit. Index 0..n-1.
  */
 struct schema_result_info {
