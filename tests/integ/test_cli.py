@@ -90,6 +90,11 @@ def test_check(own, tmp_path):
     p = run("check", os.path.join(TOP, "schemas"))
     assert p.returncode == 0, p
     assert run("check", "/nonexistent").returncode == 2
+    city.write_schema(tmp_path, "slow", 1, {"anyOf": [{"minimum": 1}, {"pattern": "^a"}]})
+    p = run("check", "-v", str(tmp_path))
+    assert p.returncode == 0 and ": checked the slow way for 2 branches of anyOf, oneOf, not or if that are tried; 1 pattern\n" in p.stdout, p
+    p = run("check", "-v", os.path.join(TOP, "schemas", "device-measurement", "1", "schema.json"))
+    assert p.returncode == 0 and "checked the quick way" in p.stdout, p
 
 
 def test_validate(own, tmp_path):
