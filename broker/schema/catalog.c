@@ -79,6 +79,7 @@ static void load_version(struct loading *l, const char *dir, const char *name, u
 		complain(l, dir, path, why);
 	else {
 		schema_set_path(sc, dir, path);
+		schema_keep_digest(sc); /* a reload asks for it once for each feed */
 		add_schema(l->c, sc);
 	}
 	buf_done(&source);

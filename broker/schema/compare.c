@@ -95,6 +95,10 @@ static void member_gone(struct compare *c, const struct object_rule *to, const s
 {
 	if (forbids(to->additional))
 		compare_add(c, true, "additionalProperties", "is no longer allowed");
+	else if (to->additional)
+		compare_nodes(c, was, to->additional);
+	else if (c->closed)
+		compare_add(c, true, "unevaluatedProperties", "is no longer described here");
 	else if (has_role(was, ROLES_DEPTH))
 		compare_add(c, true, "properties", "is gone, and what was read from it");
 	else
@@ -174,7 +178,9 @@ static void compare_rest(struct compare *c, const char *rule, const struct node 
 	static const struct node ANYTHING = {.types = TYPES_ALL};
 	if (!a && !b)
 		return;
-	if (forbids(b) && !forbids(a))
+	if (a && !b && !forbids(a) && c->closed)
+		compare_add(c, true, rule, "is gone, and with it what was allowed by it");
+	else if (forbids(b) && !forbids(a))
 		compare_add(c, true, rule, "nothing more is allowed now");
 	else if (forbids(a) && !forbids(b))
 		compare_add(c, false, rule, "more is allowed now");
@@ -242,6 +248,27 @@ static void compare_objects(struct compare *c, const struct object_rule *a,
 
 /* ---- arrays ---- */
 
+static void compare_contains(struct compare *c, const struct array_rule *a,
+                             const struct array_rule *b)
+{
+	if (!a->contains && !b->contains)
+		return;
+	if (!a->contains || !b->contains) {
+		compare_add(c, b->contains != NULL || c->closed, "contains",
+		            b->contains ? "asks for an item now" : "asks for no item now");
+		return;
+	}
+	unsigned changes = c->n, breaking = c->n_breaking;
+	compare_child(c, SPAN("*"), a->contains, b->contains);
+	if (b->max_contains != UINT32_MAX && c->n > changes && c->n_breaking == breaking)
+		compare_add(c, true, "maxContains", "more items fit what at most %u may fit",
+		            b->max_contains);
+	compare_count(c, "minContains", b->min_contains, a->min_contains,
+	              b->min_contains > a->min_contains);
+	compare_count(c, "maxContains", b->max_contains, a->max_contains,
+	              b->max_contains < a->max_contains);
+}
+
 static void compare_arrays(struct compare *c, const struct array_rule *a,
                            const struct array_rule *b)
 {
@@ -250,15 +277,7 @@ static void compare_arrays(struct compare *c, const struct array_rule *a,
 	if (a->unique != b->unique)
 		compare_add(c, b->unique, "uniqueItems",
 		            b->unique ? "items must differ now" : "items may be equal now");
-	if (!a->contains != !b->contains)
-		compare_add(c, b->contains != NULL, "contains",
-		            b->contains ? "asks for an item now" : "asks for no item now");
-	else if (a->contains)
-		compare_child(c, SPAN("*"), a->contains, b->contains);
-	compare_count(c, "minContains", b->min_contains, a->min_contains,
-	              b->min_contains > a->min_contains && b->contains);
-	compare_count(c, "maxContains", b->max_contains, a->max_contains,
-	              b->max_contains < a->max_contains);
+	compare_contains(c, a, b);
 	if (a->n_prefix != b->n_prefix)
 		compare_add(c, true, "prefixItems", "has %u items now, had %u", b->n_prefix,
 		            a->n_prefix);
@@ -292,7 +311,9 @@ static void compare_branches(struct compare *c, const struct apply *a, const str
 		            "has changed inside, which turns more against a message");
 	if (a->n == b->n)
 		return;
-	bool wider = b->kind == APPLY_ANY ? b->n > a->n : b->kind == APPLY_ALL && b->n < a->n;
+	bool wider = b->kind == APPLY_ANY   ? b->n > a->n
+	             : b->kind == APPLY_ALL ? b->n < a->n && !c->closed
+	                                    : false;
 	compare_add(c, !wider, name, "has %u branches now, had %u", b->n, a->n);
 }
 
@@ -302,7 +323,7 @@ static void compare_applies(struct compare *c, const struct node *a, const struc
 	for (unsigned i = 0; same && i < a->n_apply; i++)
 		same = a->apply[i].kind == b->apply[i].kind;
 	if (!same) {
-		bool wider = b->n_apply == 0;
+		bool wider = b->n_apply == 0 && !c->closed;
 		compare_add(c, !wider, "allOf", "other schemas are applied here than before");
 		if (wider && has_role(a, ROLES_DEPTH))
 			compare_add(c, true, "allOf", "what they read is gone");
@@ -330,6 +351,8 @@ void compare_nodes(struct compare *c, const struct node *from, const struct node
 		return;
 	c->open[c->depth].a = a;
 	c->open[c->depth++].b = b;
+	bool closed = b->unevaluated_members || b->unevaluated_items;
+	c->closed += closed;
 	compare_values(c, a, b);
 	if (a->object || b->object)
 		compare_objects(c, a->object ? a->object : &NO_OBJECT,
@@ -342,6 +365,7 @@ void compare_nodes(struct compare *c, const struct node *from, const struct node
 		             b->unevaluated_members);
 	if (a->unevaluated_items || b->unevaluated_items)
 		compare_rest(c, "unevaluatedItems", a->unevaluated_items, b->unevaluated_items);
+	c->closed -= closed;
 	compare_notes(c, a, b);
 	c->depth--;
 }

@@ -12,6 +12,7 @@ enum { COMPARE_PATH_BYTES = 64 << 10 };
 struct compare {
 	struct schema_change *out;
 	unsigned max, n, n_breaking, breaking_before;
+	unsigned closed; /* under so many unevaluated*: what is no longer described is refused */
 	struct buf path; /* JSON Pointer of the value in a message */
 	unsigned depth, visits;
 	struct {

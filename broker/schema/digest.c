@@ -155,8 +155,18 @@ static int by_uri(const void *a, const void *b)
 	return strcmp(x->uri, y->uri);
 }
 
+void schema_keep_digest(struct schema *sc)
+{
+	schema_digest(sc, sc->digest);
+	sc->has_digest = true;
+}
+
 void schema_digest(const struct schema *sc, uint8_t ret[SCHEMA_DIGEST_BYTES])
 {
+	if (sc->has_digest) {
+		memcpy(ret, sc->digest, SCHEMA_DIGEST_BYTES);
+		return;
+	}
 	const struct document *list[LIMIT_SCHEMA_DOCUMENTS];
 	struct buf out;
 	struct span built_in;

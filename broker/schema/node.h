@@ -188,6 +188,8 @@ struct schema {
 	char name[64], id[80];
 	unsigned version;
 	char *path; /* of schema.json, or NULL */
+	bool has_digest;
+	uint8_t digest[SCHEMA_DIGEST_BYTES];
 	struct arena arena;
 	struct document *documents[LIMIT_SCHEMA_DOCUMENTS];
 	unsigned n_documents;
@@ -204,6 +206,8 @@ struct schema {
 	struct schema_result_info *results;
 	unsigned n_results;
 };
+/* digest.c: makes it once, so that schema_digest() is a copy */
+void schema_keep_digest(struct schema *sc);
 /* compile.c: for the catalog, which knows where it came from */
 void schema_set_path(struct schema *sc, const char *dir, const char *file);
 
