@@ -113,21 +113,9 @@ static void print_group(const struct replay_group *g)
 	buf_done(&b);
 }
 
-static void print_people(const struct findings *f)
+static void print_changes(const struct findings *f, const char *base)
 {
-	const struct replay *r = f->replay;
-	printf("%s: of %llu messages (%llu to %llu) %s would refuse %llu\n", r->feed,
-	       (unsigned long long)r->messages, (unsigned long long)r->first,
-	       (unsigned long long)r->last, schema_id(f->schema), (unsigned long long)r->refused);
-	for (unsigned i = 0; i < r->n_groups; i++)
-		print_group(&r->groups[i]);
-	if (r->ungrouped)
-		printf("  %llu in other ways\n", (unsigned long long)r->ungrouped);
-	if (!f->feed.base[0]) {
-		printf("%s takes any message: there is no schema to compare with\n", r->feed);
-		return;
-	}
-	printf("compared with %s: %s\n", f->feed.base,
+	printf("compared with %s: %s\n", base,
 	       !f->n_changes   ? "nothing changes"
 	       : f->n_breaking ? "not compatible; make it a new version"
 	                       : "compatible");
@@ -140,10 +128,43 @@ static void print_people(const struct findings *f)
 		printf("  and %u more\n", f->n_changes - CHANGES_MAX);
 }
 
+static void print_people(const struct findings *f)
+{
+	const struct replay *r = f->replay;
+	printf("%s: of %llu messages (%llu to %llu) %s would refuse %llu\n", r->feed,
+	       (unsigned long long)r->messages, (unsigned long long)r->first,
+	       (unsigned long long)r->last, schema_id(f->schema), (unsigned long long)r->refused);
+	for (unsigned i = 0; i < r->n_groups; i++)
+		print_group(&r->groups[i]);
+	if (r->ungrouped)
+		printf("  %llu in other ways\n", (unsigned long long)r->ungrouped);
+	if (f->feed.base[0])
+		print_changes(f, f->feed.base);
+	else
+		printf("%s takes any message: there is no schema to compare with\n", r->feed);
+}
+
 static void text_of(struct buf *b, const char *name, const char *value)
 {
 	json_write_name(b, name);
 	json_write_string(b, span_str(value));
+}
+
+static void write_changes(struct buf *b, const struct findings *f, const char *base)
+{
+	buf_addf(b, ",\"compatible\":%s", f->n_breaking ? "false" : "true");
+	if (base[0])
+		text_of(b, "comparedWith", base);
+	buf_add_str(b, ",\"changes\":[");
+	for (unsigned i = 0; i < MIN_OF(f->n_changes, (unsigned)CHANGES_MAX); i++) {
+		const struct schema_change *ch = &f->changes[i];
+		buf_addf(b, "%s{\"compatible\":%s", i ? "," : "", ch->breaks ? "false" : "true");
+		text_of(b, "pointer", ch->pointer);
+		text_of(b, "rule", ch->rule);
+		text_of(b, "detail", ch->text);
+		buf_add_char(b, '}');
+	}
+	buf_add_char(b, ']');
 }
 
 static void print_machine(const struct findings *f)
@@ -173,19 +194,9 @@ static void print_machine(const struct findings *f)
 		text_of(&b, "detail", g->text);
 		buf_add_char(&b, '}');
 	}
-	buf_addf(&b, "],\"compatible\":%s", f->n_breaking ? "false" : "true");
-	if (f->feed.base[0])
-		text_of(&b, "comparedWith", f->feed.base);
-	buf_add_str(&b, ",\"changes\":[");
-	for (unsigned i = 0; i < MIN_OF(f->n_changes, (unsigned)CHANGES_MAX); i++) {
-		const struct schema_change *ch = &f->changes[i];
-		buf_addf(&b, "%s{\"compatible\":%s", i ? "," : "", ch->breaks ? "false" : "true");
-		text_of(&b, "pointer", ch->pointer);
-		text_of(&b, "rule", ch->rule);
-		text_of(&b, "detail", ch->text);
-		buf_add_char(&b, '}');
-	}
-	buf_add_str(&b, "]}\n");
+	buf_add_char(&b, ']');
+	write_changes(&b, f, f->feed.base);
+	buf_add_str(&b, "}\n");
 	fwrite(b.p, 1, b.len, stdout);
 	buf_done(&b);
 }
@@ -216,4 +227,33 @@ int against_check(struct cli *c, const char *path, const struct schema_dirs *dir
 	replay_done(r);
 	schema_free(sc);
 	return err ? err : no ? CLI_NO : CLI_OK;
+}
+
+int against_compare(struct cli *c, const char *old_path, const char *path,
+                    const struct schema_dirs *dirs)
+{
+	struct schema *old = NULL, *sc = NULL;
+	auto_free struct schema_change *changes = xcalloc(CHANGES_MAX, sizeof(*changes));
+	struct findings f = {.cli = c, .changes = changes};
+	int err = schema_file_open(c, old_path, dirs, &old);
+	err = err ? err : schema_file_open(c, path, dirs, &sc);
+	if (!err) {
+		f.schema = sc;
+		f.n_changes = schema_compare(old, sc, changes, CHANGES_MAX, &f.n_breaking);
+	}
+	if (!err && c->json) {
+		struct buf b;
+		buf_init(&b, 16 << 20);
+		buf_add_str(&b, "{\"schema\":");
+		json_write_string(&b, span_str(schema_id(sc)));
+		write_changes(&b, &f, schema_id(old));
+		buf_add_str(&b, "}\n");
+		fwrite(b.p, 1, b.len, stdout);
+		buf_done(&b);
+	} else if (!err) {
+		print_changes(&f, schema_id(old));
+	}
+	schema_free(old);
+	schema_free(sc);
+	return err ? err : f.n_breaking ? CLI_NO : CLI_OK;
 }

@@ -20,4 +20,9 @@ struct against {
 int against_check(struct cli *c, const char *path, const struct schema_dirs *dirs,
                   const struct against *a) MUSTCHECK;
 
+/* Two files compared, without a daemon: prints the changes. CLI_OK, CLI_NO (one breaks) or
+ * CLI_TROUBLE (told). */
+int against_compare(struct cli *c, const char *old_path, const char *path,
+                    const struct schema_dirs *dirs) MUSTCHECK;
+
 #endif

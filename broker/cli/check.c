@@ -304,12 +304,30 @@ static int read_options(struct check *k, int argc, char **argv, struct against *
 	return 0;
 }
 
+/* The schema.json at path, or in it; the caller frees. */
+static char *schema_file(const char *path)
+{
+	char *inside = join(path, "schema.json");
+	if (there(inside))
+		return inside;
+	free(inside);
+	return xstrdup(path);
+}
+
 static int check_against(struct check *k, const char *path, const struct against *a)
 {
 	struct schema_dirs dirs = k->dirs;
-	auto_free char *inside = join(path, "schema.json");
+	auto_free char *file = schema_file(path);
 	schema_dirs_defaults(&dirs);
-	return against_check(k->cli, there(inside) ? inside : path, &dirs, a);
+	return against_check(k->cli, file, &dirs, a);
+}
+
+static int compare_files(struct check *k, const char *old_path, const char *path)
+{
+	struct schema_dirs dirs = k->dirs;
+	auto_free char *old_file = schema_file(old_path), *file = schema_file(path);
+	schema_dirs_defaults(&dirs);
+	return against_compare(k->cli, old_file, file, &dirs);
 }
 
 int cmd_check(struct cli *c, int argc, char **argv)
@@ -340,15 +358,18 @@ int cmd_check(struct cli *c, int argc, char **argv)
 	return k.wrong ? CLI_NO : CLI_OK;
 }
 
-/* `oudp schema check NEW --against FEED`. */
+/* `oudp schema check NEW --against FEED`, `oudp schema compare OLD NEW`. */
 int cmd_schema(struct cli *c, int argc, char **argv)
 {
 	struct check k = {.cli = c, .out = stdout};
 	struct against against = {0};
 	if (read_options(&k, argc, argv, &against))
 		return CLI_TROUBLE;
-	if (optind + 2 != argc || strcmp(argv[optind], "check") != 0)
-		return cli_usage(c, "check SCHEMA --against FEED");
+	const char *verb = optind < argc ? argv[optind] : "";
+	if (strcmp(verb, "compare") == 0 && optind + 3 == argc && !against.feed)
+		return compare_files(&k, argv[optind + 1], argv[optind + 2]);
+	if (strcmp(verb, "check") != 0 || optind + 2 != argc)
+		return cli_usage(c, "check SCHEMA --against FEED, or compare OLD NEW");
 	if (!against.feed)
 		return cli_usage(c, "against which feed? --against FEED");
 	return check_against(&k, argv[optind + 1], &against);

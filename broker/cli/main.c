@@ -16,9 +16,9 @@ static const struct command commands[] = {
      "  --schemas DIR    where schemas are looked up first (repeatable)\n"
      "  --against FEED   of one schema: as oudp schema check\n"
      "  -v               says what in a schema takes the slow way\n"},
-    {"schema", cmd_schema, "check SCHEMA --against FEED [--last N]",
+    {"schema", cmd_schema, "check SCHEMA --against FEED [--last N] | compare OLD NEW",
      "says what a new schema would refuse of a feed, and what it changes",
-     "  SCHEMA           path of a schema.json, or its directory\n"
+     "  SCHEMA, OLD, NEW path of a schema.json, or its directory\n"
      "  --against FEED   its stored messages are tried, its present schema compared\n"
      "  --last N         the newest N messages (1000)\n"
      "  --schemas DIR    where $ref looks first (repeatable)\n"

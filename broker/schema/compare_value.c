@@ -122,6 +122,13 @@ static bool holds(const struct values *list, const struct values *of, const stru
 	return false;
 }
 
+/* By enum and const both, where both are there. */
+static bool allows(const struct node *n, const struct values *of, const struct value *v)
+{
+	return (!n->values[0] || holds(n->values[0], of, v)) &&
+	       (!n->values[1] || holds(n->values[1], of, v));
+}
+
 static void compare_lists(struct compare *c, const struct node *a, const struct node *b)
 {
 	const struct values *x = listed(a), *y = listed(b);
@@ -136,12 +143,12 @@ static void compare_lists(struct compare *c, const struct node *a, const struct 
 		return;
 	for (uint32_t i = 0; i < x->n; i++) {
 		struct span s = json_text(x->tape, x->v[i].token);
-		if (!holds(y, x, &x->v[i]))
+		if (allows(a, x, &x->v[i]) && !allows(b, x, &x->v[i]))
 			compare_add(c, true, rule, "%.*s is no longer allowed", SHOWN(s));
 	}
 	for (uint32_t i = 0; i < y->n; i++) {
 		struct span s = json_text(y->tape, y->v[i].token);
-		if (!holds(x, y, &y->v[i]))
+		if (allows(b, y, &y->v[i]) && !allows(a, y, &y->v[i]))
 			compare_add(c, false, rule, "%.*s is allowed too", SHOWN(s));
 	}
 }

@@ -36,6 +36,8 @@ static const struct row {
     {X("\"enum\":[\"a\",\"b\"]"), X("\"enum\":[\"b\",\"c\"]"),
      "-/x enum a is no longer allowed;+/x enum c is allowed too"},
     {X("\"const\":1"), X("\"enum\":[1.0,2]"), "+/x enum 2 is allowed too"},
+    {X("\"const\":1,\"enum\":[2]"), X("\"const\":1"), "+/x const 1 is allowed too"},
+    {X("\"const\":1"), X("\"const\":1,\"enum\":[2]"), "-/x const 1 is no longer allowed"},
     {X(""), X("\"enum\":[1]"), "-/x enum only 1 value is allowed now"},
     {X("\"maxLength\":10"), X("\"maxLength\":9"), "-/x maxLength is 9, was 10"},
     {X("\"pattern\":\"^a\""), X("\"pattern\":\"^b\""), "-/x pattern must match ^b now"},
