@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rfc3339.h"
 #include "config/config.h"
 #include "feed/hub.h"
 #include "ingest/ingest.h"
@@ -39,9 +40,37 @@ struct daemon {
 	struct web *web;
 	struct status *status;
 	enum { RUNNING, ANSWERING, CLOSING } phase;
-	uint64_t phase_until_ns;
+	uint64_t phase_until_ns, versions_told_ns;
 	int ready_fd; /* tells the parent; -1 in the foreground */
 };
+
+/* ---- schema versions that end ---- */
+
+static void tell_version(const struct feed *f, const struct feed_version *v, enum version_state s)
+{
+	char when[RFC3339_BYTES];
+	rfc3339_format(v->until_ms, when);
+	log_warn("%s feed=%s schema=%s until=%.*s things=%u",
+	         s == VERSION_ENDED
+	             ? "A schema version has ended and is refused."
+	             : "A schema version ends soon: what still sends it will be refused.",
+	         f->conf->name, v->id, RFC3339_BYTES, when, v->things);
+}
+
+/* At start, after a reload, and once a day. */
+static void tell_versions(struct daemon *d)
+{
+	int64_t now_ms = clock_wall_ms(&d->clock);
+	d->versions_told_ns = clock_mono_ns(&d->clock);
+	for (unsigned i = 0; i < hub_feed_count(d->hub); i++) {
+		const struct feed *f = hub_feed_at(d->hub, i);
+		for (unsigned k = 0; k < FEED_VERSIONS_MAX && !f->ended; k++) {
+			enum version_state s = version_state(&f->versions[k], now_ms);
+			if (s == VERSION_ENDING || s == VERSION_ENDED)
+				tell_version(f, &f->versions[k], s);
+		}
+	}
+}
 
 /* ---- configuration ---- */
 
@@ -103,6 +132,7 @@ static int reload(void *arg, struct buf *text)
 	web_reconfigured(d->web);
 	log_info("The configuration was reloaded. feeds=%zu schemas=%zu", c->n_feeds,
 	         catalog_count(schemas));
+	tell_versions(d);
 	if (restart.len) {
 		log_warn("Some changes need a restart: %s", buf_str(&restart));
 		buf_add_span(text, span_of(restart.p, restart.len));
@@ -229,6 +259,9 @@ static void on_second(void *arg)
 	tcp_second(d->tcp);
 	status_tick(d->status);
 	hub_retention(d->hub);
+	if (clock_mono_ns(&d->clock) - d->versions_told_ns >
+	    (uint64_t)LIMIT_UNTIL_WARN_H * 3600 * 1000000000u)
+		tell_versions(d);
 }
 
 static void on_signal(void *arg, int signum)
@@ -510,6 +543,7 @@ int main(int argc, char **argv)
 	log_info("oudpd is ready. version=%s organisation=%s feeds=%zu schemas=%zu data-dir=%s",
 	         OUDP_VERSION, d.config->organisation, d.config->n_feeds, catalog_count(d.catalog),
 	         d.config->data_dir);
+	tell_versions(&d);
 	tell_ready(&d);
 	loop_run(d.loop);
 	take_down(&d);

@@ -35,8 +35,12 @@ enum {
 	LIMIT_STORE_RETRY_MS = 250, /* a full store is tried again this often */
 	LIMIT_RING_BYTES =
 	    16 << 20, /* recent records in memory, over all feeds: half a second at full speed */
-	LIMIT_DUPLICATES = 1 << 18,     /* records remembered for duplicate detection */
-	LIMIT_FEEDS = 1000,             /* a named database each costs 4 ns per feed and commit */
+	LIMIT_DUPLICATES = 1 << 18, /* records remembered for duplicate detection */
+	LIMIT_FEEDS = 1000,         /* a named database each costs 4 ns per feed and commit */
+	LIMIT_VERSION_THINGS =
+	    1 << 16, /* whose schema version is remembered: 512 KB, stays in the cache */
+	LIMIT_UNTIL_WARN_DAYS = 30, /* before a version ends: time to update devices in the field */
+	LIMIT_UNTIL_WARN_H = 24,    /* the warning is said again */
 	LIMIT_RESERVE_BYTES = 16 << 20, /* disk kept free so that a full store can be trimmed */
 	LIMIT_BATCH_ANSWERS = 16000, /* waiting for one commit; refusals cost an answer and a row */
 	LIMIT_BATCH_TEXT_BYTES = 4 << 20, /* reasons of one batch's refusals */

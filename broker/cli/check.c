@@ -1,5 +1,5 @@
 /* check.c - `oudp check`: a configuration, or schemas with their examples, without a daemon. */
-#include "cli/schemafile.h"
+#include "cli/against.h"
 
 #include "base/err.h"
 #include "base/limits.h"
@@ -20,6 +20,7 @@ struct check {
 	struct schema_dirs dirs; /* --schemas */
 	struct schema_scratch scratch;
 	unsigned schemas, examples, wrong;
+	bool verbose;
 	FILE *out; /* what is wrong, for people: stderr with --json */
 };
 
@@ -133,6 +134,17 @@ static void check_examples(struct check *k, const struct schema *sc, const char 
 	free_names(list, n);
 }
 
+static void tell_way(const struct check *k, const char *path, const struct schema *sc)
+{
+	struct buf why;
+	buf_init(&why, 4096);
+	if (schema_slow(sc, &why))
+		fprintf(k->out, "%s: checked the slow way for %s\n", path, buf_str(&why));
+	else
+		fprintf(k->out, "%s: checked the quick way: each member is looked at once\n", path);
+	buf_done(&why);
+}
+
 static void check_schema(struct check *k, const char *path)
 {
 	struct schema_dirs dirs = k->dirs;
@@ -143,6 +155,8 @@ static void check_schema(struct check *k, const char *path)
 		k->wrong++;
 		return;
 	}
+	if (k->verbose)
+		tell_way(k, path, sc);
 	auto_free char *dir = xstrdup(path);
 	char *slash = strrchr(dir, '/');
 	if (has_end(path, "/schema.json") && slash) {
@@ -188,13 +202,15 @@ static void check_feeds(struct check *k, const struct config *conf, const struct
 				fprintf(k->out, "%s: feed %s: %s\n", conf->path, f->name, why);
 				k->wrong++;
 			}
-		for (char **s = f->schemas; *s; s++)
-			if (strcmp(*s, "any") != 0 && !catalog_find(schemas, span_str(*s))) {
+		for (char **s = f->schemas; *s; s++) {
+			struct span id = config_schema(*s, NULL);
+			if (!span_is(id, "any") && !catalog_find(schemas, id)) {
 				fprintf(k->out,
-				        "%s: feed %s: there is no schema %s in the schema-dirs\n",
-				        conf->path, f->name, *s);
+				        "%s: feed %s: there is no schema %.*s in the schema-dirs\n",
+				        conf->path, f->name, (int)id.n, id.p);
 				k->wrong++;
 			}
+		}
 	}
 	route_free(routes);
 }
@@ -256,15 +272,75 @@ static int check_path(struct check *k, const char *path)
 	return 0;
 }
 
+enum { OPT_SCHEMAS = CLI_OWN, OPT_AGAINST, OPT_LAST };
+
+static const struct option check_options[] = {{"schemas", required_argument, NULL, OPT_SCHEMAS},
+                                              {"against", required_argument, NULL, OPT_AGAINST},
+                                              {"last", required_argument, NULL, OPT_LAST},
+                                              {0}};
+
+/* 0 or CLI_TROUBLE (told). */
+static int read_options(struct check *k, int argc, char **argv, struct against *a)
+{
+	struct cli *c = k->cli;
+	a->last = AGAINST_LAST;
+	bool last = false;
+	for (int o; (o = cli_option(c, argc, argv, "v", check_options)) != CLI_END;) {
+		if (o == 'v')
+			k->verbose = true;
+		else if (o == OPT_AGAINST)
+			a->feed = optarg;
+		else if (o == OPT_LAST)
+			last = true;
+		bool bad = o == OPT_LAST
+		               ? cli_number(c, "--last", optarg, 1, AGAINST_LAST_MAX, &a->last)
+		           : o == OPT_SCHEMAS ? schema_dirs_add(c, &k->dirs, optarg)
+		                              : o != 'v' && o != OPT_AGAINST;
+		if (bad)
+			return CLI_TROUBLE;
+	}
+	if (last && !a->feed)
+		return cli_usage(c, "--last goes with --against");
+	return 0;
+}
+
+/* The schema.json at path, or in it; the caller frees. */
+static char *schema_file(const char *path)
+{
+	char *inside = join(path, "schema.json");
+	if (there(inside))
+		return inside;
+	free(inside);
+	return xstrdup(path);
+}
+
+static int check_against(struct check *k, const char *path, const struct against *a)
+{
+	struct schema_dirs dirs = k->dirs;
+	auto_free char *file = schema_file(path);
+	schema_dirs_defaults(&dirs);
+	return against_check(k->cli, file, &dirs, a);
+}
+
+static int compare_files(struct check *k, const char *old_path, const char *path)
+{
+	struct schema_dirs dirs = k->dirs;
+	auto_free char *old_file = schema_file(old_path), *file = schema_file(path);
+	schema_dirs_defaults(&dirs);
+	return against_compare(k->cli, old_file, file, &dirs);
+}
+
 int cmd_check(struct cli *c, int argc, char **argv)
 {
-	static const struct option options[] = {{"schemas", required_argument, NULL, CLI_OWN}, {0}};
 	struct check k = {.cli = c, .out = stdout};
-	for (int o; (o = cli_option(c, argc, argv, "", options)) != CLI_END;)
-		if (o != CLI_OWN || schema_dirs_add(c, &k.dirs, optarg))
-			return CLI_TROUBLE;
+	struct against against = {0};
+	if (read_options(&k, argc, argv, &against))
+		return CLI_TROUBLE;
 	if (optind == argc)
 		return cli_usage(c, "what? A configuration, a schema, or a directory");
+	if (against.feed)
+		return optind + 1 == argc ? check_against(&k, argv[optind], &against)
+		                          : cli_usage(c, "one schema with --against");
 	if (c->json)
 		k.out = stderr;
 	schema_scratch_init(&k.scratch, LIMIT_PACKET_BYTES_MAX);
@@ -280,4 +356,21 @@ int cmd_check(struct cli *c, int argc, char **argv)
 	else if (k.schemas > 0)
 		printf("%u schemas, %u examples: %u wrong\n", k.schemas, k.examples, k.wrong);
 	return k.wrong ? CLI_NO : CLI_OK;
+}
+
+/* `oudp schema check NEW --against FEED`, `oudp schema compare OLD NEW`. */
+int cmd_schema(struct cli *c, int argc, char **argv)
+{
+	struct check k = {.cli = c, .out = stdout};
+	struct against against = {0};
+	if (read_options(&k, argc, argv, &against))
+		return CLI_TROUBLE;
+	const char *verb = optind < argc ? argv[optind] : "";
+	if (strcmp(verb, "compare") == 0 && optind + 3 == argc && !against.feed)
+		return compare_files(&k, argv[optind + 1], argv[optind + 2]);
+	if (strcmp(verb, "check") != 0 || optind + 2 != argc)
+		return cli_usage(c, "check SCHEMA --against FEED, or compare OLD NEW");
+	if (!against.feed)
+		return cli_usage(c, "against which feed? --against FEED");
+	return check_against(&k, argv[optind + 1], &against);
 }

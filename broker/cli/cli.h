@@ -75,6 +75,7 @@ bool cli_stop(void);
 
 /* ---- commands, one file per group ---- */
 int cmd_check(struct cli *c, int argc, char **argv);
+int cmd_schema(struct cli *c, int argc, char **argv);
 int cmd_validate(struct cli *c, int argc, char **argv);
 int cmd_pub(struct cli *c, int argc, char **argv);
 int cmd_tail(struct cli *c, int argc, char **argv);

@@ -91,6 +91,50 @@ static void print_strings(const char *label, const json_t *array)
 	                                       json_is_string(s) ? json_string_value(s) : "?");
 }
 
+/* Each version, what came of it, and when it ends; the last of them take no more. */
+static void print_versions(const struct cli *c, const json_t *versions)
+{
+	static const char *const headings[] = {"SCHEMA",    "STATE",   "UNTIL",
+	                                       ">MESSAGES", ">THINGS", ">REFUSED"};
+	struct table t;
+	struct buf out;
+	size_t i;
+	json_t *v;
+	if (json_array_size(versions) == 0)
+		return;
+	table_init(&t, headings, ARRAY_LEN(headings));
+	buf_init(&out, 64 << 10);
+	json_array_foreach(versions, i, v)
+	{
+		table_cell(&t, reply_text(v, "schema", "?"));
+		table_cell(&t, reply_text(v, "state", "?"));
+		table_cell(&t, reply_text(v, "until", "-"));
+		table_count(&t, reply_count(v, "messages"));
+		table_count(&t, reply_count(v, "things"));
+		table_count(&t, reply_count(v, "refused"));
+	}
+	table_write(&t, c->columns, &out);
+	putchar('\n');
+	print_buf(&out);
+	table_done(&t);
+}
+
+void feed_print_ending(const json_t *feeds)
+{
+	size_t i, k;
+	json_t *f, *v;
+	json_array_foreach(feeds, i, f) json_array_foreach(json_object_get(f, "versions"), k, v)
+	{
+		const char *state = reply_text(v, "state", "");
+		bool ended = strcmp(state, "ended") == 0;
+		if (!ended && strcmp(state, "ending") != 0)
+			continue;
+		printf("%s: %s %s %s; %llu things send it\n", reply_text(f, "name", "?"),
+		       reply_text(v, "schema", "?"), ended ? "is refused since" : "ends at",
+		       reply_text(v, "until", "?"), (unsigned long long)reply_count(v, "things"));
+	}
+}
+
 static int show(struct cli *c, const char *feed)
 {
 	json_t *r = NULL;
@@ -124,6 +168,7 @@ static int show(struct cli *c, const char *feed)
 	text_count(&b, reply_count(r, "quarantined"));
 	buf_add_char(&b, '\n');
 	print_buf(&b);
+	print_versions(c, json_object_get(r, "versions"));
 	json_decref(r);
 	return CLI_OK;
 }

@@ -6,5 +6,7 @@
 
 struct json_t;
 void feed_print_table(const struct cli *c, const struct json_t *feeds); /* array of /v1/feeds */
+/* A line for each schema version that ends soon or has ended. */
+void feed_print_ending(const struct json_t *feeds);
 
 #endif

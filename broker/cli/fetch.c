@@ -1,4 +1,4 @@
-/* fetch.c - the bytes of a schema from the daemon. */
+/* fetch.c - bytes from the daemon, for those who read JSON with the json room. */
 #include "cli/http.h"
 #include "cli/text.h"
 #include "cli/validate.h"
@@ -26,5 +26,21 @@ int validate_fetch_source(struct cli *c, const char *id, struct buf *ret)
 	else
 		buf_add(ret, r.body.p, r.body.len);
 	http_reply_done(&r);
+	return err;
+}
+
+int fetch_body(struct cli *c, const char *path, struct buf *ret)
+{
+	struct http_reply r;
+	int err = http_ask(c, HTTP_READ, "GET", path, NULL, &r);
+	if (err)
+		return err;
+	if (r.status != 200)
+		err = http_problem(c, &r);
+	else
+		buf_add(ret, r.body.p, r.body.len);
+	http_reply_done(&r);
+	if (!err && ret->err)
+		err = cli_trouble(c, "%s: the answer is too large", path);
 	return err;
 }

@@ -13,7 +13,17 @@ static const struct command commands[] = {
     {"check", cmd_check, "FILE|DIR...", "checks a configuration or schemas, without the daemon",
      "  FILE             oudpd.conf, or a schema.json\n"
      "  DIR              a directory with oudpd.conf, or with schemas and their examples\n"
-     "  --schemas DIR    where schemas are looked up first (repeatable)\n"},
+     "  --schemas DIR    where schemas are looked up first (repeatable)\n"
+     "  --against FEED   of one schema: as oudp schema check\n"
+     "  -v               says what in a schema takes the slow way\n"},
+    {"schema", cmd_schema, "check SCHEMA --against FEED [--last N] | compare OLD NEW",
+     "says what a new schema would refuse of a feed, and what it changes",
+     "  SCHEMA, OLD, NEW path of a schema.json, or its directory\n"
+     "  --against FEED   its stored messages are tried, its present schema compared\n"
+     "  --last N         the newest N messages (1000)\n"
+     "  --schemas DIR    where $ref looks first (repeatable)\n"
+     "\n"
+     "Exit status: 0 all fit and the change is compatible, 1 not so, 2 trouble.\n"},
     {"validate", cmd_validate, "SCHEMA [FILE...]",
      "says whether payloads fit a schema, and where not",
      "  SCHEMA           path of a schema.json, or name/version\n"

@@ -61,6 +61,7 @@ static void page(const struct cli *c, const json_t *r)
 	fwrite(b.p, 1, b.len, stdout);
 	buf_done(&b);
 	feed_print_table(c, json_object_get(r, "feeds"));
+	feed_print_ending(json_object_get(r, "feeds"));
 }
 
 static int once(struct cli *c, bool clear)

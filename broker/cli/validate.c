@@ -22,11 +22,12 @@ struct validate {
 	uint64_t fits, unfit;
 };
 
-static int fetch_schema(struct validate *v, const char *id)
+int validate_fetch(struct cli *c, const char *id, const struct schema_dirs *dirs,
+                   struct schema **ret)
 {
 	struct buf source;
 	buf_init(&source, SCHEMA_BYTES_MAX);
-	int err = validate_fetch_source(v->cli, id, &source);
+	int err = validate_fetch_source(c, id, &source);
 	if (!err) {
 		const char *slash = strrchr(id, '/');
 		uint64_t version = 1;
@@ -35,8 +36,8 @@ static int fetch_schema(struct validate *v, const char *id)
 		auto_free char *name = xstrndup(id, (size_t)(slash - id));
 		char why[1024] = "";
 		if (schema_compile(span_of(source.p, source.len), name, (unsigned)version,
-		                   v->dirs.dir, &v->schema, why, sizeof(why)) < 0)
-			err = cli_trouble(v->cli, "%s: %s", id, why);
+		                   dirs->dir, ret, why, sizeof(why)) < 0)
+			err = cli_trouble(c, "%s: %s", id, why);
 	}
 	buf_done(&source);
 	return err;
@@ -59,7 +60,7 @@ static int find_schema(struct validate *v, const char *name)
 			inside = NULL;
 		if (inside && access(inside, R_OK) == 0)
 			return schema_file_open(v->cli, inside, &v->dirs, &v->schema);
-		return fetch_schema(v, name);
+		return validate_fetch(v->cli, name, &v->dirs, &v->schema);
 	}
 	return schema_file_open(v->cli, name, &v->dirs, &v->schema);
 }

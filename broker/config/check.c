@@ -284,10 +284,14 @@ static void check_feed(struct loader *ld, size_t at)
 	bool any = false;
 	size_t n = 0;
 	for (; f->schemas[n]; n++)
-		any = any || !strcmp(f->schemas[n], "any");
+		any = any || span_is(config_schema(f->schemas[n], NULL), "any");
 	if (any && n > 1)
 		problem_add(ld, AT(p, BLOCK_FEED, "schemas"), false,
 		            "schemas: \"any\" fits everything; let it stand alone, or take it out");
+	if (f->decode == CONFIG_SENML && !any)
+		problem_add(ld, AT(p, BLOCK_FEED, "decode"), false,
+		            "decode: senml is read by its own rules, not by a schema; write schemas"
+		            " = { \"any\" }, or leave decode out");
 	check_personal_data(ld, f, p);
 	/* To take these and not do them would be a promise broken in silence. */
 	if (f->privacy[0])

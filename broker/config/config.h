@@ -24,6 +24,7 @@ enum config_access { CONFIG_PUBLIC, CONFIG_RESTRICTED, CONFIG_INTERNAL };
 enum config_priority { CONFIG_URGENT, CONFIG_NORMAL, CONFIG_BULK };
 enum config_duplicates { CONFIG_IGNORE, CONFIG_REPLACE, CONFIG_KEEP };
 enum config_bad_time { CONFIG_REFUSE, CONFIG_RECEIVED, CONFIG_FLAG };
+enum config_decode { CONFIG_JSON, CONFIG_SENML };
 enum config_registration { CONFIG_OPTIONAL, CONFIG_REQUIRED };
 
 struct config_listener {
@@ -48,7 +49,10 @@ struct config_feed {
 	char *name; /* [a-z0-9-]{1,64} */
 	char *title, *description;
 	char **topics;  /* NULL-terminated, at least one; only the simplest syntax is checked */
-	char **schemas; /* NULL-terminated, at least one: "name/version", or "any" alone */
+	char **schemas; /* NULL-terminated, at least one: "any" alone, or items for config_schema()
+	                 */
+	int decode;     /* enum config_decode */
+	bool draft;     /* the schemas may still change in place */
 	int access;     /* enum config_access */
 	int priority;   /* enum config_priority */
 	uint64_t keep_messages_s;         /* 0: no bound by age */
@@ -107,6 +111,11 @@ const char *config_embedded(void); /* the text of the embedded default */
 
 const struct config_feed *config_feed_find(const struct config *c, struct span name); /* or NULL */
 const struct config_tls *config_tls_find(const struct config *c, const char *name);   /* or NULL */
+
+/* An item of schemas: "name/version" or "name/version until 2027-03-01". Returns the name/version,
+ * a view; *ret_until_ms is when the feed stops taking it (UTC; a date is its first moment), 0:
+ * never. ret_until_ms may be NULL. */
+struct span config_schema(const char *item, int64_t *ret_until_ms);
 
 /* The words of the file for an enum value, for catalogues and messages. Static. */
 const char *config_access_text(enum config_access v);

@@ -12,6 +12,7 @@ static const char *const accesses[] = {"public", "restricted", "internal", NULL}
 static const char *const priorities[] = {"urgent", "normal", "bulk", NULL};
 static const char *const duplicates[] = {"ignore", "replace", "keep", NULL};
 static const char *const bad_times[] = {"refuse", "received", "flag", NULL};
+static const char *const decodes[] = {"json", "senml", NULL};
 static const char *const registrations[] = {"optional", "required", NULL};
 
 enum { DAY = 86400 };
@@ -86,7 +87,11 @@ const struct row config_rows[] = {
 	 .help = "Which topics this feed takes: {thing} is one level, '#' may end a topic."},
 	{FEED(schemas), .name = "schemas", .type = ROW_SCHEMAS, .flags = ROW_REQUIRED,
 	 .example = "{ \"air-quality-observed/1\" }",
-	 .help = "The schemas a message may fit, name/version, newest first; or { \"any\" }."},
+	 .help = "The schemas a message may fit, newest first, name/version or name/version until DATE; or { \"any\" }."},
+	{FEED(decode), .name = "decode", .type = ROW_ENUM, .words = decodes, .def = "json",
+	 .help = "json | senml (RFC 8428, with schemas = { \"any\" }): how payloads are read"},
+	{FEED(draft), .name = "draft", .type = ROW_BOOL, .def = "false",
+	 .help = "true: nobody relies on it yet, so a schema version may change in place."},
 	{FEED(access), .name = "access", .type = ROW_ENUM, .words = accesses, .def = "internal",
 	 .help = "public | restricted | internal"},
 	{FEED(priority), .name = "priority", .type = ROW_ENUM, .words = priorities, .def = "normal",

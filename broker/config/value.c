@@ -203,16 +203,16 @@ static int check_topic(const char *text, char *why)
 	return 0;
 }
 
-static int check_schema(const char *text, char *why)
+static int check_schema(const char *text, char **list, char *why)
 {
-	const char *slash = strchr(text, '/');
-	if (!strcmp(text, "any"))
-		return 0;
-	size_t name = slash ? (size_t)(slash - text) : 0;
-	if (name < 1 || name > 64 || strspn(text, LOWER DIGITS "-") != name ||
-	    !only(slash + 1, DIGITS, 1, 6) || slash[1] == '0')
-		return say(why, "is no schema; write name/version, such as"
-		                " \"air-quality-observed/1\", or \"any\"");
+	const char *what;
+	struct span id, other;
+	int64_t until;
+	if (value_schema(text, &id, &until, &what))
+		return say(why, "%s", what);
+	for (; list && *list; list++)
+		if (!value_schema(*list, &other, &until, &what) && span_eq(id, other))
+			return say(why, "stands in the list twice; take one out");
 	return 0;
 }
 
@@ -229,7 +229,7 @@ static int read_item(const struct row *r, char ***list, const char *text, const 
 	if (r->type == ROW_TOPICS)
 		err = check_topic(text, why);
 	else if (r->type == ROW_SCHEMAS)
-		err = check_schema(text, why);
+		err = check_schema(text, *list, why);
 	if (err)
 		return err;
 	char *item = NULL;

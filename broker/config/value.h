@@ -20,6 +20,10 @@ void value_copy(const struct row *r, const void *from, void *to);      /* to's f
 void value_print(const struct row *r, const void *base, struct buf *); /* as in the file */
 bool value_same(const struct row *r, const void *a, const void *b);
 
+/* An item of ROW_SCHEMAS; see config_schema(). 0, or ERR_CONFIG with a static *ret_why. */
+int value_schema(const char *item, struct span *ret_id, int64_t *ret_until_ms,
+                 const char **ret_why) MUSTCHECK;
+
 /* "14d" and "20GB". 0 or ERR_MALFORMED / ERR_TOO_LARGE. */
 int value_seconds(const char *text, uint64_t *ret) MUSTCHECK;
 int value_bytes(const char *text, uint64_t *ret) MUSTCHECK;

@@ -281,6 +281,15 @@ static void answer_all(struct batch *b, int err)
 		b->ans[i].done(&b->ans[i], err);
 }
 
+static void count_version(struct hub *h, struct feed *f, const struct batch_record *b)
+{
+	struct record r;
+	int err = record_read(span_of((const char *)b->bytes, b->n), false, &r);
+	assert(!err);
+	(void)err;
+	versions_seen(h->versions, h, f, &r);
+}
+
 static void publish_batch(struct hub *h, struct batch *b)
 {
 	for (unsigned i = 0; i < b->n_rec; i++) {
@@ -291,6 +300,8 @@ static void publish_batch(struct hub *h, struct batch *b)
 		f->count.bytes += b->rec[i].n;
 		ring_own(b->rec[i].bytes, f->index);
 		ring_push(f, b->rec[i].bytes);
+		if (f->n_schemas)
+			count_version(h, f, &b->rec[i]);
 		if (!f->touched) {
 			f->touched = true;
 			list_append(&h->touched, &f->in_batch);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "feed/hub_private.h"
+#include "feed/published.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ int hub_open(const struct hub_options *o, struct hub **ret)
 	list_init(&h->touched);
 	list_init(&h->blocks);
 	list_init(&h->block_waiters);
+	h->versions = versions_new();
 	h->filling = batch_new(h);
 	h->filling->number = h->batch_number = 1;
 	h->last_commit = store_last_commit(h->store);
@@ -84,6 +86,7 @@ void hub_close(struct hub *h)
 	free(h->feeds);
 	map_done(&h->by_name);
 	route_free(h->routes);
+	versions_free(h->versions);
 	free(h);
 }
 
@@ -193,13 +196,14 @@ static void check_schemas(const struct config_feed *cf, const struct catalog *sc
                           struct buf *why)
 {
 	unsigned n = 0;
-	for (char **s = cf->schemas; *s; s++, n++)
-		if (strcmp(*s, "any") != 0 && !catalog_find(schemas, span_str(*s)))
+	for (char **s = cf->schemas; *s; s++, n++) {
+		struct span id = config_schema(*s, NULL);
+		if (!span_is(id, "any") && !catalog_find(schemas, id))
 			buf_addf(why,
-			         "feed \"%s\": schema %s is in none of the schema-dirs; add it "
-			         "there or name one "
-			         "that is\n",
-			         cf->name, *s);
+			         "feed \"%s\": schema %.*s is in none of the schema-dirs; add it "
+			         "there or name one that is\n",
+			         cf->name, (int)id.n, id.p);
+	}
 	if (n > FEED_SCHEMAS_MAX)
 		buf_addf(why, "feed \"%s\": at most %d schemas\n", cf->name, FEED_SCHEMAS_MAX);
 }
@@ -219,18 +223,33 @@ static void add_routes(struct route_table *t, const struct config *c, unsigned a
 	}
 }
 
-static void take_feed(struct feed *f, const struct config_feed *cf, const struct catalog *schemas)
+static void take_schemas(struct hub *h, struct feed *f, const struct catalog *schemas)
+{
+	f->any_schema = false;
+	f->n_schemas = 0;
+	for (unsigned i = 0; i < FEED_VERSIONS_MAX; i++)
+		f->versions[i].taken = false;
+	for (char **s = f->conf->schemas; *s; s++) {
+		int64_t until;
+		struct span id = config_schema(*s, &until);
+		if (span_is(id, "any")) {
+			f->any_schema = true;
+			continue;
+		}
+		unsigned slot = versions_slot(h->versions, f, id);
+		f->versions[slot].taken = true;
+		f->versions[slot].until_ms = until;
+		f->slot[f->n_schemas] = (uint8_t)slot;
+		f->schemas[f->n_schemas++] = catalog_find(schemas, id);
+	}
+}
+
+static void take_feed(struct hub *h, struct feed *f, const struct config_feed *cf,
+                      const struct catalog *schemas)
 {
 	f->conf = cf;
 	f->ended = false;
-	f->any_schema = false;
-	f->n_schemas = 0;
-	for (char **s = cf->schemas; *s; s++) {
-		if (strcmp(*s, "any") == 0)
-			f->any_schema = true;
-		else
-			f->schemas[f->n_schemas++] = catalog_find(schemas, span_str(*s));
-	}
+	take_schemas(h, f, schemas);
 }
 
 static void end_feed(struct feed *f)
@@ -260,6 +279,9 @@ int hub_configure(struct hub *h, const struct config *c, const struct catalog *s
 {
 	if (hub_check_config(c, schemas, why))
 		return ERR_CONFIG;
+	int guard = published_check(h, c, schemas, why);
+	if (guard)
+		return guard;
 	for (unsigned i = 0; i < c->n_feeds; i++) {
 		struct span name = span_str(c->feeds[i].name);
 		int err = 0;
@@ -272,7 +294,7 @@ int hub_configure(struct hub *h, const struct config *c, const struct catalog *s
 	struct route_table *t = route_new();
 	for (unsigned i = 0; i < c->n_feeds; i++) {
 		struct feed *f = map_get(&h->by_name, span_str(c->feeds[i].name));
-		take_feed(f, &c->feeds[i], schemas);
+		take_feed(h, f, &c->feeds[i], schemas);
 		add_routes(t, c, i, f->index, NULL);
 	}
 	route_free(h->routes);
@@ -288,6 +310,9 @@ int hub_configure(struct hub *h, const struct config *c, const struct catalog *s
 			end_feed(f);
 		}
 	}
+	guard = published_keep(h, c, schemas);
+	if (guard)
+		log_warn("It could not be kept which schemas are in use: %s", err_text(guard));
 	if (first_time)
 		return store_scan(h->store, STORE_QUARANTINE, SPAN(""), SPAN(""), SIZE_MAX,
 		                  count_row, h);
@@ -355,6 +380,18 @@ struct feed *hub_route(const struct hub *h, struct span topic, struct span *ret_
 	if (route_find(h->routes, topic, &index, ret_thing))
 		return NULL;
 	return h->feeds[index];
+}
+
+void hub_version_seen(struct hub *h, struct feed *f, const struct record *r)
+{
+	versions_seen_before(h->versions, f, r);
+}
+
+bool hub_version_ended(const struct feed *f, unsigned i, int64_t ms)
+{
+	assert(i < f->n_schemas);
+	int64_t until = f->versions[f->slot[i]].until_ms;
+	return until && ms >= until;
 }
 
 void hub_pool(struct hub *h, struct job *j)

@@ -23,6 +23,7 @@
 #include "base/list.h"
 #include "config/config.h"
 #include "feed/record.h"
+#include "feed/versions.h"
 #include "schema/catalog.h"
 #include "store/store.h"
 
@@ -45,7 +46,6 @@ struct hub_runner {
 };
 
 /* ---- a feed at work ---- */
-enum { FEED_SCHEMAS_MAX = 8 };
 struct feed {
 	const struct config_feed *conf; /* of the configuration in force */
 	struct span name;               /* conf->name */
@@ -55,6 +55,8 @@ struct feed {
 	bool any_schema;                /* schemas = { "any" } */
 	unsigned n_schemas;
 	const struct schema *schemas[FEED_SCHEMAS_MAX];
+	uint8_t slot[FEED_SCHEMAS_MAX]; /* of each among the versions */
+	struct feed_version versions[FEED_VERSIONS_MAX];
 
 	uint32_t epoch;
 	uint64_t first; /* first sequence still in the log */
@@ -169,6 +171,11 @@ void hub_set_hooks(struct hub *h, const struct hub_hooks *hooks);
 
 void hub_pool(struct hub *h, struct job *j); /* runs j on the reader pool */
 uint64_t hub_last_commit(const struct hub *h);
+
+/* A record of the log at start, newest first: its thing counts for its schema version. */
+void hub_version_seen(struct hub *h, struct feed *f, const struct record *r);
+/* A feed's i-th schema is no longer taken at this time. */
+bool hub_version_ended(const struct feed *f, unsigned i, int64_t ms);
 
 /* Deletes records before sequence `before` in small steps on the writer; done(arg, deleted or
  * error). */

@@ -66,6 +66,7 @@ struct hub {
 	const struct config *config;
 	const struct catalog *catalog;
 	struct route_table *routes;
+	struct versions *versions;
 
 	struct feed **feeds; /* by index; LIMIT_FEEDS * 2 so that renames over reloads fit */
 	unsigned n_feeds;

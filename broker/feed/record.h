@@ -17,7 +17,8 @@
  *
  * properties: MQTT 5 publish properties as on the wire, less topic alias, message expiry and
  * subscription id. results: each u8 type (enum extract_type), u8 flags (1: has time), u16 member
- * bytes, u32 text bytes, f64 number, [i64 time ms], member, text. */
+ * bytes, u32 text bytes, f64 number, [i64 time ms], member, text (of a string; of a number: its
+ * unit, where no schema says it). */
 #ifndef FEED_RECORD_H
 #define FEED_RECORD_H
 

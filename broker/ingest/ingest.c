@@ -9,6 +9,7 @@
 #include "ingest/duplicates.h"
 #include "ingest/preload.h"
 #include "mqtt/utf8.h"
+#include "schema/senml.h"
 #include "json/write.h"
 
 #include <stdio.h>
@@ -125,6 +126,7 @@ static void refuse(struct ingest *in, const struct way *w, const struct verdict 
 {
 	in->stats.refused++;
 	w->feed->count.quarantined++;
+	versions_refused(w->feed, v->schema);
 	to_quarantine(in, w, v);
 	answer(in, w, VERDICT_REFUSED, 0, v->text);
 }
@@ -157,16 +159,75 @@ static void unrouted(struct ingest *in, const struct way *w)
 
 /* ---- the schema ---- */
 
-/* The schema whose version the payload names, when the feed has it. */
-static const struct schema *own_version(const struct feed *f, struct span version)
+enum { NO_SCHEMA = FEED_SCHEMAS_MAX };
+
+/* The schema whose version is named, when the feed has it. */
+static unsigned with_version(const struct feed *f, uint64_t n)
 {
-	uint64_t n;
-	if (version.n == 0 || span_to_u64(version, &n))
-		return NULL;
 	for (unsigned i = 0; i < f->n_schemas; i++)
 		if (schema_version(f->schemas[i]) == n && schema_has_role_version(f->schemas[i]))
-			return f->schemas[i];
-	return NULL;
+			return i;
+	return NO_SCHEMA;
+}
+
+static unsigned own_version(const struct feed *f, struct span version)
+{
+	uint64_t n;
+	return version.n == 0 || span_to_u64(version, &n) ? NO_SCHEMA : with_version(f, n);
+}
+
+/* The same of a payload that fits none: which one was meant? */
+static unsigned meant_version(const struct feed *f, const struct schema_scratch *s)
+{
+	uint64_t n;
+	for (unsigned i = 0; i < f->n_schemas; i++)
+		if (schema_own_version(f->schemas[i], s, &n) && with_version(f, n) == i)
+			return i;
+	return NO_SCHEMA;
+}
+
+/* It fits a version that is no longer taken: says until when, and what is taken. */
+static int say_ended(struct verdict *v, const struct feed *f, unsigned i, int64_t now_ms)
+{
+	char when[RFC3339_BYTES];
+	const char *id = schema_id(f->schemas[i]);
+	unsigned next = 0;
+	while (next < f->n_schemas && hub_version_ended(f, next, now_ms))
+		next++;
+	*v = (struct verdict){.rule = "until"};
+	snprintf(v->schema, sizeof(v->schema), "%s", id);
+	rfc3339_format(f->versions[f->slot[i]].until_ms, when);
+	snprintf(v->text, sizeof(v->text), "%s: /: this version was taken until %.*s; %s%s", id,
+	         RFC3339_BYTES, when, next < f->n_schemas ? "send " : "none is taken now",
+	         next < f->n_schemas ? schema_id(f->schemas[next]) : "");
+	return ERR_INVALID;
+}
+
+/* Which schema's verdict tells most of a payload that fits none that is taken: the version that it
+ * names, else one that it fits and that has ended, else the first that is taken. */
+static unsigned most_telling(struct ingest *in, const struct feed *f, int64_t now_ms)
+{
+	struct verdict v;
+	unsigned first = NO_SCHEMA, meant = meant_version(f, &in->scratch);
+	if (meant != NO_SCHEMA)
+		return meant;
+	for (unsigned i = f->n_schemas; i-- > 0;) {
+		if (!hub_version_ended(f, i, now_ms))
+			first = i;
+		else if (schema_check(f->schemas[i], &in->scratch, NULL, &v) == 0)
+			return i;
+	}
+	return first == NO_SCHEMA ? 0 : first;
+}
+
+static int unfit(struct ingest *in, const struct feed *f, int64_t now_ms)
+{
+	unsigned i = most_telling(in, f, now_ms);
+	if (hub_version_ended(f, i, now_ms))
+		return say_ended(&in->verdict, f, i, now_ms);
+	int err = schema_check(f->schemas[i], &in->scratch, &in->extract, &in->verdict);
+	assert(err); /* it was tried before */
+	return err;
 }
 
 /* 0 with w->schema and w->extract set, or the verdict of the schema meant (else of the first). */
@@ -176,22 +237,37 @@ static int fit(struct ingest *in, struct way *w)
 	int err = schema_parse(&in->scratch, w->m->payload, &in->verdict);
 	if (err)
 		return err;
-	struct verdict later;
 	for (unsigned i = 0; i < f->n_schemas; i++) {
-		err = schema_check(f->schemas[i], &in->scratch, &in->extract,
-		                   i ? &later : &in->verdict);
-		if (err)
+		if (hub_version_ended(f, i, w->received_ms) ||
+		    schema_check(f->schemas[i], &in->scratch, &in->extract, &in->verdict))
 			continue;
-		const struct schema *own = own_version(f, in->extract.version);
-		if (own && own != f->schemas[i] &&
-		    schema_check(own, &in->scratch, &in->extract, &in->verdict))
+		unsigned own = own_version(f, in->extract.version);
+		if (own == NO_SCHEMA)
+			own = i;
+		if (own != i && hub_version_ended(f, own, w->received_ms))
+			return say_ended(&in->verdict, f, own, w->received_ms);
+		if (own != i &&
+		    schema_check(f->schemas[own], &in->scratch, &in->extract, &in->verdict))
 			return ERR_INVALID;
-		w->schema = own ? own : f->schemas[i];
+		w->schema = f->schemas[own];
 		w->extract = &in->extract;
 		w->flags |= RECORD_JSON;
 		return 0;
 	}
-	return ERR_INVALID;
+	return unfit(in, f, w->received_ms);
+}
+
+static int decode_senml(struct ingest *in, struct way *w)
+{
+	int err = schema_parse(&in->scratch, w->m->payload, &in->verdict);
+	err =
+	    err ? err
+	        : senml_extract(&in->scratch, w->thing, w->received_ms, &in->extract, &in->verdict);
+	if (err)
+		return err;
+	w->extract = &in->extract;
+	w->flags |= RECORD_JSON;
+	return 0;
 }
 
 /* ---- thing and time ---- */
@@ -391,7 +467,12 @@ static void admit(struct ingest *in, struct way *w)
 		            "the payload is not UTF-8 although its format indicator says so");
 		return;
 	}
-	if (w->feed->any_schema && !w->feed->n_schemas) {
+	if (w->feed->conf->decode == CONFIG_SENML) {
+		if (decode_senml(in, w)) {
+			refuse(in, w, &in->verdict);
+			return;
+		}
+	} else if (w->feed->any_schema && !w->feed->n_schemas) {
 		if (m->payload.n && schema_parse(&in->scratch, m->payload, &in->verdict) == 0)
 			w->flags |= RECORD_JSON;
 	} else if (fit(in, w)) {
@@ -442,12 +523,18 @@ void ingest_abandoned(struct ingest *in, struct feed *f, const struct record *r)
 unsigned ingest_explain(struct ingest *in, const struct feed *f, struct span payload,
                         struct verdict *ret, unsigned max)
 {
+	int64_t now_ms = clock_wall_ms(hub_clock(in->hub));
 	if (!max || !f->n_schemas)
 		return 0;
 	if (schema_parse(&in->scratch, payload, &ret[0]))
 		return 1;
 	for (unsigned i = 0; i < f->n_schemas; i++)
-		if (schema_check(f->schemas[i], &in->scratch, NULL, &in->verdict) == 0)
+		if (!hub_version_ended(f, i, now_ms) &&
+		    schema_check(f->schemas[i], &in->scratch, NULL, &in->verdict) == 0)
 			return 0;
-	return schema_errors(f->schemas[0], &in->scratch, ret, max);
+	unsigned i = most_telling(in, f, now_ms);
+	if (!hub_version_ended(f, i, now_ms))
+		return schema_errors(f->schemas[i], &in->scratch, ret, max);
+	(void)say_ended(&ret[0], f, i, now_ms);
+	return 1;
 }

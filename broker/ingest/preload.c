@@ -15,6 +15,8 @@ struct seen {
 
 struct preload {
 	struct duplicates *d;
+	struct hub *hub;
+	struct feed *of;
 	struct seen *seen;
 	unsigned n, stop_at;
 	uint32_t feed;
@@ -31,6 +33,7 @@ static int see(void *arg, uint64_t sequence, struct span record)
 	if (err)
 		return err;
 	p->lowest = sequence;
+	hub_version_seen(p->hub, p->of, &r);
 	struct duplicate_key k = duplicates_key(p->d, p->feed, r.thing, r.phenomenon_ms, r.payload);
 	p->seen[p->n++] =
 	    (struct seen){k, p->feed, r.flags & RECORD_TIME_RECEIVED ? 0 : sequence, r.commit};
@@ -50,7 +53,7 @@ int ingest_preload(struct hub *h, struct duplicates *d, unsigned max)
 	unsigned n_feeds = hub_feed_count(h);
 	if (!n_feeds)
 		return 0;
-	struct preload p = {.d = d, .seen = xcalloc(max, sizeof(*p.seen))};
+	struct preload p = {.d = d, .hub = h, .seen = xcalloc(max, sizeof(*p.seen))};
 	auto_free uint64_t *at = xcalloc(n_feeds, sizeof(*at));
 	for (unsigned i = 0; i < n_feeds; i++)
 		at[i] = hub_feed_at(h, i)->last;
@@ -66,6 +69,7 @@ int ingest_preload(struct hub *h, struct duplicates *d, unsigned max)
 				continue;
 			unsigned before = p.n;
 			p.feed = f->id;
+			p.of = f;
 			p.stop_at = MIN_OF(p.n + share, max);
 			err = store_read_back(hub_store(h), f->id, at[i], SIZE_MAX, see, &p);
 			if (p.n > before) {

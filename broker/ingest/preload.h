@@ -6,8 +6,8 @@
 #include "feed/hub.h"
 #include "ingest/duplicates.h"
 
-/* Fills d with at most max of the latest records of all feeds, so that a message that is sent again
- * after a restart is recognised. */
+/* Also tells the hub of their schema versions. Fills d with at most max of the latest records of
+ * all feeds, so that a message that is sent again after a restart is recognised. */
 int ingest_preload(struct hub *h, struct duplicates *d, unsigned max) MUSTCHECK;
 
 /* Key of STORE_RETAINED: the topic, or its first bytes and a checksum when it is longer than a key

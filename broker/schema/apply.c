@@ -79,11 +79,37 @@ static bool nearer(const struct report *a, const struct report *b)
 	return a->count < b->count;
 }
 
+/* Every branch wants another const of the same value: that one has a value that none knows. */
+struct unknown_kind {
+	bool all;
+	struct report first;
+};
+
+static void note_decided(struct unknown_kind *d, const struct report *r, bool first)
+{
+	if (first)
+		d->first = *r;
+	d->all = (first || d->all) && r->discriminators > 0 && !r->wrong_type &&
+	         r->decided_at == d->first.decided_at;
+}
+
+static void tell_decided(struct walk *w, const struct node *n, uint32_t i, const struct report *r)
+{
+	if (r->decided_at) {
+		w->st->path[w->depth++] = r->decided_step;
+		(void)walk_stop(w, r->decided_at, RULE_ENUM, n, 0);
+		w->depth--;
+	} else {
+		(void)walk_stop(w, i, RULE_ENUM, n, 0);
+	}
+}
+
 /* No branch fits: tells what keeps the nearest from it, or which types would have been right. */
 static bool tell_nearest(struct walk *w, const struct node *n, uint32_t i, const struct apply *a)
 {
 	uint32_t index = (uint32_t)(a - n->apply), best = 0;
 	struct report nearest = {0};
+	struct unknown_kind decided = {0};
 	unsigned types = 0;
 	if (!w->report->out) {
 		(void)walk_stop(w, i, RULE_ANY_OF, n, index);
@@ -92,10 +118,15 @@ static bool tell_nearest(struct walk *w, const struct node *n, uint32_t i, const
 	for (uint32_t k = 0; k < a->n; k++) {
 		struct report r = weigh(w, a->nodes[k], i);
 		types |= r.types;
+		note_decided(&decided, &r, k == 0);
 		if (k == 0 || nearer(&r, &nearest)) {
 			nearest = r;
 			best = k;
 		}
+	}
+	if (decided.all && a->n > 1) {
+		tell_decided(w, n, i, &decided.first);
+		return true;
 	}
 	if (nearest.wrong_type && types && nearest.count == 1) {
 		struct node any = {.types = (uint8_t)types, .integer = !(types & 1)};
@@ -111,11 +142,60 @@ static bool tell_nearest(struct walk *w, const struct node *n, uint32_t i, const
 	return true;
 }
 
+/* The branches that a message's own member leaves, of at most 64. All when it cannot be told
+ * quickly, and for a report, which tells of each. */
+static uint64_t branches_left(const struct walk *w, uint32_t i, const struct apply *a)
+{
+	const struct decide *d = a->decide;
+	const struct json_token *t = w->tok + i;
+	uint64_t all = a->n >= 64 ? UINT64_MAX : ((uint64_t)1 << a->n) - 1;
+	if (w->report || t->type != JSON_OBJECT)
+		return all;
+	for (uint32_t name = i + 1; name < t->next; name = w->tok[name + 1].next) {
+		const struct json_token *m = &w->tok[name], *v = m + 1;
+		if (m->hash != d->hash)
+			continue;
+		if ((m->flags | v->flags) & JSON_ESCAPED)
+			return all;
+		if (!span_eq(json_text(w->tape, name), d->member))
+			continue;
+		if (v->type != JSON_STRING)
+			return d->always;
+		struct span text = json_text(w->tape, name + 1);
+		uint32_t at = json_name_hash(text) & d->mask;
+		while (d->slots[at].text.p && !span_eq(d->slots[at].text, text))
+			at = (at + 1) & d->mask;
+		return d->always | d->slots[at].branches;
+	}
+	return d->always; /* each of the others requires it */
+}
+
+/* allOf: all of those that are left must hold. */
+static bool walk_all(struct walk *w, uint32_t i, const struct apply *a)
+{
+	if (a->decide && !w->report) {
+		for (uint64_t left = branches_left(w, i, a); left; left &= left - 1)
+			if (!walk_value(w, a->nodes[__builtin_ctzll(left)], i))
+				return false;
+		return true;
+	}
+	for (uint32_t k = 0; k < a->n; k++)
+		if (!walk_value(w, a->nodes[k], i) && !w->report)
+			return false;
+	return true;
+}
+
+static inline bool is_left(uint64_t left, const struct apply *a, uint32_t k)
+{
+	return !a->decide || left >> k & 1;
+}
+
 static bool walk_any(struct walk *w, const struct node *n, uint32_t i, const struct apply *a)
 {
 	bool any = false;
+	uint64_t left = a->decide ? branches_left(w, i, a) : 0;
 	for (uint32_t k = 0; k < a->n && !(any && !w->collect) && !w->exhausted; k++)
-		any |= walk_try(w, a->nodes[k], i);
+		any |= is_left(left, a, k) && walk_try(w, a->nodes[k], i);
 	if (any || w->exhausted)
 		return any && !w->exhausted;
 	if (w->report)
@@ -126,8 +206,9 @@ static bool walk_any(struct walk *w, const struct node *n, uint32_t i, const str
 static bool walk_one(struct walk *w, const struct node *n, uint32_t i, const struct apply *a)
 {
 	uint32_t fit = 0;
+	uint64_t left = a->decide ? branches_left(w, i, a) : 0;
 	for (uint32_t k = 0; k < a->n && (fit < 2 || w->report) && !w->exhausted; k++)
-		fit += walk_try(w, a->nodes[k], i);
+		fit += is_left(left, a, k) && walk_try(w, a->nodes[k], i);
 	if (w->exhausted)
 		return false;
 	if (fit == 1)
@@ -172,11 +253,7 @@ static bool apply_one(struct walk *w, const struct node *n, uint32_t i, const st
 {
 	switch (a->kind) {
 	case APPLY_REF:
-	case APPLY_ALL:
-		for (uint32_t k = 0; k < a->n; k++)
-			if (!walk_value(w, a->nodes[k], i) && !w->report)
-				return false;
-		return true;
+	case APPLY_ALL: return walk_all(w, i, a);
 	case APPLY_DYNAMIC: return walk_value(w, dynamic_target(w, a), i) || w->report;
 	case APPLY_ANY: return walk_any(w, n, i, a);
 	case APPLY_ONE: return walk_one(w, n, i, a);

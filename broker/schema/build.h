@@ -134,6 +134,9 @@ struct place build_resolve(struct build *b, struct place at, struct span ref);
 const struct anchor *build_anchor(const struct build *b, unsigned resource, struct span name);
 int meta_source(struct span uri, struct span *ret); /* meta.c: the built-in metaschemas */
 
+/* build_decide.c: when all nodes are filled */
+void build_decides(struct build *b);
+
 /* keywords; each fills its part of a node */
 void build_scalars(struct build *b, struct node *n, struct place at); /* build_scalar.c */
 void build_object(struct build *b, struct node *n, struct place at);  /* build_object.c */

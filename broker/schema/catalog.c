@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "schema/load.h"
+#include "schema/node.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -76,8 +77,11 @@ static void load_version(struct loading *l, const char *dir, const char *name, u
 	else if (schema_compile(span_of(source.p, source.len), name, version, l->dirs, &sc, why,
 	                        sizeof(why)) != 0)
 		complain(l, dir, path, why);
-	else
+	else {
+		schema_set_path(sc, dir, path);
+		schema_keep_digest(sc); /* a reload asks for it once for each feed */
 		add_schema(l->c, sc);
+	}
 	buf_done(&source);
 }
 

@@ -342,6 +342,8 @@ int schema_build(struct span source, const char *name, unsigned version,
 		find_loops(&b);
 	if (!b.err)
 		build_results(&b);
+	if (!b.err)
+		build_decides(&b);
 	sc->n_nodes = b.n_made;
 	build_done(&b);
 	if (b.err)
@@ -350,6 +352,13 @@ int schema_build(struct span source, const char *name, unsigned version,
 		*ret = sc;
 	assert(b.err || sc->root);
 	return b.err;
+}
+
+void schema_set_path(struct schema *sc, const char *dir, const char *file)
+{
+	size_t size = strlen(dir) + strlen(file) + 2;
+	sc->path = arena_get(&sc->arena, size);
+	snprintf(sc->path, size, "%s/%s", dir, file);
 }
 
 void schema_free(struct schema *sc)

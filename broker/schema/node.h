@@ -122,6 +122,19 @@ struct array_rule {
 
 enum apply_kind { APPLY_ALL, APPLY_ANY, APPLY_ONE, APPLY_NOT, APPLY_IF, APPLY_REF, APPLY_DYNAMIC };
 
+/* Which branches a member's value leaves: build_decide.c. Open addressing in slots. */
+struct decided {
+	struct span text; /* the value; .p == NULL: free */
+	uint64_t branches;
+};
+struct decide {
+	struct span member;
+	uint16_t hash;
+	uint32_t mask;
+	uint64_t always; /* those that it does not decide */
+	const struct decided *slots;
+};
+
 /* A keyword that applies schemas to the value itself. */
 struct apply {
 	enum apply_kind kind;
@@ -129,6 +142,7 @@ struct apply {
 	const struct node *const *nodes; /* APPLY_IF: if, then or NULL, else or NULL */
 	/* APPLY_DYNAMIC: by resource, the node its $dynamicAnchor marks, or NULL */
 	const struct node *const *by_resource;
+	const struct decide *decide; /* or NULL */
 };
 
 enum role { ROLE_NONE, ROLE_THING, ROLE_TIME, ROLE_LOCATION, ROLE_RESULT, ROLE_ITEM, ROLE_VERSION };
@@ -165,9 +179,17 @@ struct node {
 	const struct note *note;
 };
 
+/* What makes a check do more than look at each member once: how many of each. */
+struct slow {
+	unsigned branches, patterns, unique, contains, unevaluated, dynamic;
+};
+
 struct schema {
 	char name[64], id[80];
 	unsigned version;
+	char *path; /* of schema.json, or NULL */
+	bool has_digest;
+	uint8_t digest[SCHEMA_DIGEST_BYTES];
 	struct arena arena;
 	struct document *documents[LIMIT_SCHEMA_DOCUMENTS];
 	unsigned n_documents;
@@ -180,8 +202,13 @@ struct schema {
 	bool odd_names; /* results may have names that a JSON Pointer escapes */
 	bool repeats;   /* a result may be met twice: look before adding */
 	bool role_version;
+	struct slow slow;
 	struct schema_result_info *results;
 	unsigned n_results;
 };
+/* digest.c: makes it once, so that schema_digest() is a copy */
+void schema_keep_digest(struct schema *sc);
+/* compile.c: for the catalog, which knows where it came from */
+void schema_set_path(struct schema *sc, const char *dir, const char *file);
 
 #endif

@@ -215,6 +215,66 @@ struct span schema_source(const struct schema *sc)
 	return span_of(sc->documents[0]->source.p, sc->documents[0]->source.len);
 }
 
+static bool is_version(const struct node *n, unsigned depth)
+{
+	if (n->note && n->note->role == ROLE_VERSION)
+		return true;
+	for (unsigned i = 0; depth > 0 && i < n->n_apply; i++)
+		if (n->apply[i].kind == APPLY_REF && is_version(n->apply[i].nodes[0], depth - 1))
+			return true;
+	return false;
+}
+
+bool schema_own_version(const struct schema *sc, const struct schema_scratch *s, uint64_t *ret)
+{
+	enum { REFS = 4 };
+	const struct object_rule *r = sc->root->object;
+	if (!sc->role_version || !r || !s->tape.src || s->tape.tok[0].type != JSON_OBJECT)
+		return false;
+	for (uint32_t k = 0; k <= r->mask; k++) {
+		const struct member *m = &r->slots[k];
+		if (!m->name.p || !m->node || !is_version(m->node, REFS))
+			continue;
+		uint32_t i = json_member(&s->tape, 0, m->name);
+		bool named =
+		    i && s->tape.tok[i].type >= JSON_NUMBER && s->tape.tok[i].type <= JSON_STRING;
+		if (named && span_to_u64(json_text(&s->tape, i), ret) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool schema_slow(const struct schema *sc, struct buf *why)
+{
+	const struct slow *s = &sc->slow;
+	const struct {
+		unsigned n;
+		const char *one, *many;
+	} ways[] = {
+	    {s->branches, "branch of anyOf, oneOf, not or if that is tried",
+	     "branches of anyOf, oneOf, not or if that are tried"},
+	    {s->patterns, "pattern", "patterns"},
+	    {s->unique, "uniqueItems", "uniqueItems"},
+	    {s->contains, "contains", "contains"},
+	    {s->unevaluated, "unevaluatedProperties or -Items", "unevaluatedProperties or -Items"},
+	    {s->dynamic, "$dynamicRef", "$dynamicRefs"},
+	};
+	bool any = false;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		if (!ways[i].n)
+			continue;
+		buf_addf(why, "%s%u %s", any ? "; " : "", ways[i].n,
+		         ways[i].n == 1 ? ways[i].one : ways[i].many);
+		any = true;
+	}
+	return any;
+}
+
+const char *schema_path(const struct schema *sc)
+{
+	return sc->path ? sc->path : sc->id;
+}
+
 bool schema_has_role_version(const struct schema *sc)
 {
 	return sc->role_version;

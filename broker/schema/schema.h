@@ -33,7 +33,8 @@ struct extract_result {
 	enum extract_type type;
 	bool has_time;    /* an item's own time */
 	double number;    /* after scale and offset; 0/1 for EXTRACT_BOOL */
-	struct span text; /* EXTRACT_STRING, unescaped */
+	struct span text; /* EXTRACT_STRING, unescaped; of an EXTRACT_NUMBER without a schema that
+	                     says its unit: the unit, UCUM */
 	int64_t time_ms;
 };
 
@@ -86,6 +87,10 @@ int schema_parse(struct schema_scratch *s, struct span payload,
 int schema_check(const struct schema *sc, struct schema_scratch *s, struct extract *ret,
                  struct verdict *ret_verdict) MUSTCHECK;
 
+/* The version that what schema_parse() left names in the member that sc's role version stands at (a
+ * member of the payload itself), whether it fits or not. false: it names none. */
+bool schema_own_version(const struct schema *sc, const struct schema_scratch *s, uint64_t *ret);
+
 /* All violations, up to max, for people (HTTP 400, oudp validate). Returns how many. Slower: may
  * allocate. */
 unsigned schema_errors(const struct schema *sc, struct schema_scratch *s, struct verdict *ret,
@@ -95,7 +100,19 @@ const char *schema_name(const struct schema *sc);      /* "air-quality-observed"
 unsigned schema_version(const struct schema *sc);      /* 1 */
 const char *schema_id(const struct schema *sc);        /* "air-quality-observed/1" */
 struct span schema_source(const struct schema *sc);    /* the bytes of schema.json as read */
+const char *schema_path(const struct schema *sc);      /* of the file; its id when there is none */
 bool schema_has_role_version(const struct schema *sc); /* payloads may name their own version */
+
+/* Changes when what the schema means changes: when it, or a file it refers to, says something else
+ * to the validator or the broker. White space, the order of members, spelling, title, description,
+ * examples, $comment, default, deprecated, readOnly and writeOnly do not count. */
+enum { SCHEMA_DIGEST_BYTES = 32 };
+void schema_digest(const struct schema *sc, uint8_t ret[SCHEMA_DIGEST_BYTES]);
+
+/* What in the schema takes a slower way than looking at each member once, for whoever writes it:
+ * appended as "12 branches of anyOf, oneOf, not or if that are tried; 1 pattern". false: nothing.
+ */
+bool schema_slow(const struct schema *sc, struct buf *why);
 
 /* The results the schema can yield, for catalogues: member, observedProperty, unit. Index 0..n-1.
  */

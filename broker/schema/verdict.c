@@ -349,14 +349,17 @@ static void weigh(struct walk *w, struct report *r, uint32_t i, enum rule rule,
                   const struct node *n)
 {
 	bool here = w->depth == r->base_depth && !w->naming;
-	(void)i;
 	if (here && rule == RULE_TYPE) {
 		r->wrong_type = true;
 		r->types |= n->types;
 		r->types |= n->types >> JSON_NUMBER & 1 && !n->integer; /* bit 0: any number */
 	}
-	if ((rule == RULE_CONST || rule == RULE_ENUM) && w->depth <= r->base_depth + 1)
-		r->discriminators++;
+	if ((rule != RULE_CONST && rule != RULE_ENUM) || w->depth > r->base_depth + 1)
+		return;
+	if (r->discriminators++ == 0 && !here && !w->naming) {
+		r->decided_at = i;
+		r->decided_step = w->st->path[w->depth - 1];
+	}
 }
 
 void report_add(struct walk *w, uint32_t i, enum rule rule, const struct node *n, uint32_t extra)

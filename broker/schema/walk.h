@@ -59,6 +59,8 @@ struct report {
 	unsigned count;
 	unsigned base_depth;
 	unsigned discriminators; /* const or enum failed at or just below the branch's value */
+	uint32_t decided_at;     /* token of the first of those; 0: the value itself, or none */
+	uint32_t decided_step;   /* from the value to there: of its path */
 	bool wrong_type;         /* the value itself has another type */
 	unsigned types;          /* that it might have had */
 };

@@ -77,6 +77,43 @@ static void feed_metrics(struct status *s, struct buf *b)
 	         (unsigned long long)f->count.quarantine_rows);
 }
 
+#define EACH_VERSION(f, v)                                                                         \
+	for (const struct feed_version *v = (f)->versions; v < (f)->versions + FEED_VERSIONS_MAX;  \
+	     v++)                                                                                  \
+		if (v->id[0])
+
+static void version_metrics(struct status *s, struct buf *b)
+{
+	family(b, "oudp_schema_messages_total", "counter",
+	       "Messages by feed, schema version and what became of them.");
+	EACH_FEED(s, f)
+	EACH_VERSION(f, v)
+	{
+		buf_addf(b,
+		         "oudp_schema_messages_total{feed=\"%s\",schema=\"%s\",verdict=\"stored\"} "
+		         "%llu\n",
+		         f->conf->name, v->id, (unsigned long long)v->messages);
+		buf_addf(
+		    b,
+		    "oudp_schema_messages_total{feed=\"%s\",schema=\"%s\",verdict=\"refused\"} "
+		    "%llu\n",
+		    f->conf->name, v->id, (unsigned long long)v->refused);
+	}
+	family(b, "oudp_schema_things", "gauge",
+	       "Things whose newest message is of this schema version.");
+	EACH_FEED(s, f)
+	EACH_VERSION(f, v)
+	buf_addf(b, "oudp_schema_things{feed=\"%s\",schema=\"%s\"} %u\n", f->conf->name, v->id,
+	         v->things);
+	family(b, "oudp_schema_until_timestamp_seconds", "gauge",
+	       "When a feed stops taking a schema version.");
+	EACH_FEED(s, f)
+	EACH_VERSION(f, v)
+	if (v->taken && v->until_ms)
+		buf_addf(b, "oudp_schema_until_timestamp_seconds{feed=\"%s\",schema=\"%s\"} %.3f\n",
+		         f->conf->name, v->id, (double)v->until_ms / 1e3);
+}
+
 static void commit_metrics(const struct hub_stats *h, struct buf *b)
 {
 	uint64_t sum = 0;
@@ -113,6 +150,7 @@ void status_write_metrics(struct status *s, struct buf *b)
 {
 	struct status_outside o = ask_outside(s);
 	feed_metrics(s, b);
+	version_metrics(s, b);
 	commit_metrics(hub_stats(s->o.hub), b);
 	family(b, "oudp_store_bytes", "gauge",
 	       "The journal: its bound, what is used, what is free in it, free disk.");
@@ -152,6 +190,29 @@ void status_write_metrics(struct status *s, struct buf *b)
 	one(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
 }
 
+static void write_versions(const struct status *s, const struct feed *f, struct buf *b)
+{
+	int64_t now = clock_wall_ms(hub_clock(s->o.hub));
+	const char *comma = "";
+	for (const struct feed_version *v = f->versions; v < f->versions + FEED_VERSIONS_MAX; v++) {
+		char t[RFC3339_BYTES];
+		if (!v->id[0])
+			continue;
+		buf_addf(b, "%s{\"schema\":\"%s\",\"state\":\"%s\",\"until\":", comma, v->id,
+		         version_state_text(version_state(v, now)));
+		if (v->taken && v->until_ms) {
+			rfc3339_format(v->until_ms, t);
+			buf_addf(b, "\"%.*s\"", RFC3339_BYTES, t);
+		} else {
+			buf_add_str(b, "null");
+		}
+		buf_addf(b, ",\"messages\":%llu,\"refused\":%llu,\"things\":%u}",
+		         (unsigned long long)v->messages, (unsigned long long)v->refused,
+		         v->things);
+		comma = ",";
+	}
+}
+
 void status_write_feed(struct status *s, const struct feed *f, struct buf *b)
 {
 	char t[RFC3339_BYTES];
@@ -171,8 +232,10 @@ void status_write_feed(struct status *s, const struct feed *f, struct buf *b)
 	for (char **p = f->conf->schemas; *p; p++) {
 		if (p != f->conf->schemas)
 			buf_add_char(b, ',');
-		json_write_string(b, span_str(*p));
+		json_write_string(b, config_schema(*p, NULL));
 	}
+	buf_add_str(b, "],\"versions\":[");
+	write_versions(s, f, b);
 	buf_addf(b,
 	         "],\"epoch\":%u,\"first\":%llu,\"last\":%llu,\"records\":%llu,\"bytes\":%llu,"
 	         "\"lastStored\":",

@@ -90,6 +90,11 @@ def test_check(own, tmp_path):
     p = run("check", os.path.join(TOP, "schemas"))
     assert p.returncode == 0, p
     assert run("check", "/nonexistent").returncode == 2
+    city.write_schema(tmp_path, "slow", 1, {"anyOf": [{"minimum": 1}, {"pattern": "^a"}]})
+    p = run("check", "-v", str(tmp_path))
+    assert p.returncode == 0 and ": checked the slow way for 2 branches of anyOf, oneOf, not or if that are tried; 1 pattern\n" in p.stdout, p
+    p = run("check", "-v", os.path.join(TOP, "schemas", "device-measurement", "1", "schema.json"))
+    assert p.returncode == 0 and "checked the quick way" in p.stdout, p
 
 
 def test_validate(own, tmp_path):
@@ -108,3 +113,31 @@ def test_bench_ends_by_itself(broker):
     p = broker.oudp("bench", "-p", str(broker.mqtt_port), "-c", "5", "-d", "1", "--warm", "0", "--topic", "raw/b-{n}", "--json")
     assert p.returncode == 0, p
     assert json.loads(p.stdout)
+
+
+def test_schema_check_against_a_feed(own, tmp_path, name):
+    d = own()
+    d.start()
+    with d.client(name) as c:
+        for i in range(30):
+            assert c.publish(f"city/air/t{i % 3}", city.air(100 * (i % 3) + i)).reason == 0
+    city.write_schema(tmp_path, "test-air", 2, city.air_schema(200, no2={"type": "number"}))
+    new = os.path.join(tmp_path, "test-air", "2", "schema.json")
+    p = d.oudp("schema", "check", new, "--against", "air", "--json")
+    assert p.returncode == 1 and not p.stderr, p
+    r = json.loads(p.stdout)
+    assert (r["messages"], r["first"], r["last"], r["refused"]) == (30, 1, 30, 10), r
+    assert r["refusals"] == [{"count": 10, "sequence": 3, "things": 1, "examples": ["t2"], "rule": "maximum", "pointer": "/pm25",
+                              "detail": "test-air/2: /pm25: 202 is more than maximum 200"}], r
+    assert r["comparedWith"] == "test-air/1" and r["compatible"] is False, r
+    assert {(c["pointer"], c["rule"], c["compatible"]) for c in r["changes"]} == {
+        ("/pm25", "maximum", False), ("/no2", "properties", True)}, r
+    p = d.oudp("check", os.path.dirname(new), "--against", "air", "--last", "4")
+    assert p.returncode == 1 and "of 4 messages (27 to 30)" in p.stdout, p
+    assert "incompatible  /pm25: maximum: is 200, was 1000" in p.stdout, p
+    city.write_schema(tmp_path, "test-air", 2, city.air_schema(1000, no2={"type": "number"}))
+    p = d.oudp("schema", "check", new, "--against", "air")
+    assert p.returncode == 0 and "would refuse 0" in p.stdout and ": compatible" in p.stdout, p
+    assert d.oudp("schema", "check", new, "--against", "nosuch").returncode == 2
+    assert d.oudp("schema", "check", new).returncode == 2
+    assert d.oudp("check", new, "--last", "4").returncode == 2

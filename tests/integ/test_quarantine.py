@@ -10,7 +10,7 @@ from kit.daemon import feed, wait_for
 
 @pytest.fixture
 def d(own):
-    d = own(feeds={"air": feed("city/air/{thing}", ["test-air/2", "test-air/1"]), "raw": feed("raw/#", ["any"])})
+    d = own(feeds={"air": feed("city/air/{thing}", ["test-air/2", "test-air/1"], draft=True), "raw": feed("raw/#", ["any"])})
     city.write_schema(d.schemas, "test-air", 2, city.air_schema(maximum=5))
     d.start()
     return d

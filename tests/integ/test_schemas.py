@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from kit import city, web
 from kit.daemon import TOP, feed
 
 SCHEMAS = sorted(os.path.relpath(os.path.dirname(p), os.path.join(TOP, "schemas"))
@@ -100,3 +101,83 @@ def test_a_vendors_own_json(broker, name):
     assert (a["subject"], a["observedtime"][:19]) == ("A17-0042", "2026-11-24T12:00:00")
     assert a["data"] == json.loads(message) and a["dataschema"].endswith("/v1/schemas/vendor-a17/1")
     assert b["subject"] == name and b["dataschema"].endswith("/v1/schemas/air-quality-observed/1")
+
+
+def test_versions_are_counted_and_end(own, name):
+    d = own(feeds={})
+    for v in (1, 2):
+        city.write_schema(d.schemas, "test-air", v, city.air_schema(1000 * v, version={
+            "const": v, "x-oudp": {"role": "version"}}))
+    end = city.now(3600)
+    d.feeds["air"] = feed("city/air/{thing}", ["test-air/2", f"test-air/1 until {end}"])
+    d.write_conf()
+    d.start()
+    assert "A schema version ends soon" in d.wait_error("schema=test-air/1")
+    with d.client(name) as c:
+        for thing, version in (("a", 1), ("b", 1), ("c", 2), ("b", 2)):
+            assert c.publish(f"city/air/{thing}", city.air(version=version)).reason == 0
+        p = c.publish("city/air/a", city.air(1200, version=1))
+        assert p.props["reason"] == "test-air/1: /pm25: 1200 is more than maximum 1000"
+    f = d.feed("air")
+    assert f["schemas"] == ["test-air/2", "test-air/1"]
+    new, old = f["versions"]
+    assert new == {"schema": "test-air/2", "state": "taken", "until": None, "messages": 2, "refused": 0, "things": 2}
+    assert old == {"schema": "test-air/1", "state": "ending", "until": end, "messages": 2, "refused": 1, "things": 1}
+    p = d.oudp("feed", "show", "air")
+    assert p.returncode == 0 and "test-air/1  ending" in p.stdout, p
+    assert "air: test-air/1 ends at" in d.oudp("status").stdout
+    metrics = web.request(d.admin_port, "GET", "/metrics").body.decode()
+    assert 'oudp_schema_things{feed="air",schema="test-air/1"} 1\n' in metrics
+    assert 'oudp_schema_messages_total{feed="air",schema="test-air/1",verdict="refused"} 1\n' in metrics
+    d.feeds["air"] = feed("city/air/{thing}", ["test-air/2", f"test-air/1 until {city.now(-1)}"])
+    d.write_conf()
+    d.reload()
+    d.wait_error("A schema version has ended")
+    with d.client(name) as c:
+        p = c.publish("city/air/a", city.air(version=1))
+        assert p.reason == 0x99 and p.props["reason"].endswith("; send test-air/2"), p
+    a = d.post("/v1/feeds/air/events?thing=a", city.air(version=1), {"Content-Type": "application/json"})
+    assert a.status == 400 and json.loads(a.body)["errors"][0]["rule"] == "until", a
+
+
+def test_a_version_in_use_does_not_change(own, name):
+    d = own()
+    d.start()
+    path = os.path.join(d.schemas, "test-air", "1", "schema.json")
+    same = {**city.air_schema(), "title": "Another title", "description": "and more words"}
+    other = city.air_schema(900)
+
+    def write(schema):
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(schema, f, indent=4, sort_keys=True)
+
+    def reload():
+        return d.admin("POST", "/v1/_reload", b"{}", {"Content-Type": "application/json"})
+
+    write(same)
+    assert reload().status == 200
+    write(other)
+    a = reload()
+    assert a.status == 400, a
+    assert f"{path}: schema test-air/1 of feed" in a.body.decode() and "test-air/2" in a.body.decode(), a
+    with d.client(name) as c:  # the former one is in force
+        assert c.publish(f"city/air/{name}", city.air(950)).reason == 0
+    d.stop()
+    with pytest.raises(AssertionError, match="means something else than when it was taken into use"):
+        d.start()
+    for f in ("air", "keep"):
+        d.feeds[f]["draft"] = True
+    d.write_conf()
+    d.start()
+    with d.client(name) as c:
+        assert c.publish(f"city/air/{name}", city.air(950)).reason == 0x99
+    write(city.air_schema(800))
+    assert reload().status == 200
+    for f in ("air", "keep"):
+        d.feeds[f]["draft"] = False
+    d.write_conf()
+    assert reload().status == 200  # published as it is now
+    write(other)
+    assert reload().status == 400
+    write(city.air_schema(800))
+    assert reload().status == 200

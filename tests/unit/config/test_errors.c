@@ -122,6 +122,18 @@ static void feeds(void **state)
 	     " \"air-quality-observed/1\", or \"any\""},
 	    {"schemas += { \"A/1\" }", "schemas: \"A/1\" is no schema; write name/version, such as"
 	                               " \"air-quality-observed/1\", or \"any\""},
+	    {"schemas += { \"a/1 until March\" }",
+	     "schemas: \"a/1 until March\" is no schema with an end; write it such as"
+	     " \"air-quality-observed/1 until 2027-03-01\""},
+	    {"schemas += { \"a/1 till 2027-03-01\" }",
+	     "schemas: \"a/1 till 2027-03-01\" is no schema with an end; write it such as"
+	     " \"air-quality-observed/1 until 2027-03-01\""},
+	    {"schemas += { \"any until 2027-03-01\" }",
+	     "schemas: \"any until 2027-03-01\" has no end; name a schema to take it until a date"},
+	    {"schemas += { \"b/1\", \"b/1 until 2027-03-01\" }",
+	     "schemas: \"any\" fits everything; let it stand alone, or take it out\nt:2: "
+	     "schemas: \"b/1 until 2027-03-01\" stands in the list twice; take one out"},
+	    {"decode = cbor", "decode: \"cbor\" is not known; write json or senml"},
 	    {"privacy = { \"drop /a\" }", "privacy: this version has no steps before storage; take "
 	                                  "them out of the data before it"
 	                                  " comes here, or leave the list empty"},
@@ -134,6 +146,14 @@ static void feeds(void **state)
 		snprintf(problem, sizeof(problem), "t:2: %s\n", rows[i].problem);
 		refused(text, problem);
 	}
+}
+
+static void decode(void **state)
+{
+	(void)state;
+	refused("feed \"f\" { topics = { t } schemas = { \"a/1\" }\n decode = senml }",
+	        "t:2: decode: senml is read by its own rules, not by a schema; write schemas"
+	        " = { \"any\" }, or leave decode out\n");
 }
 
 static void personal_data(void **state)
@@ -333,12 +353,13 @@ static void limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(values),          cmocka_unit_test(feeds),
-	    cmocka_unit_test(personal_data),   cmocka_unit_test(required),
-	    cmocka_unit_test(beyond_loopback), cmocka_unit_test(ports_twice),
-	    cmocka_unit_test(blocks_twice),    cmocka_unit_test(structure),
-	    cmocka_unit_test(comments),        cmocka_unit_test(all_at_once),
-	    cmocka_unit_test(warnings),        cmocka_unit_test(limits),
+	    cmocka_unit_test(values),      cmocka_unit_test(feeds),
+	    cmocka_unit_test(decode),      cmocka_unit_test(personal_data),
+	    cmocka_unit_test(required),    cmocka_unit_test(beyond_loopback),
+	    cmocka_unit_test(ports_twice), cmocka_unit_test(blocks_twice),
+	    cmocka_unit_test(structure),   cmocka_unit_test(comments),
+	    cmocka_unit_test(all_at_once), cmocka_unit_test(warnings),
+	    cmocka_unit_test(limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,11 @@ static void nearest(void **state)
 	expect(shapes, "{\"kind\":\"square\",\"side\":-2}", "t/1: /side: -2 is less than minimum 0",
 	       "/side", "minimum");
 	expect(shapes, "{\"kind\":\"circle\"}", "t/1: /: member \"r\" is missing", "", "required");
+	/* a kind that no branch knows is not told as if there were one */
+	expect(shapes, "{\"kind\":\"cube\",\"side\":2}",
+	       "t/1: /kind: \"cube\" is not one of the allowed values", "/kind", "enum");
+	expect("{\"anyOf\":[{\"const\":1},{\"enum\":[2,3]}]}", "4",
+	       "t/1: /: 4 is not one of the allowed values", "", "enum");
 	expect("{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"id\"]}]}",
 	       "{}", "t/1: /: member \"id\" is missing", "", "required");
 	expect("{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"array\"}]}", "1",
@@ -136,6 +141,81 @@ static void nearest(void **state)
 	       "t/1: /: 1.5 is not an integer", "", "type");
 	expect("{\"required\":[\"t\"],\"properties\":{\"a\":{\"maximum\":1}}}", "{\"a\":2}",
 	       "t/1: /a: 2 is more than maximum 1", "/a", "maximum");
+}
+
+/* Branches that a member decides are told apart by a table: the same answers as one by one. */
+static void decided(void **state)
+{
+	static const char IFS[] =
+	    "{\"allOf\":["
+	    "{\"if\":{\"required\":[\"k\"],\"properties\":{\"k\":{\"const\":\"a\"}}},"
+	    "\"then\":{\"required\":[\"x\"]}},"
+	    "{\"if\":{\"required\":[\"k\"],\"properties\":{\"k\":{\"enum\":[\"b\",\"c\"]},\"u\":{"
+	    "\"const\":1}}},\"then\":{\"required\":[\"y\"]}},"
+	    "{\"if\":{\"required\":[\"k\"],\"properties\":{\"k\":{\"const\":\"b\"}}},"
+	    "\"then\":{\"required\":[\"z\"]}},"
+	    "{\"if\":{\"properties\":{\"k\":{\"const\":\"d\"}}},\"then\":{\"required\":[\"w\"]}}]}";
+	static const char KINDS[] =
+	    "{\"%s\":[{\"required\":[\"k\"],\"properties\":{\"k\":{\"const\":\"a\"},\"v\":{"
+	    "\"type\":"
+	    "\"number\"}}},{\"required\":[\"k\"],\"properties\":{\"k\":{\"enum\":[\"a\",\"b\"]},"
+	    "\"v\":{\"type\":[\"string\",\"null\"]}}},{\"required\":[\"n\"]}]}";
+	static const struct {
+		const char *source, *payload;
+		bool fits;
+	} ROWS[] = {
+	    {IFS, "{\"k\":\"a\",\"x\":1}", true},
+	    {IFS, "{\"k\":\"a\"}", false},
+	    {IFS, "{\"k\":\"b\",\"y\":1,\"z\":1}", true},
+	    {IFS, "{\"k\":\"b\",\"y\":1}", false},
+	    {IFS, "{\"k\":\"b\",\"z\":1}", false},
+	    {IFS, "{\"u\":2,\"k\":\"b\",\"z\":1}", true},
+	    {IFS, "{\"k\":\"c\",\"y\":1}", true},
+	    {IFS, "{\"k\":\"d\"}", false},
+	    {IFS, "{\"k\":\"d\",\"w\":1}", true},
+	    {IFS, "{\"k\":\"e\"}", true},
+	    {IFS, "{\"k\":5}", true},
+	    {IFS, "{}", false}, /* the last if holds of what has no k */
+	    {IFS, "{\"w\":1}", true},
+	    {IFS, "[]", true}, /* all ifs hold of what is no object, and so do all thens */
+	    {IFS, "{\"\\u006b\":\"a\"}", false},
+	    {IFS, "{\"k\":\"\\u0061\"}", false},
+	    {"any", "{\"k\":\"a\",\"v\":1}", true},
+	    {"any", "{\"k\":\"a\",\"v\":\"s\"}", true},
+	    {"any", "{\"k\":\"b\",\"v\":1}", false},
+	    {"any", "{\"k\":\"z\",\"n\":1}", true},
+	    {"any", "{\"k\":\"z\"}", false},
+	    {"any", "{\"n\":1}", true},
+	    {"one", "{\"k\":\"a\",\"v\":1}", true},
+	    {"one", "{\"k\":\"a\"}", false}, /* fits two */
+	    {"one", "{\"k\":\"b\"}", true},
+	    {"one", "{\"k\":\"b\",\"n\":1}", false},
+	    {"one", "{\"n\":1}", true},
+	    {"one", "{}", false},
+	    {"one", "7", false}, /* fits all three */
+	};
+	static struct extract e;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
+		char source[1000];
+		struct verdict v;
+		bool ifs = ROWS[i].source == IFS;
+		if (ifs)
+			strcpy(source, IFS);
+		else
+			snprintf(source, sizeof(source), "{\"%sOf\":%s", ROWS[i].source,
+			         strchr(KINDS, '['));
+		int err = check(source, span_str(ROWS[i].payload), &e, &v);
+		if ((err == 0) != ROWS[i].fits)
+			fail_msg("%s %s: %s", source, ROWS[i].payload, err ? v.text : "fits");
+	}
+	struct schema *sc = compile(IFS);
+	struct buf why;
+	buf_init(&why, 1000);
+	assert_true(schema_slow(sc, &why)); /* the last if is always tried */
+	assert_string_equal(buf_str(&why), "1 branch of anyOf, oneOf, not or if that is tried");
+	buf_done(&why);
+	schema_free(sc);
 }
 
 /* Verdicts go into MQTT strings: valid UTF-8, no control characters, bounded. */
@@ -478,6 +558,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(verdicts),
 	    cmocka_unit_test(nearest),
+	    cmocka_unit_test(decided),
 	    cmocka_unit_test(bounded_texts),
 	    cmocka_unit_test(malformed),
 	    cmocka_unit_test(errors_all),

@@ -160,6 +160,14 @@ static void limits(void **state)
 	expect_loads(buf_str(&b));
 
 	buf_clear(&b);
+	for (int i = 0; i < LIMIT_JSON_DEPTH; i++)
+		buf_add_str(&b, "{\"not\":");
+	buf_add_str(&b, "{}");
+	for (int i = 0; i < LIMIT_JSON_DEPTH; i++)
+		buf_add_char(&b, '}');
+	expect_error(buf_str(&b), "byte 896: nested too deep");
+
+	buf_clear(&b);
 	buf_add_str(&b, "{\"required\":[\"0\"");
 	for (int i = 1; i < LIMIT_SCHEMA_NAMES; i++)
 		buf_addf(&b, ",\"%d\"", i);

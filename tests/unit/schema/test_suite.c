@@ -14,7 +14,11 @@
 
 #include <cmocka.h>
 
-#define SUITE "../shared/json-schema-test-suite"
+#define SUITE   "../shared/json-schema-test-suite"
+/* Debian's json-schema-test-suite: an older one, of draft-07 */
+#define PACKAGE "/usr/share/json-schema-test-suite"
+
+static const char *root = SUITE; /* of the drafts' folders; remotes/ is here, or beside it */
 
 struct exception {
 	const char *file;  /* in either draft */
@@ -54,8 +58,8 @@ static int load_remote(void *ctx, struct span uri, struct buf *out)
 	(void)ctx;
 	if (uri.n < sizeof(ROOT) || memcmp(uri.p, ROOT, sizeof(ROOT) - 1) != 0)
 		return ERR_NOT_FOUND;
-	snprintf(path, sizeof(path), SUITE "/remotes/%.*s", (int)(uri.n - sizeof(ROOT) + 1),
-	         uri.p + sizeof(ROOT) - 1);
+	snprintf(path, sizeof(path), "%s/remotes/%.*s", strcmp(root, SUITE) == 0 ? SUITE : PACKAGE,
+	         (int)(uri.n - sizeof(ROOT) + 1), uri.p + sizeof(ROOT) - 1);
 	char *p = read_file(path, &n);
 	if (!p)
 		return ERR_NOT_FOUND;
@@ -146,7 +150,7 @@ static void run_file(struct score *score, const char *draft, const char *name)
 	size_t n = 0, at = 0;
 	const char *why = "";
 	snprintf(file, sizeof(file), "%s/%s", draft, name);
-	snprintf(path, sizeof(path), SUITE "/%s", file);
+	snprintf(path, sizeof(path), "%s/%s", root, file);
 	char *p = read_file(path, &n);
 	assert_non_null(p);
 	struct json_tape t;
@@ -165,8 +169,8 @@ static void run_list(const char *title, const char *draft, const char *const *na
                      unsigned least)
 {
 	struct score score = {0};
-	if (access(SUITE, R_OK) != 0) {
-		print_message("the test suite is not here: " SUITE "\n");
+	if (access(root, R_OK) != 0) {
+		print_message("the test suite is not here: %s\n", root);
 		skip();
 	}
 	for (size_t i = 0; i < n; i++)
@@ -229,47 +233,48 @@ static void required_2020(void **state)
 	run_list("2020-12, required", "draft2020-12", FILES, ARRAY_LEN(FILES), 1200);
 }
 
+static const char *const FILES_07[] = {"additionalItems.json",
+                                       "additionalProperties.json",
+                                       "allOf.json",
+                                       "anyOf.json",
+                                       "boolean_schema.json",
+                                       "const.json",
+                                       "contains.json",
+                                       "default.json",
+                                       "definitions.json",
+                                       "dependencies.json",
+                                       "enum.json",
+                                       "exclusiveMaximum.json",
+                                       "exclusiveMinimum.json",
+                                       "format.json",
+                                       "if-then-else.json",
+                                       "infinite-loop-detection.json",
+                                       "items.json",
+                                       "maxItems.json",
+                                       "maxLength.json",
+                                       "maxProperties.json",
+                                       "maximum.json",
+                                       "minItems.json",
+                                       "minLength.json",
+                                       "minProperties.json",
+                                       "minimum.json",
+                                       "multipleOf.json",
+                                       "not.json",
+                                       "oneOf.json",
+                                       "pattern.json",
+                                       "patternProperties.json",
+                                       "properties.json",
+                                       "propertyNames.json",
+                                       "ref.json",
+                                       "refRemote.json",
+                                       "required.json",
+                                       "type.json",
+                                       "uniqueItems.json"};
+
 static void required_07(void **state)
 {
-	static const char *const FILES[] = {"additionalItems.json",
-	                                    "additionalProperties.json",
-	                                    "allOf.json",
-	                                    "anyOf.json",
-	                                    "boolean_schema.json",
-	                                    "const.json",
-	                                    "contains.json",
-	                                    "default.json",
-	                                    "definitions.json",
-	                                    "dependencies.json",
-	                                    "enum.json",
-	                                    "exclusiveMaximum.json",
-	                                    "exclusiveMinimum.json",
-	                                    "format.json",
-	                                    "if-then-else.json",
-	                                    "infinite-loop-detection.json",
-	                                    "items.json",
-	                                    "maxItems.json",
-	                                    "maxLength.json",
-	                                    "maxProperties.json",
-	                                    "maximum.json",
-	                                    "minItems.json",
-	                                    "minLength.json",
-	                                    "minProperties.json",
-	                                    "minimum.json",
-	                                    "multipleOf.json",
-	                                    "not.json",
-	                                    "oneOf.json",
-	                                    "pattern.json",
-	                                    "patternProperties.json",
-	                                    "properties.json",
-	                                    "propertyNames.json",
-	                                    "ref.json",
-	                                    "refRemote.json",
-	                                    "required.json",
-	                                    "type.json",
-	                                    "uniqueItems.json"};
 	(void)state;
-	run_list("draft-07, required", "draft7", FILES, ARRAY_LEN(FILES), 900);
+	run_list("draft-07, required", "draft7", FILES_07, ARRAY_LEN(FILES_07), 900);
 }
 
 static const char *const OPTIONAL[] = {"optional/bignum.json",
@@ -297,27 +302,43 @@ static void optional_2020(void **state)
 	         400);
 }
 
+/* Those of a list that this edition of the suite has. */
+static size_t add_there(const char **names, size_t n, const char *const *list, size_t n_list)
+{
+	for (size_t i = 0; i < n_list; i++) {
+		char path[600];
+		snprintf(path, sizeof(path), "%s/draft7/%s", root, list[i]);
+		if (access(path, R_OK) == 0)
+			names[n++] = list[i];
+	}
+	return n;
+}
+
 static void optional_07(void **state)
 {
 	static const char *names[ARRAY_LEN(OPTIONAL)];
-	size_t n = 0;
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(OPTIONAL); i++) {
-		char path[600];
-		snprintf(path, sizeof(path), SUITE "/draft7/%s", OPTIONAL[i]);
-		if (access(path, R_OK) == 0)
-			names[n++] = OPTIONAL[i]; /* duration and uuid are younger */
-	}
+	size_t n = add_there(names, 0, OPTIONAL, ARRAY_LEN(OPTIONAL)); /* duration, uuid: younger */
 	run_list("draft-07, optional and asserted", "draft7", names, n, 300);
+}
+
+static void package_07(void **state)
+{
+	static const char *names[ARRAY_LEN(FILES_07) + ARRAY_LEN(OPTIONAL)];
+	(void)state;
+	root = PACKAGE "/tests";
+	size_t n = add_there(names, 0, FILES_07, ARRAY_LEN(FILES_07));
+	n = add_there(names, n, OPTIONAL, ARRAY_LEN(OPTIONAL));
+	run_list("draft-07, Debian's edition", "draft7", names, n, 500);
+	root = SUITE;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(required_2020),
-	    cmocka_unit_test(required_07),
-	    cmocka_unit_test(optional_2020),
-	    cmocka_unit_test(optional_07),
+	    cmocka_unit_test(required_2020), cmocka_unit_test(required_07),
+	    cmocka_unit_test(optional_2020), cmocka_unit_test(optional_07),
+	    cmocka_unit_test(package_07),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
