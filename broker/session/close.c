@@ -89,6 +89,25 @@ void session_gone(struct session *s)
 		let_go(s);
 }
 
+/* The reason string is left out when the packet would be too large for the client [MQTT-3.14.2-3].
+ */
+static void say_goodbye(struct session *s, enum mqtt_reason reason, const char *why)
+{
+	struct mqtt_props p = {0};
+	if (s->problem_info) {
+		p.has = MQTT_HAS(MQTT_PROP_REASON_STRING);
+		p.reason_string = span_str(why);
+	}
+	struct wire w = link_wire(s->link, GOODBYE_BYTES);
+	mqtt_encode_disconnect(&w, MQTT_V5, reason, &p);
+	if (s->max_packet_out && w.len > s->max_packet_out) {
+		w.len = 0;
+		mqtt_encode_disconnect(&w, MQTT_V5, reason, NULL);
+	}
+	if (!s->max_packet_out || w.len <= s->max_packet_out)
+		link_sent(s->link, &w);
+}
+
 void session_close(struct session *s, enum mqtt_reason reason, const char *fmt, ...)
 {
 	if (s->state == SESSION_DEAD)
@@ -104,16 +123,7 @@ void session_close(struct session *s, enum mqtt_reason reason, const char *fmt, 
 		         (unsigned)reason, id, s->link->peer);
 	if (reason == MQTT_MALFORMED_PACKET || reason == MQTT_PROTOCOL_ERROR)
 		s->table->stats.closed_protocol++;
-	if (s->state == SESSION_CONNECTED && s->version == MQTT_V5) {
-		struct mqtt_props p = {0};
-		if (s->problem_info) {
-			p.has = MQTT_HAS(MQTT_PROP_REASON_STRING);
-			p.reason_string = span_str(why);
-		}
-		struct wire w = link_wire(s->link, GOODBYE_BYTES);
-		mqtt_encode_disconnect(&w, MQTT_V5, reason, &p);
-		if (!s->max_packet_out || w.len <= s->max_packet_out)
-			link_sent(s->link, &w);
-	}
+	if (s->state == SESSION_CONNECTED && s->version == MQTT_V5)
+		say_goodbye(s, reason, why);
 	session_end(s);
 }

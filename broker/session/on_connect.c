@@ -18,6 +18,10 @@ static void refuse(struct session *s, enum mqtt_version version, enum mqtt_reaso
 	}
 	struct wire w = link_wire(s->link, CONNACK_BYTES);
 	mqtt_encode_connack(&w, version, false, reason, &p);
+	if (s->max_packet_out && w.len > s->max_packet_out) { /* [MQTT-3.2.2-19] */
+		w.len = 0;
+		mqtt_encode_connack(&w, version, false, reason, NULL);
+	}
 	link_sent(s->link, &w);
 	s->table->stats.refused++;
 	session_close(s, reason, "CONNECT refused: %s", why);
@@ -115,6 +119,7 @@ int on_connect(struct session *s, const struct frame *f)
 		return 0;
 	}
 	s->version = c.version;
+	s->max_packet_out = mqtt_props_maximum_packet_size(&c.props);
 	if (t->draining) {
 		refuse(s, c.version, MQTT_SERVER_UNAVAILABLE, "the server stops");
 		return 0;
@@ -145,7 +150,6 @@ int on_connect(struct session *s, const struct frame *f)
 	s->state = SESSION_CONNECTED;
 	t->stats.connected++;
 	s->problem_info = c.version == MQTT_V5 && mqtt_props_request_problem_info(&c.props);
-	s->max_packet_out = mqtt_props_maximum_packet_size(&c.props);
 	s->receive_max_out = (uint16_t)mqtt_props_receive_maximum(&c.props);
 	s->keep_alive_s = c.keep_alive_s ? ((uint32_t)c.keep_alive_s * 3 + 1) / 2 + 1 : 0;
 	list_remove(&s->wheel_node);
