@@ -14,7 +14,9 @@ enum {
 	LIMIT_RECEIVE_MAXIMUM =
 	    1024, /* inbound QoS > 0 in flight we offer, so window 100 never waits */
 	LIMIT_INFLIGHT_OUT = 1024, /* outbound QoS > 0 per session, or the client's own maximum */
-	LIMIT_CONNECTIONS = 50000, /* default; the process raises its file limit to match */
+	LIMIT_TOPIC_ALIASES = 16,  /* of a publisher: what a device needs; 16 KB per session */
+	LIMIT_TOPIC_ALIASES_OUT = 64, /* to a subscriber that takes them; 64 KB per session */
+	LIMIT_CONNECTIONS = 50000,    /* default; the process raises its file limit to match */
 	LIMIT_CONNECT_TIMEOUT_S = 10, /* a connection that has not sent CONNECT by then is closed */
 	LIMIT_USER_PROPERTIES_BYTES = 64 << 10, /* the property section of one packet */
 

@@ -62,6 +62,8 @@ static void let_go(struct session *s)
 	sub_tree_remove_all(t->tree, &s->subs);
 	lags_close(s);
 	retained_close(s);
+	aliases_free(s->aliases);
+	s->aliases = NULL;
 	list_remove(&s->wheel_node);
 	list_remove(&s->node);
 	list_append(&t->dead, &s->node);

@@ -93,6 +93,12 @@ bool deliver(struct session *s, const struct hit *hit, const struct record *r, c
 		if (hit->sequence || s->gap_feed)
 			m.user = own_properties(s, hit, r, f, user);
 	}
+	bool known = false;
+	if (s->alias_max_out) {
+		m.topic_alias = aliases_out(&s->aliases, s->alias_max_out, r->topic, &known);
+		if (known)
+			m.topic = (struct span){0};
+	}
 	m.packet_id = qos ? s->free_ids[s->n_free - 1] : 0;
 	size_t size = mqtt_publish_size(s->version, &m);
 	if (!size || (s->max_packet_out &&
@@ -108,6 +114,8 @@ bool deliver(struct session *s, const struct hit *hit, const struct record *r, c
 		s->out_state[m.packet_id] = qos == 1 ? OUT_PUBACK : OUT_PUBREC;
 		s->n_free--;
 	}
+	if (m.topic_alias && !known)
+		aliases_sent(s->aliases, m.topic_alias, r->topic);
 	s->table->stats.delivered++;
 	link_sent(s->link, &w);
 	return true;

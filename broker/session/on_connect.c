@@ -91,9 +91,10 @@ static void accept_connect(struct session *s, const struct mqtt_connect_view *c,
 	struct sessions *t = s->table;
 	struct mqtt_props p = {0};
 	p.has = MQTT_HAS(MQTT_PROP_RECEIVE_MAXIMUM) | MQTT_HAS(MQTT_PROP_MAXIMUM_PACKET_SIZE) |
-	        MQTT_HAS(MQTT_PROP_SHARED_AVAILABLE);
+	        MQTT_HAS(MQTT_PROP_SHARED_AVAILABLE) | MQTT_HAS(MQTT_PROP_TOPIC_ALIAS_MAXIMUM);
 	p.receive_maximum = LIMIT_RECEIVE_MAXIMUM;
 	p.maximum_packet_size = (uint32_t)hub_config(t->hub)->max_packet_bytes;
+	p.topic_alias_maximum = LIMIT_TOPIC_ALIASES;
 	p.shared_available = 0;
 	if (c->props.session_expiry_s) { /* sessions end with their connection: say so */
 		p.has |= MQTT_HAS(MQTT_PROP_SESSION_EXPIRY);
@@ -150,6 +151,7 @@ int on_connect(struct session *s, const struct frame *f)
 	s->state = SESSION_CONNECTED;
 	t->stats.connected++;
 	s->problem_info = c.version == MQTT_V5 && mqtt_props_request_problem_info(&c.props);
+	s->alias_max_out = c.props.topic_alias_maximum;
 	s->receive_max_out = (uint16_t)mqtt_props_receive_maximum(&c.props);
 	s->keep_alive_s = c.keep_alive_s ? ((uint32_t)c.keep_alive_s * 3 + 1) / 2 + 1 : 0;
 	list_remove(&s->wheel_node);

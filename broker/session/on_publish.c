@@ -79,15 +79,32 @@ static void answered(const struct answer *a, int err)
 	link_sent(s->link, &w);
 }
 
+/* The topic is legal, or that of its alias. False: the session was closed. */
+static bool find_topic(struct session *s, struct mqtt_publish_view *v)
+{
+	if (v->topic.n && topic_name_check(v->topic)) {
+		session_close(s, MQTT_TOPIC_NAME_INVALID,
+		              "a topic is longer or deeper than is allowed");
+		return false;
+	}
+	if (likely(!mqtt_props_has(&v->props, MQTT_PROP_TOPIC_ALIAS)))
+		return true;
+	switch (aliases_in(&s->aliases, v->props.topic_alias, &v->topic)) {
+	case 0: return true;
+	case ERR_NOT_FOUND:
+		session_close(s, MQTT_PROTOCOL_ERROR, "a topic alias was used before it was set");
+		return false;
+	default:
+		session_close(s, MQTT_TOPIC_ALIAS_INVALID, "a topic alias is above %d",
+		              LIMIT_TOPIC_ALIASES); /* [MQTT-3.3.2-9] */
+		return false;
+	}
+}
+
 /* False: the session was closed. A QoS 2 id counts until its PUBREL, a QoS 1 one until its answer.
  */
 static bool may_come(struct session *s, const struct mqtt_publish_view *v)
 {
-	if (mqtt_props_has(&v->props, MQTT_PROP_TOPIC_ALIAS)) { /* we offered none [MQTT-3.3.2-9] */
-		session_close(s, MQTT_TOPIC_ALIAS_INVALID,
-		              "a topic alias was used but none was offered");
-		return false;
-	}
 	if (v->qos && s->unanswered + s->qos2_open >= LIMIT_RECEIVE_MAXIMUM) { /* [MQTT-3.3.4-7] */
 		session_close(s, MQTT_RECEIVE_MAXIMUM_EXCEEDED, "more than %d messages in flight",
 		              LIMIT_RECEIVE_MAXIMUM);
@@ -122,16 +139,12 @@ int on_publish(struct session *s, const struct frame *f)
 		session_close(s, reason, "bad PUBLISH");
 		return 0;
 	}
+	if (!find_topic(s, &v))
+		return 0;
 	if (v.qos == 2 && qos2_is_known(s, v.packet_id))
 		return answer_again(s, v.packet_id);
 	if (!may_come(s, &v))
 		return 0;
-	int err = topic_name_check(v.topic);
-	if (err) {
-		session_close(s, MQTT_TOPIC_NAME_INVALID,
-		              "a topic is longer or deeper than is allowed");
-		return 0;
-	}
 	struct span props = {0};
 	if (v.props.raw.n) {
 		props.p = (const char *)t->scratch;
@@ -155,7 +168,7 @@ int on_publish(struct session *s, const struct frame *f)
 	               .packet_id = v.packet_id,
 	               .qos = v.qos},
 	};
-	err = ingest_publish(t->ingest, &m);
+	int err = ingest_publish(t->ingest, &m);
 	if (err)
 		return err;
 	if (v.qos == 1)

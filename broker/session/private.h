@@ -11,6 +11,7 @@
 #include "mqtt/encode.h"
 #include "mqtt/frame.h"
 #include "mqtt/packet.h"
+#include "session/alias.h"
 #include "session/session.h"
 #include "topic/name.h"
 #include "topic/tree.h"
@@ -54,7 +55,8 @@ struct session {
 	struct span client_id;
 	struct identity who;
 	uint32_t max_packet_out; /* 0: the protocol's */
-	uint16_t receive_max_out;
+	uint16_t receive_max_out, alias_max_out;
+	struct aliases *aliases; /* of this connection; NULL: none used */
 	bool problem_info, waiting_room, waiting_out;
 	struct list node;       /* sessions->room or ->dead */
 	struct list wheel_node; /* keep-alive */
