@@ -152,7 +152,7 @@ static void outside(void *arg, struct status_outside *o)
 	struct daemon *d = arg;
 	const struct sessions_stats *s = sessions_stats(d->sessions);
 	const struct web_stats *w = web_stats(d->web);
-	o->mqtt_connections = tcp_stats(d->tcp)->open;
+	o->mqtt_connections = tcp_stats(d->tcp)->open + w->mqtt_connections;
 	o->sessions = s->connected;
 	o->mqtt_delivered = s->delivered;
 	o->refused_connections = tcp_stats(d->tcp)->refused + w->refused_connections;
@@ -212,8 +212,10 @@ static int on_turn(void *arg)
 {
 	struct daemon *d = arg;
 	tcp_turn(d->tcp);
+	web_turn(d->web);
 	int ms = hub_turn(d->hub);
 	tcp_turn(d->tcp);
+	web_turn(d->web);
 	sessions_turn(d->sessions);
 	if (d->phase != RUNNING) {
 		drain_step(d);
@@ -326,6 +328,7 @@ static void open_listeners(struct daemon *d)
 	struct web_options o = {.loop = loop_uv(d->loop),
 	                        .hub = d->hub,
 	                        .ingest = d->ingest,
+	                        .sessions = d->sessions,
 	                        .ops = {.arg = d,
 	                                .reload = reload,
 	                                .ready = op_ready,

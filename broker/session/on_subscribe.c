@@ -119,6 +119,8 @@ static enum mqtt_reason subscribe_one(struct session *s, const struct mqtt_subsc
 		return MQTT_NOT_AUTHORIZED;
 	if (s->subs.n >= LIMIT_SUBSCRIPTIONS && !sub_tree_find(t->tree, &s->subs, tf.filter))
 		return MQTT_QUOTA_EXCEEDED;
+	if (s->n_lookups >= LIMIT_RETAINED_LOOKUPS) /* it asks faster than it reads */
+		return MQTT_QUOTA_EXCEEDED;
 	struct span asks;
 	struct sub_options o = {.identifier = v->props.subscription_id,
 	                        .qos = one->qos,

@@ -78,6 +78,7 @@ struct session {
 	struct sub_owner subs;
 	struct list lags;
 	struct list retained;      /* struct retained_job: lookups and what they found */
+	unsigned n_lookups;        /* in it */
 	unsigned hit;              /* index in sessions->hits while one record is matched */
 	uint64_t gap_from, gap_to; /* to be told with the next message; 0: none */
 	struct feed *gap_feed;
