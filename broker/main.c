@@ -154,6 +154,14 @@ static void outside(void *arg, struct status_outside *o)
 	const struct web_stats *w = web_stats(d->web);
 	o->mqtt_connections = tcp_stats(d->tcp)->open + w->mqtt_connections;
 	o->sessions = s->connected;
+	o->sessions_most = s->connected_most;
+	o->subscriptions = s->subscriptions;
+	o->mqtt_bytes_in = tcp_stats(d->tcp)->bytes_in + w->mqtt_bytes_in;
+	o->mqtt_bytes_out = tcp_stats(d->tcp)->bytes_out + w->mqtt_bytes_out;
+	o->mqtt_published = s->published;
+	o->mqtt_published_bytes = s->published_bytes;
+	o->mqtt_delivered_bytes = s->delivered_bytes;
+	o->mqtt_dropped = s->dropped_large + s->own_dropped;
 	o->mqtt_delivered = s->delivered;
 	o->refused_connections = tcp_stats(d->tcp)->refused + w->refused_connections;
 	o->http_connections = w->http_connections;
@@ -224,12 +232,21 @@ static int on_turn(void *arg)
 	return ms;
 }
 
+static void emit_sys(void *arg, const char *topic, const char *value)
+{
+	sessions_system(arg, topic, value);
+}
+
 static void on_second(void *arg)
 {
 	struct daemon *d = arg;
 	sessions_second(d->sessions);
 	tcp_second(d->tcp);
 	status_tick(d->status);
+	if (sessions_system_due(d->sessions)) {
+		status_each_sys(d->status, d->sessions, emit_sys);
+		sessions_system_end(d->sessions);
+	}
 	hub_retention(d->hub);
 }
 

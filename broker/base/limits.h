@@ -21,6 +21,8 @@ enum {
 	LIMIT_CONNECT_TIMEOUT_S = 10, /* a connection that has not sent CONNECT by then is closed */
 	LIMIT_USER_PROPERTIES_BYTES = 64 << 10, /* the property section of one packet */
 
+	LIMIT_SYSTEM_S = 10, /* values of $SYS are told so often, as Mosquitto does by default */
+
 	/* connections */
 	LIMIT_READ_CHUNK_BYTES =
 	    64 << 10, /* of one connection per turn of the loop, so none starves others */

@@ -21,6 +21,8 @@ void will_free(struct will *w)
 
 static bool will_publish(struct sessions *t, const struct will *w)
 {
+	if (system_is_bridge_state(span_of(w->topic, w->topic_n)))
+		return true;
 	struct ingest_message m = {
 	    .who = &w->who,
 	    .publisher = span_of(w->client_id, w->client_id_n),
@@ -62,6 +64,7 @@ static void let_go(struct session *s)
 	sub_tree_remove_all(t->tree, &s->subs);
 	lags_close(s);
 	retained_close(s);
+	system_let_go(s);
 	aliases_free(s->aliases);
 	s->aliases = NULL;
 	list_remove(&s->wheel_node);

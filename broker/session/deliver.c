@@ -117,6 +117,7 @@ bool deliver(struct session *s, const struct hit *hit, const struct record *r, c
 	if (m.topic_alias && !known)
 		aliases_sent(s->aliases, m.topic_alias, r->topic);
 	s->table->stats.delivered++;
+	s->table->stats.delivered_bytes += r->payload.n;
 	link_sent(s->link, &w);
 	return true;
 }
@@ -178,6 +179,19 @@ void sessions_record(struct sessions *t, struct feed *f, const struct record *r)
 		if (deliver(s, &t->hits[i], r, f, false))
 			continue;
 		lag_after(s, f, 0, r->sequence - 1, 0);
+	}
+}
+
+void deliver_own(struct sessions *t, const struct own_message *m)
+{
+	struct record r = {.topic = m->topic, .payload = m->payload, .flags = RECORD_RETAIN};
+	match(t, &r, NULL, false);
+	for (unsigned i = 0; i < t->n_hits; i++) {
+		struct hit *h = &t->hits[i];
+		h->sequence = false;
+		if (h->session->state == SESSION_CONNECTED && m->wants(h->session, m->arg) &&
+		    !deliver(h->session, h, &r, NULL, m->retain))
+			t->stats.own_dropped++;
 	}
 }
 

@@ -150,6 +150,7 @@ int on_connect(struct session *s, const struct frame *f)
 	map_set(&t->by_client, s->client_id, s);
 	s->state = SESSION_CONNECTED;
 	t->stats.connected++;
+	t->stats.connected_most = MAX_OF(t->stats.connected_most, t->stats.connected);
 	s->problem_info = c.version == MQTT_V5 && mqtt_props_request_problem_info(&c.props);
 	s->alias_max_out = c.props.topic_alias_maximum;
 	s->receive_max_out = (uint16_t)mqtt_props_receive_maximum(&c.props);

@@ -251,6 +251,8 @@ static bool value_is(const struct fact *f, struct span want, struct variables *v
 			return false;
 		return variable_get(v, name, &b) ? a == b : variable_set(v, name, a);
 	}
+	if (want.n > 3 && memcmp(want.p + want.n - 3, "...", 3) == 0) /* begins so */
+		return f->value.n >= want.n - 3 && memcmp(f->value.p, want.p, want.n - 3) == 0;
 	if (f->number && words_number(want, &a) && words_number(f->value, &b))
 		return a == b;
 	return span_eq(f->value, want);

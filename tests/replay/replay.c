@@ -52,12 +52,23 @@ PRINTF(2, 3) static bool fail(struct play *p, const char *fmt, ...)
 
 /* ---- the broker ---- */
 
-static void begin(struct play *p)
+/* What is wrong with the configuration is said here: broker_open() would end the process. */
+static bool begin(struct play *p)
 {
-	if (!p->begun)
-		broker_open(&p->broker, *p->config ? p->config : any_feed);
-	p->begun = true;
-	p->broker.hold = p->hold;
+	if (p->begun)
+		return true;
+	const char *text = *p->config ? p->config : any_feed;
+	struct config *c = NULL;
+	struct buf errors;
+	buf_init(&errors, 1 << 16);
+	if (config_parse("CONFIG", text, false, &c, &errors))
+		fail(p, "%s", buf_str(&errors));
+	else
+		broker_open(&p->broker, text);
+	p->begun = c != NULL;
+	config_free(c);
+	buf_done(&errors);
+	return p->begun;
 }
 
 static void feed_in(struct play *p, struct peer *x)
@@ -233,7 +244,19 @@ static bool is_state(struct play *p, struct peer *x, unsigned from)
 	return x->c.closed || !x->open ? true : fail(p, "%s is still open", x->name);
 }
 
-/* "OPEN A v5 ..." is CONNECT with a clean start and its CONNACK. */
+/* What main.c does each second, with two values of $SYS. */
+static void second(struct broker *b)
+{
+	clock_advance(&b->clock, 1000);
+	sessions_second(b->sessions);
+	if (sessions_system_due(b->sessions)) {
+		sessions_system(b->sessions, "$SYS/broker/version", "oudpd");
+		sessions_system(b->sessions, "$SYS/broker/clients/connected", "1");
+		sessions_system_end(b->sessions);
+	}
+}
+
+/* "OPEN A v5 ... is CONNECT with a clean start and its CONNACK. */
 static bool opens(struct play *p)
 {
 	char text[LINE_BYTES];
@@ -269,10 +292,8 @@ static bool passes_time(struct play *p)
 		sessions_second(p->broker.sessions);
 		n = 3000;
 	}
-	for (; n; n--) {
-		clock_advance(&p->broker.clock, 1000);
-		sessions_second(p->broker.sessions);
-	}
+	while (n--)
+		second(&p->broker);
 	turn(p);
 	return true;
 }
@@ -341,7 +362,8 @@ static bool play_line(struct play *p, const char *line)
 		return fail(p, "%s", why);
 	if (!p->words.n || p->words.word[0].text.p[0] == '#')
 		return true;
-	begin(p);
+	if (!begin(p))
+		return false;
 	bool ok = command(p, &known);
 	if (known)
 		return ok;
