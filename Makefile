@@ -102,6 +102,7 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/liboudp.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(B)/tools/paho: LDLIBS += -lpaho-mqtt3c
 tools: $(TOOLS)
 $(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/liboudp.a
 	@mkdir -p $(@D)

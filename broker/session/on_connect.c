@@ -31,8 +31,10 @@ static void refuse(struct session *s, enum mqtt_version version, enum mqtt_reaso
 static void refuse_bad(struct session *s, const struct frame *f, enum mqtt_reason reason)
 {
 	uint8_t level = mqtt_connect_version(f);
-	if (reason == MQTT_UNSUPPORTED_PROTOCOL_VERSION) /* [MQTT-3.1.2-2] */
-		refuse(s, level > MQTT_V5 ? MQTT_V5 : MQTT_V311, reason,
+	/* [MQTT-3.1.2-2]; 0x84 is 3.1.1 of a bridge that tries whether a bridge of its kind is
+	 * here: told in its own form, it goes on without */
+	if (reason == MQTT_UNSUPPORTED_PROTOCOL_VERSION)
+		refuse(s, level > MQTT_V5 && level != 0x84 ? MQTT_V5 : MQTT_V311, reason,
 		       "this server speaks MQTT 3.1.1 and 5.0");
 	else if (level == MQTT_V5)
 		refuse(s, MQTT_V5, reason, "bad CONNECT");

@@ -1,11 +1,13 @@
 /* mqtt.c - MQTT over WebSocket at /mqtt: a struct link whose bytes travel in binary frames (MQTT
- * 5.0, 6). What a frame holds has nothing to do with packets, in either direction [MQTT-6.0.0-2].
- * It knows no packet: the session does.
+ * 5.0, 6). What comes is a stream, however it is cut [MQTT-6.0.0-2]; what goes is one packet a
+ * message, for there are clients (Paho C 1.3) that leave a second one in a frame lying until more
+ * comes. Many frames are one write.
  *
  * Reading stops by lws's flow control; what the session did not take is kept, at most one packet
  * and one chunk. Writing: at most LIMIT_WEB_WRITE_BYTES are with lws, the session sees them as in
  * flight. */
 #include "base/mem.h"
+#include "mqtt/frame.h"
 #include "session/session.h"
 #include "web/private.h"
 
@@ -15,7 +17,8 @@ enum {
 	KEEP_OUT_BYTES = 1024,    /* an idle connection keeps no larger send buffer */
 	CLOSE_WAIT_MS = 5000,     /* a peer that does not take the goodbye is cut */
 	OUT_MAX_BYTES = 64 << 20, /* never met: sessions stop at LIMIT_SEND_BUFFER_BYTES */
-	HEAD_MAX = 10             /* of a frame */
+	OPCODE_BINARY = 2,
+	FRAME_FINAL = 128
 };
 enum { CLOSE_NORMAL = 1000, CLOSE_GOING_AWAY = 1001, CLOSE_UNSUPPORTED = 1003 };
 
@@ -24,7 +27,8 @@ struct mqtt_ws {
 	struct web *web;
 	struct lws *wsi;
 	struct list node, resume;
-	struct buf rx; /* bytes not taken yet */
+	struct buf rx;      /* bytes not taken yet */
+	size_t packet_left; /* of the packet that was begun in a former frame */
 	bool paused, closing, asked;
 	uint64_t close_at_ms;
 };
@@ -155,32 +159,50 @@ void mqtt_turn(struct web *w)
 
 /* ---- writing ---- */
 
-static size_t frame_head(unsigned char *p, size_t n)
+static void add_frame(struct buf *b, unsigned first, const char *p, size_t n)
 {
-	p[0] = 0x82; /* binary, final */
-	if (n < 126) {
-		p[1] = (unsigned char)n;
-		return 2;
+	unsigned bytes = n < 126 ? 0 : n < 65536 ? 2 : 8;
+	buf_add_char(b, (char)first);
+	buf_add_char(b, (char)(bytes == 0 ? n : bytes == 2 ? 126 : 127));
+	while (bytes--)
+		buf_add_char(b, (char)(n >> 8 * bytes));
+	buf_add(b, p, n);
+}
+
+/* Takes frames from the front of out into b: a packet is a frame, and one that is too long for a
+ * write is a message of several. Returns how many bytes of out are in b. */
+static size_t add_frames(struct mqtt_ws *m, struct buf *b, const struct buf *out)
+{
+	size_t at = 0;
+	while (at < out->len && at < LIMIT_WEB_WRITE_BYTES) {
+		const char *p = out->p + at;
+		bool begins = m->packet_left == 0;
+		if (begins)
+			m->packet_left = frame_size((const uint8_t *)p, out->len - at);
+		assert(m->packet_left); /* sessions append whole packets */
+		size_t n = MIN_OF(m->packet_left, (size_t)LIMIT_WEB_WRITE_BYTES);
+		if (at && at + n > LIMIT_WEB_WRITE_BYTES) {
+			m->packet_left = begins ? 0 : m->packet_left;
+			break;
+		}
+		m->packet_left -= n;
+		add_frame(b, (begins ? OPCODE_BINARY : 0) | (m->packet_left ? 0 : FRAME_FINAL), p,
+		          n);
+		at += n;
 	}
-	unsigned bytes = n < 65536 ? 2 : 8;
-	p[1] = bytes == 2 ? 126 : 127;
-	for (unsigned i = 0; i < bytes; i++)
-		p[2 + i] = (unsigned char)(n >> 8 * (bytes - 1 - i));
-	return 2 + bytes;
+	return at;
 }
 
 static int write_some(struct mqtt_ws *m)
 {
 	struct buf *out = &m->link.out, *b = &m->web->scratch;
-	size_t n = MIN_OF(out->len, (size_t)LIMIT_WEB_WRITE_BYTES);
 	buf_clear(b);
-	unsigned char *p = (unsigned char *)buf_room(b, LWS_PRE + HEAD_MAX + n);
-	if (!p)
+	if (!buf_room(b, LWS_PRE))
 		return -1;
-	p += LWS_PRE;
-	size_t head = frame_head(p, n);
-	memcpy(p + head, out->p, n);
-	if (lws_write(m->wsi, p, head + n, LWS_WRITE_RAW) < 0)
+	b->len = LWS_PRE;
+	size_t n = add_frames(m, b, out);
+	if (b->err ||
+	    lws_write(m->wsi, (unsigned char *)b->p + LWS_PRE, b->len - LWS_PRE, LWS_WRITE_RAW) < 0)
 		return -1;
 	m->web->stats.mqtt_bytes_out += n;
 	buf_drop(out, n);

@@ -26,7 +26,17 @@ class Pipe:
         except web.WsClosed:
             return b""
         assert isinstance(data, bytes), "MQTT travels in binary frames"
+        assert self.whole(data), "one packet a message is what some clients need"
         return data
+
+    @staticmethod
+    def whole(data):
+        n, at = 0, 1
+        while True:
+            n |= (data[at] & 127) << 7 * (at - 1)
+            at += 1
+            if not data[at - 1] & 128:
+                return len(data) == at + n
 
     def close(self):
         self.ws.sock.close()
