@@ -347,8 +347,35 @@ static bool command(struct play *p, bool *ret_known)
 	return false;
 }
 
+static bool play_line(struct play *p, const char *line);
+
+/* "REPEAT 3 A> PUBLISH q1 id=$i a x": the line, with 1 to 3 in the place of $i. */
+static bool repeats(struct play *p, const char *line)
+{
+	char *end, one[1024];
+	unsigned long n = strtoul(line, &end, 10);
+	if (n == 0 || n > 100000 || *end++ != ' ' || strlen(end) > sizeof(one) / 2)
+		return fail(p, "REPEAT N LINE, and not too much of it");
+	for (unsigned long i = 1; i <= n; i++) {
+		size_t used = 0;
+		for (const char *at = end; *at && used < sizeof(one) - 12;)
+			if (at[0] == '$' && at[1] == 'i' && (at[2] == ' ' || !at[2])) {
+				used += (size_t)snprintf(one + used, 12, "%lu", i);
+				at += 2;
+			} else {
+				one[used++] = *at++;
+			}
+		one[used] = '\0';
+		if (!play_line(p, one))
+			return false;
+	}
+	return true;
+}
+
 static bool play_line(struct play *p, const char *line)
 {
+	if (strncmp(line, "REPEAT ", 7) == 0)
+		return repeats(p, line + 7);
 	const char *why = "";
 	bool known;
 	if (strncmp(line, "CONFIG ", 7) == 0) {
