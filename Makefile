@@ -50,6 +50,7 @@ UNIT_SRC  := $(wildcard tests/unit/*/test_*.c)
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 TOOL_SRC  := $(wildcard tests/tools/*.c)
+REPLAY_SRC := $(wildcard tests/replay/*.c)
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o)
 CLI_OBJ   := $(CLI_SRC:%.c=$(B)/obj/%.o)
 UNITS     := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
@@ -57,7 +58,7 @@ FUZZERS   := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 BENCHES   := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%)
 TOOLS     := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
 
-.PHONY: all deb units fuzzers benches tools run check check-long bench lint format install uninstall clean help
+.PHONY: all deb units fuzzers benches tools replay run check check-long bench lint format install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -101,10 +102,16 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/liboudp.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(B)/tools/paho: LDLIBS += -lpaho-mqtt3c
 tools: $(TOOLS)
 $(B)/tools/%: $(B)/obj/tests/tools/%.o $(B)/liboudp.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+replay: $(B)/replay/replay
+$(B)/replay/replay: $(REPLAY_SRC:%.c=$(B)/obj/%.o) $(B)/liboudp.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 run:
 	@.ci/install build run

@@ -182,8 +182,16 @@ static void outside(void *arg, struct status_outside *o)
 	struct daemon *d = arg;
 	const struct sessions_stats *s = sessions_stats(d->sessions);
 	const struct web_stats *w = web_stats(d->web);
-	o->mqtt_connections = tcp_stats(d->tcp)->open;
+	o->mqtt_connections = tcp_stats(d->tcp)->open + w->mqtt_connections;
 	o->sessions = s->connected;
+	o->sessions_most = s->connected_most;
+	o->subscriptions = s->subscriptions;
+	o->mqtt_bytes_in = tcp_stats(d->tcp)->bytes_in + w->mqtt_bytes_in;
+	o->mqtt_bytes_out = tcp_stats(d->tcp)->bytes_out + w->mqtt_bytes_out;
+	o->mqtt_published = s->published;
+	o->mqtt_published_bytes = s->published_bytes;
+	o->mqtt_delivered_bytes = s->delivered_bytes;
+	o->mqtt_dropped = s->dropped_large + s->own_dropped;
 	o->mqtt_delivered = s->delivered;
 	o->refused_connections = tcp_stats(d->tcp)->refused + w->refused_connections;
 	o->http_connections = w->http_connections;
@@ -242,8 +250,10 @@ static int on_turn(void *arg)
 {
 	struct daemon *d = arg;
 	tcp_turn(d->tcp);
+	web_turn(d->web);
 	int ms = hub_turn(d->hub);
 	tcp_turn(d->tcp);
+	web_turn(d->web);
 	sessions_turn(d->sessions);
 	if (d->phase != RUNNING) {
 		drain_step(d);
@@ -252,12 +262,21 @@ static int on_turn(void *arg)
 	return ms;
 }
 
+static void emit_sys(void *arg, const char *topic, const char *value)
+{
+	sessions_system(arg, topic, value);
+}
+
 static void on_second(void *arg)
 {
 	struct daemon *d = arg;
 	sessions_second(d->sessions);
 	tcp_second(d->tcp);
 	status_tick(d->status);
+	if (sessions_system_due(d->sessions)) {
+		status_each_sys(d->status, d->sessions, emit_sys);
+		sessions_system_end(d->sessions);
+	}
 	hub_retention(d->hub);
 	if (clock_mono_ns(&d->clock) - d->versions_told_ns >
 	    (uint64_t)LIMIT_UNTIL_WARN_H * 3600 * 1000000000u)
@@ -359,6 +378,7 @@ static void open_listeners(struct daemon *d)
 	struct web_options o = {.loop = loop_uv(d->loop),
 	                        .hub = d->hub,
 	                        .ingest = d->ingest,
+	                        .sessions = d->sessions,
 	                        .ops = {.arg = d,
 	                                .reload = reload,
 	                                .ready = op_ready,

@@ -9,14 +9,19 @@ enum {
 	    16 << 20,             /* what the configuration may ask for: a batch must hold it */
 	LIMIT_TOPIC_BYTES = 1024, /* a topic is kept in every record; the protocol allows 65,535 */
 	LIMIT_TOPIC_LEVELS = 32,  /* matching is recursive in '#' and '+': bounds its work */
-	LIMIT_CLIENT_ID_BYTES = 256, /* names a session; longer ones are refused with 0x85 */
-	LIMIT_SUBSCRIPTIONS = 1000,  /* per session; 0x97 beyond */
+	LIMIT_CLIENT_ID_BYTES = 256,   /* names a session; longer ones are refused with 0x85 */
+	LIMIT_SUBSCRIPTIONS = 1000,    /* per session; 0x97 beyond */
+	LIMIT_RETAINED_LOOKUPS = 2000, /* of a session that wait: twice its subscriptions; 0x97 */
 	LIMIT_RECEIVE_MAXIMUM =
 	    1024, /* inbound QoS > 0 in flight we offer, so window 100 never waits */
 	LIMIT_INFLIGHT_OUT = 1024, /* outbound QoS > 0 per session, or the client's own maximum */
-	LIMIT_CONNECTIONS = 50000, /* default; the process raises its file limit to match */
+	LIMIT_TOPIC_ALIASES = 16,  /* of a publisher: what a device needs; 16 KB per session */
+	LIMIT_TOPIC_ALIASES_OUT = 64, /* to a subscriber that takes them; 64 KB per session */
+	LIMIT_CONNECTIONS = 50000,    /* default; the process raises its file limit to match */
 	LIMIT_CONNECT_TIMEOUT_S = 10, /* a connection that has not sent CONNECT by then is closed */
 	LIMIT_USER_PROPERTIES_BYTES = 64 << 10, /* the property section of one packet */
+
+	LIMIT_SYSTEM_S = 10, /* values of $SYS are told so often, as Mosquitto does by default */
 
 	/* connections */
 	LIMIT_READ_CHUNK_BYTES =

@@ -148,7 +148,8 @@ static void sweep_next(struct hub *h, struct sweep *s)
 {
 	while (h->retention_at < h->n_feeds && h->feeds[h->retention_at]->ended)
 		h->retention_at++;
-	if (h->retention_at > h->n_feeds) {
+	/* At the end the writer takes no more: a step that it never ran would be lost. */
+	if (h->retention_at > h->n_feeds || h->intake_closed) {
 		h->retention_running = false;
 		free(s);
 		return;
@@ -174,7 +175,7 @@ void hub_retention(struct hub *h)
 {
 	uint64_t now = clock_mono_ns(h->clock);
 	block_idle(h, now);
-	if (h->retention_running || now < h->retention_next_ns || h->full)
+	if (h->retention_running || now < h->retention_next_ns || h->full || h->intake_closed)
 		return;
 	h->retention_next_ns = now + (uint64_t)LIMIT_RETENTION_PASS_S * 1000000000u;
 	h->retention_running = true;

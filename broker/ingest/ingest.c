@@ -95,6 +95,8 @@ static void answer(struct ingest *in, const struct way *w, enum verdict_code ver
 	a.reason = reason ? hub_text(in->hub, span_str(reason)) : NULL;
 	if (verdict == VERDICT_REFUSED)
 		a.parts = parts_text(in);
+	if (w->m->tell_topic && verdict != VERDICT_STORED && verdict != VERDICT_CLEARED)
+		a.topic = hub_text(in->hub, w->m->topic);
 	hub_answer(in->hub, &a);
 }
 

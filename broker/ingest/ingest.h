@@ -34,7 +34,8 @@ struct ingest_message {
 	uint8_t qos;
 	uint8_t protocol; /* enum quarantine_protocol */
 	bool retain, utf8;
-	bool no_answer; /* QoS 0: no answer joins the batch */
+	bool no_answer;  /* QoS 0: no answer joins the batch */
+	bool tell_topic; /* an answer other than stored carries the topic */
 	/* retry of a quarantined message */
 	uint64_t quarantine_id; /* != 0: the row to remove when it is stored; when refused again it
 	                           stays */

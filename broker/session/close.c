@@ -21,6 +21,8 @@ void will_free(struct will *w)
 
 static bool will_publish(struct sessions *t, const struct will *w)
 {
+	if (system_is_bridge_state(span_of(w->topic, w->topic_n)))
+		return true;
 	struct ingest_message m = {
 	    .who = &w->who,
 	    .publisher = span_of(w->client_id, w->client_id_n),
@@ -62,6 +64,9 @@ static void let_go(struct session *s)
 	sub_tree_remove_all(t->tree, &s->subs);
 	lags_close(s);
 	retained_close(s);
+	system_let_go(s);
+	aliases_free(s->aliases);
+	s->aliases = NULL;
 	list_remove(&s->wheel_node);
 	list_remove(&s->node);
 	list_append(&t->dead, &s->node);
@@ -89,6 +94,25 @@ void session_gone(struct session *s)
 		let_go(s);
 }
 
+/* The reason string is left out when the packet would be too large for the client [MQTT-3.14.2-3].
+ */
+static void say_goodbye(struct session *s, enum mqtt_reason reason, const char *why)
+{
+	struct mqtt_props p = {0};
+	if (s->problem_info) {
+		p.has = MQTT_HAS(MQTT_PROP_REASON_STRING);
+		p.reason_string = span_str(why);
+	}
+	struct wire w = link_wire(s->link, GOODBYE_BYTES);
+	mqtt_encode_disconnect(&w, MQTT_V5, reason, &p);
+	if (s->max_packet_out && w.len > s->max_packet_out) {
+		w.len = 0;
+		mqtt_encode_disconnect(&w, MQTT_V5, reason, NULL);
+	}
+	if (!s->max_packet_out || w.len <= s->max_packet_out)
+		link_sent(s->link, &w);
+}
+
 void session_close(struct session *s, enum mqtt_reason reason, const char *fmt, ...)
 {
 	if (s->state == SESSION_DEAD)
@@ -104,16 +128,7 @@ void session_close(struct session *s, enum mqtt_reason reason, const char *fmt, 
 		         (unsigned)reason, id, s->link->peer);
 	if (reason == MQTT_MALFORMED_PACKET || reason == MQTT_PROTOCOL_ERROR)
 		s->table->stats.closed_protocol++;
-	if (s->state == SESSION_CONNECTED && s->version == MQTT_V5) {
-		struct mqtt_props p = {0};
-		if (s->problem_info) {
-			p.has = MQTT_HAS(MQTT_PROP_REASON_STRING);
-			p.reason_string = span_str(why);
-		}
-		struct wire w = link_wire(s->link, GOODBYE_BYTES);
-		mqtt_encode_disconnect(&w, MQTT_V5, reason, &p);
-		if (!s->max_packet_out || w.len <= s->max_packet_out)
-			link_sent(s->link, &w);
-	}
+	if (s->state == SESSION_CONNECTED && s->version == MQTT_V5)
+		say_goodbye(s, reason, why);
 	session_end(s);
 }

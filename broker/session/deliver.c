@@ -93,6 +93,12 @@ bool deliver(struct session *s, const struct hit *hit, const struct record *r, c
 		if (hit->sequence || s->gap_feed)
 			m.user = own_properties(s, hit, r, f, user);
 	}
+	bool known = false;
+	if (s->alias_max_out) {
+		m.topic_alias = aliases_out(&s->aliases, s->alias_max_out, r->topic, &known);
+		if (known)
+			m.topic = (struct span){0};
+	}
 	m.packet_id = qos ? s->free_ids[s->n_free - 1] : 0;
 	size_t size = mqtt_publish_size(s->version, &m);
 	if (!size || (s->max_packet_out &&
@@ -108,7 +114,10 @@ bool deliver(struct session *s, const struct hit *hit, const struct record *r, c
 		s->out_state[m.packet_id] = qos == 1 ? OUT_PUBACK : OUT_PUBREC;
 		s->n_free--;
 	}
+	if (m.topic_alias && !known)
+		aliases_sent(s->aliases, m.topic_alias, r->topic);
 	s->table->stats.delivered++;
+	s->table->stats.delivered_bytes += r->payload.n;
 	link_sent(s->link, &w);
 	return true;
 }
@@ -170,6 +179,19 @@ void sessions_record(struct sessions *t, struct feed *f, const struct record *r)
 		if (deliver(s, &t->hits[i], r, f, false))
 			continue;
 		lag_after(s, f, 0, r->sequence - 1, 0);
+	}
+}
+
+void deliver_own(struct sessions *t, const struct own_message *m)
+{
+	struct record r = {.topic = m->topic, .payload = m->payload, .flags = RECORD_RETAIN};
+	match(t, &r, NULL, false);
+	for (unsigned i = 0; i < t->n_hits; i++) {
+		struct hit *h = &t->hits[i];
+		h->sequence = false;
+		if (h->session->state == SESSION_CONNECTED && m->wants(h->session, m->arg) &&
+		    !deliver(h->session, h, &r, NULL, m->retain))
+			t->stats.own_dropped++;
 	}
 }
 

@@ -18,6 +18,10 @@ static void refuse(struct session *s, enum mqtt_version version, enum mqtt_reaso
 	}
 	struct wire w = link_wire(s->link, CONNACK_BYTES);
 	mqtt_encode_connack(&w, version, false, reason, &p);
+	if (s->max_packet_out && w.len > s->max_packet_out) { /* [MQTT-3.2.2-19] */
+		w.len = 0;
+		mqtt_encode_connack(&w, version, false, reason, NULL);
+	}
 	link_sent(s->link, &w);
 	s->table->stats.refused++;
 	session_close(s, reason, "CONNECT refused: %s", why);
@@ -27,8 +31,10 @@ static void refuse(struct session *s, enum mqtt_version version, enum mqtt_reaso
 static void refuse_bad(struct session *s, const struct frame *f, enum mqtt_reason reason)
 {
 	uint8_t level = mqtt_connect_version(f);
-	if (reason == MQTT_UNSUPPORTED_PROTOCOL_VERSION) /* [MQTT-3.1.2-2] */
-		refuse(s, level > MQTT_V5 ? MQTT_V5 : MQTT_V311, reason,
+	/* [MQTT-3.1.2-2]; 0x84 is 3.1.1 of a bridge that tries whether a bridge of its kind is
+	 * here: told in its own form, it goes on without */
+	if (reason == MQTT_UNSUPPORTED_PROTOCOL_VERSION)
+		refuse(s, level > MQTT_V5 && level != 0x84 ? MQTT_V5 : MQTT_V311, reason,
 		       "this server speaks MQTT 3.1.1 and 5.0");
 	else if (level == MQTT_V5)
 		refuse(s, MQTT_V5, reason, "bad CONNECT");
@@ -87,9 +93,10 @@ static void accept_connect(struct session *s, const struct mqtt_connect_view *c,
 	struct sessions *t = s->table;
 	struct mqtt_props p = {0};
 	p.has = MQTT_HAS(MQTT_PROP_RECEIVE_MAXIMUM) | MQTT_HAS(MQTT_PROP_MAXIMUM_PACKET_SIZE) |
-	        MQTT_HAS(MQTT_PROP_SHARED_AVAILABLE);
+	        MQTT_HAS(MQTT_PROP_SHARED_AVAILABLE) | MQTT_HAS(MQTT_PROP_TOPIC_ALIAS_MAXIMUM);
 	p.receive_maximum = LIMIT_RECEIVE_MAXIMUM;
 	p.maximum_packet_size = (uint32_t)hub_config(t->hub)->max_packet_bytes;
+	p.topic_alias_maximum = LIMIT_TOPIC_ALIASES;
 	p.shared_available = 0;
 	if (c->props.session_expiry_s) { /* sessions end with their connection: say so */
 		p.has |= MQTT_HAS(MQTT_PROP_SESSION_EXPIRY);
@@ -115,6 +122,7 @@ int on_connect(struct session *s, const struct frame *f)
 		return 0;
 	}
 	s->version = c.version;
+	s->max_packet_out = mqtt_props_maximum_packet_size(&c.props);
 	if (t->draining) {
 		refuse(s, c.version, MQTT_SERVER_UNAVAILABLE, "the server stops");
 		return 0;
@@ -144,8 +152,9 @@ int on_connect(struct session *s, const struct frame *f)
 	map_set(&t->by_client, s->client_id, s);
 	s->state = SESSION_CONNECTED;
 	t->stats.connected++;
+	t->stats.connected_most = MAX_OF(t->stats.connected_most, t->stats.connected);
 	s->problem_info = c.version == MQTT_V5 && mqtt_props_request_problem_info(&c.props);
-	s->max_packet_out = mqtt_props_maximum_packet_size(&c.props);
+	s->alias_max_out = c.props.topic_alias_maximum;
 	s->receive_max_out = (uint16_t)mqtt_props_receive_maximum(&c.props);
 	s->keep_alive_s = c.keep_alive_s ? ((uint32_t)c.keep_alive_s * 3 + 1) / 2 + 1 : 0;
 	list_remove(&s->wheel_node);

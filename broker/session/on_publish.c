@@ -49,11 +49,15 @@ static enum mqtt_reason reason_of(enum verdict_code v)
 static void answered(const struct answer *a, int err)
 {
 	struct session *s = session_by_token(a->owner, a->token);
-	if (!s)
+	if (!s || (err && a->qos == 0))
 		return;
 	if (err) {
 		session_close(s, MQTT_QUOTA_EXCEEDED,
 		              "the store is full: send again after connecting anew");
+		return;
+	}
+	if (a->qos == 0) {
+		system_verdict(s, a);
 		return;
 	}
 	if (a->qos == 1) {
@@ -77,17 +81,35 @@ static void answered(const struct answer *a, int err)
 		                     s->max_packet_out);
 	}
 	link_sent(s->link, &w);
+	system_verdict(s, a);
+}
+
+/* The topic is legal, or that of its alias. False: the session was closed. */
+static bool find_topic(struct session *s, struct mqtt_publish_view *v)
+{
+	if (v->topic.n && topic_name_check(v->topic)) {
+		session_close(s, MQTT_TOPIC_NAME_INVALID,
+		              "a topic is longer or deeper than is allowed");
+		return false;
+	}
+	if (likely(!mqtt_props_has(&v->props, MQTT_PROP_TOPIC_ALIAS)))
+		return true;
+	switch (aliases_in(&s->aliases, v->props.topic_alias, &v->topic)) {
+	case 0: return true;
+	case ERR_NOT_FOUND:
+		session_close(s, MQTT_PROTOCOL_ERROR, "a topic alias was used before it was set");
+		return false;
+	default:
+		session_close(s, MQTT_TOPIC_ALIAS_INVALID, "a topic alias is above %d",
+		              LIMIT_TOPIC_ALIASES); /* [MQTT-3.3.2-9] */
+		return false;
+	}
 }
 
 /* False: the session was closed. A QoS 2 id counts until its PUBREL, a QoS 1 one until its answer.
  */
 static bool may_come(struct session *s, const struct mqtt_publish_view *v)
 {
-	if (mqtt_props_has(&v->props, MQTT_PROP_TOPIC_ALIAS)) { /* we offered none [MQTT-3.3.2-9] */
-		session_close(s, MQTT_TOPIC_ALIAS_INVALID,
-		              "a topic alias was used but none was offered");
-		return false;
-	}
 	if (v->qos && s->unanswered + s->qos2_open >= LIMIT_RECEIVE_MAXIMUM) { /* [MQTT-3.3.4-7] */
 		session_close(s, MQTT_RECEIVE_MAXIMUM_EXCEEDED, "more than %d messages in flight",
 		              LIMIT_RECEIVE_MAXIMUM);
@@ -96,20 +118,29 @@ static bool may_come(struct session *s, const struct mqtt_publish_view *v)
 	return true;
 }
 
-/* Known already: the answer waits its turn behind those before it [MQTT-4.6.0-2], [MQTT-4.6.0-3].
- */
-static int answer_again(struct session *s, uint16_t packet_id)
+/* Nothing to admit: the answer waits its turn behind those before it [MQTT-4.6.0-2],
+ * [MQTT-4.6.0-3]. */
+static int answer_only(struct session *s, uint16_t packet_id, uint8_t qos)
 {
 	struct sessions *t = s->table;
 	struct answer a = {.done = answered,
 	                   .owner = t,
 	                   .token = session_token(s),
 	                   .packet_id = packet_id,
-	                   .qos = 2,
+	                   .qos = qos,
 	                   .verdict = VERDICT_STORED};
 	if (!hub_has_room(t->hub, CONFIG_NORMAL, 0))
 		return ERR_AGAIN;
 	hub_answer(t->hub, &a);
+	return 0;
+}
+
+static int note_id(struct session *s, const struct mqtt_publish_view *v)
+{
+	if (v->qos == 1)
+		s->unanswered++;
+	else if (v->qos == 2)
+		qos2_know(s, v->packet_id);
 	return 0;
 }
 
@@ -122,15 +153,16 @@ int on_publish(struct session *s, const struct frame *f)
 		session_close(s, reason, "bad PUBLISH");
 		return 0;
 	}
+	if (!find_topic(s, &v))
+		return 0;
 	if (v.qos == 2 && qos2_is_known(s, v.packet_id))
-		return answer_again(s, v.packet_id);
+		return answer_only(s, v.packet_id, 2);
 	if (!may_come(s, &v))
 		return 0;
-	int err = topic_name_check(v.topic);
-	if (err) {
-		session_close(s, MQTT_TOPIC_NAME_INVALID,
-		              "a topic is longer or deeper than is allowed");
-		return 0;
+	int err;
+	if (unlikely(system_is_bridge_state(v.topic))) {
+		err = v.qos ? answer_only(s, v.packet_id, v.qos) : 0;
+		return err ? err : note_id(s, &v);
 	}
 	struct span props = {0};
 	if (v.props.raw.n) {
@@ -148,7 +180,8 @@ int on_publish(struct session *s, const struct frame *f)
 	    .protocol = s->version == MQTT_V5 ? QUARANTINE_MQTT5 : QUARANTINE_MQTT311,
 	    .retain = v.retain,
 	    .utf8 = v.props.payload_format == 1,
-	    .no_answer = v.qos == 0,
+	    .no_answer = v.qos == 0 && !t->n_hear_verdicts,
+	    .tell_topic = t->n_hear_verdicts > 0,
 	    .answer = {.done = answered,
 	               .owner = t,
 	               .token = session_token(s),
@@ -158,11 +191,9 @@ int on_publish(struct session *s, const struct frame *f)
 	err = ingest_publish(t->ingest, &m);
 	if (err)
 		return err;
-	if (v.qos == 1)
-		s->unanswered++;
-	else if (v.qos == 2)
-		qos2_know(s, v.packet_id);
-	return 0;
+	t->stats.published++;
+	t->stats.published_bytes += v.payload.n;
+	return note_id(s, &v);
 }
 
 int on_pubrel(struct session *s, const struct frame *f)

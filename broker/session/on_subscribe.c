@@ -115,9 +115,11 @@ static enum mqtt_reason subscribe_one(struct session *s, const struct mqtt_subsc
 		return MQTT_TOPIC_FILTER_INVALID;
 	if (tf.group.n)
 		return MQTT_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
-	if (!may_subscribe(s, tf.filter))
+	if (!may_subscribe(s, tf.filter) || !system_may_subscribe(s, tf.filter))
 		return MQTT_NOT_AUTHORIZED;
 	if (s->subs.n >= LIMIT_SUBSCRIPTIONS && !sub_tree_find(t->tree, &s->subs, tf.filter))
+		return MQTT_QUOTA_EXCEEDED;
+	if (s->n_lookups >= LIMIT_RETAINED_LOOKUPS) /* it asks faster than it reads */
 		return MQTT_QUOTA_EXCEEDED;
 	struct span asks;
 	struct sub_options o = {.identifier = v->props.subscription_id,
@@ -170,6 +172,10 @@ int on_subscribe(struct session *s, const struct frame *f)
 	for (unsigned i = 0; i < n; i++) {
 		if (codes[i] > 2)
 			continue;
+		if (want[i].filter.p[0] == '$') {
+			system_subscribed(s, want[i].filter, want[i].retained);
+			continue;
+		}
 		if (want[i].sub->options.flags & SUB_REPLAY)
 			start_replays(s, &v.props, want[i].filter);
 		if (want[i].retained)

@@ -11,7 +11,9 @@
 #include "mqtt/encode.h"
 #include "mqtt/frame.h"
 #include "mqtt/packet.h"
+#include "session/alias.h"
 #include "session/session.h"
+#include "session/system.h"
 #include "topic/name.h"
 #include "topic/tree.h"
 
@@ -54,11 +56,13 @@ struct session {
 	struct span client_id;
 	struct identity who;
 	uint32_t max_packet_out; /* 0: the protocol's */
-	uint16_t receive_max_out;
+	uint16_t receive_max_out, alias_max_out;
+	struct aliases *aliases; /* of this connection; NULL: none used */
 	bool problem_info, waiting_room, waiting_out;
-	struct list node;       /* sessions->room or ->dead */
-	struct list wheel_node; /* keep-alive */
-	uint32_t keep_alive_s;  /* 1.5 times the client's; 0: none */
+	bool hears_system, hears_verdicts, system_fresh; /* system.c */
+	struct list node;                                /* sessions->room or ->dead */
+	struct list wheel_node;                          /* keep-alive */
+	uint32_t keep_alive_s;                           /* 1.5 times the client's; 0: none */
 	uint64_t last_rx_s;
 	struct will *will;
 
@@ -76,6 +80,7 @@ struct session {
 	struct sub_owner subs;
 	struct list lags;
 	struct list retained;      /* struct retained_job: lookups and what they found */
+	unsigned n_lookups;        /* in it */
 	unsigned hit;              /* index in sessions->hits while one record is matched */
 	uint64_t gap_from, gap_to; /* to be told with the next message; 0: none */
 	struct feed *gap_feed;
@@ -106,6 +111,9 @@ struct sessions {
 	struct list wheel[WHEEL_SLOTS];
 	uint64_t now_s;
 	bool draining;
+	unsigned n_hear_system, n_hear_verdicts; /* sessions: system.c */
+	bool system_fresh, system_round;
+	uint64_t system_next_s;
 	uint8_t *scratch; /* LIMIT_USER_PROPERTIES_BYTES */
 	struct sessions_stats stats;
 };
@@ -138,6 +146,14 @@ int on_pubrel(struct session *s, const struct frame *f);
 bool deliver(struct session *s, const struct hit *hit, const struct record *r, const struct feed *f,
              bool retain);
 void deliver_pump(struct session *s); /* what is behind goes on */
+/* A message of the server's own, from memory: QoS 0, to those who want it and can take it now. */
+struct own_message {
+	struct span topic, payload;
+	bool retain;
+	bool (*wants)(const struct session *s, const void *arg);
+	const void *arg;
+};
+void deliver_own(struct sessions *t, const struct own_message *m);
 void lag_after(struct session *s, struct feed *f, uint32_t epoch, uint64_t after,
                uint64_t live_from);
 void lag_since(struct session *s, struct feed *f, int64_t since_ms, uint64_t live_from);

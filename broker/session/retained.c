@@ -26,7 +26,7 @@ struct retained_job {
 	bool exact, running, last;
 	char from[KEY_MAX];
 	size_t from_n;
-	struct place place[PIECE_ROWS];
+	struct place *place; /* PIECE_ROWS of them, once it runs: of all lookups one does */
 	unsigned n_place;
 	struct buf found; /* u32 bytes, record; one after the other */
 	size_t taken;
@@ -95,7 +95,10 @@ static void work(struct job *job)
 static void job_free(struct retained_job *j)
 {
 	list_remove(&j->node);
+	if (j->session)
+		j->session->n_lookups--;
 	buf_done(&j->found);
+	free(j->place);
 	free(j->filter);
 	free(j);
 }
@@ -113,6 +116,8 @@ static void done(struct job *job)
 static void run(struct retained_job *j)
 {
 	j->running = true;
+	if (!j->place)
+		j->place = xmalloc(PIECE_ROWS * sizeof(*j->place));
 	j->job = (struct job){.work = work, .done = done};
 	struct hub *h = j->session->table->hub;
 	/* The pool's runner is the hub's; a scan of a feed never waits behind the writer. */
@@ -148,6 +153,7 @@ void retained_start(struct session *s, const struct sub *sub, struct span filter
 	j->from_n = j->prefix_n;
 	buf_init(&j->found, 64u << 20);
 	list_append(&s->retained, &j->node);
+	s->n_lookups++;
 	if (s->retained.next == &j->node)
 		run(j);
 }

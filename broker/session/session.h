@@ -35,9 +35,19 @@ void sessions_gave_up(struct sessions *t);
 void sessions_turn(struct sessions *t);   /* at the end of a turn */
 void sessions_second(struct sessions *t); /* once a second: keep-alive */
 
+/* $SYS, from memory. Once a second, when due: sessions_system() for each value, then the end. */
+bool sessions_system_due(struct sessions *t);
+void sessions_system(struct sessions *t, const char *topic, const char *value);
+void sessions_system_end(struct sessions *t);
+
 struct sessions_stats {
 	uint64_t connected, connects, refused, delivered, dropped_large, closed_protocol,
 	    keepalive_timeouts;
+	uint64_t published, published_bytes; /* PUBLISH packets that came, their payloads */
+	uint64_t delivered_bytes;            /* payloads of those delivered */
+	uint64_t connected_most;             /* at one time */
+	uint64_t own_dropped;                /* $SYS and verdicts that somebody could not take */
+	uint64_t subscriptions;              /* as of the last sessions_second() */
 };
 const struct sessions_stats *sessions_stats(const struct sessions *t);
 

@@ -145,7 +145,7 @@ static int one_packet(struct session *s, const struct frame *f)
 			session_close(s, reason, "bad DISCONNECT");
 			return 0;
 		}
-		if (d.reason != MQTT_DISCONNECT_WITH_WILL) { /* [MQTT-3.14.4-3] */
+		if (d.reason == MQTT_NORMAL_DISCONNECTION) { /* [MQTT-3.14.4-3] */
 			will_free(s->will);
 			s->will = NULL;
 		}
@@ -252,12 +252,9 @@ void session_wheel(struct session *s, uint64_t deadline_s)
 static void wheel_check(struct session *s)
 {
 	uint64_t now = s->table->now_s;
-	if (s->state == SESSION_NEW) {
-		if (now >= s->last_rx_s + LIMIT_CONNECT_TIMEOUT_S)
-			session_close(s, MQTT_UNSPECIFIED_ERROR, "no CONNECT within %d s",
-			              LIMIT_CONNECT_TIMEOUT_S);
-		else
-			session_wheel(s, s->last_rx_s + LIMIT_CONNECT_TIMEOUT_S);
+	if (s->state == SESSION_NEW) { /* however many bytes came: it could drip for ever */
+		session_close(s, MQTT_UNSPECIFIED_ERROR, "no CONNECT within %d s",
+		              LIMIT_CONNECT_TIMEOUT_S);
 		return;
 	}
 	if (!s->keep_alive_s)
@@ -274,6 +271,7 @@ static void wheel_check(struct session *s)
 
 void sessions_second(struct sessions *t)
 {
+	t->stats.subscriptions = sub_tree_stats(t->tree).subscriptions;
 	uint64_t now = clock_mono_ns(hub_clock(t->hub)) / 1000000000u;
 	while (t->now_s < now) {
 		t->now_s++;

@@ -15,9 +15,12 @@ struct status;
 /* From the rooms that this one may not include. */
 struct status_outside {
 	uint64_t mqtt_connections, http_connections, websocket_connections, stream_connections;
-	uint64_t sessions, subscriptions;
-	uint64_t mqtt_delivered; /* PUBLISH packets to subscribers */
-	uint64_t web_delivered;  /* CloudEvents to subscribers */
+	uint64_t sessions, sessions_most, subscriptions;
+	uint64_t mqtt_bytes_in, mqtt_bytes_out;
+	uint64_t mqtt_published, mqtt_published_bytes; /* PUBLISH packets from clients */
+	uint64_t mqtt_delivered_bytes, mqtt_dropped;   /* dropped: too large for the subscriber */
+	uint64_t mqtt_delivered;                       /* PUBLISH packets to subscribers */
+	uint64_t web_delivered;                        /* CloudEvents to subscribers */
 	uint64_t http_requests, http_4xx, http_5xx;
 	uint64_t web_frame_bytes, slow_closed, refused_connections;
 	bool draining;
@@ -40,6 +43,9 @@ void status_tick(struct status *s);
 void status_write_metrics(struct status *s, struct buf *b); /* text format 0.0.4 */
 void status_write_json(struct status *s, struct buf *b);    /* the body of GET /v1/status */
 void status_write_feed(struct status *s, const struct feed *f, struct buf *b); /* one feed, JSON */
+/* Each value of $SYS, as text. */
+void status_each_sys(struct status *s, void *arg,
+                     void (*emit)(void *arg, const char *topic, const char *value));
 /* Listening, and the store commits? *ret_why: a sentence when not. */
 bool status_ready(struct status *s, const char **ret_why);
 

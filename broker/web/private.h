@@ -8,7 +8,8 @@
  *   live.c      one subscriber's way       ws.c        WebSocket subscribers
  *   frames.c    frames shared by many      latest.c    slow=latest
  *   post.c      publishing                 quarantine.c rows, retry
- *   api.c       everything else            echo.c      --test-echo */
+ *   api.c       everything else            echo.c      --test-echo
+ *   mqtt.c      MQTT at /mqtt */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
 
@@ -34,19 +35,23 @@ struct web {
 	uv_loop_t *loop;
 	struct hub *hub;
 	struct ingest *ingest;
+	struct sessions *sessions; /* NULL: no MQTT here */
 	struct lws_context *context;
 	char vhost_names[LISTENERS][64]; /* lws keeps the pointer: "kind:name" */
 	unsigned n_listeners;
 	char socket_path[108]; /* of the Unix socket, to be removed at the end */
-	struct lws_protocols protocols[4];
-	char echo_name[SUBPROTOCOL_BYTES + 1]; /* the subprotocol that the next echo shall have */
+	struct lws_protocols protocols[5];
+	/* What the next upgrade may choose from: lws takes the first offer that it knows, so that
+	 * it must know those of this path only. */
+	char echo_name[SUBPROTOCOL_BYTES + 1], events_name[20], mqtt_name[8];
 	char base_url[256];
 	struct event_context event;
 	bool draining, test_echo;
 	uint64_t drain_until_ms; /* WebSockets get so long to take their goodbye */
 	uv_timer_t tick;
 	bool tick_closed;
-	struct list reqs, lives, room; /* room: posts that wait for the batch */
+	struct list reqs, lives, room;  /* room: posts that wait for the batch */
+	struct list mqtts, mqtt_resume; /* struct mqtt_ws; those that may read again */
 	struct frames_set frames;
 	struct buf scratch; /* what is written to a subscriber, LWS_PRE bytes before it */
 	struct buf one;     /* an event on its way into a struct latest */
@@ -110,6 +115,7 @@ struct live {
 struct pss { /* per lws session */
 	struct req *req;
 	struct live *live;
+	struct mqtt_ws *mqtt;
 	bool echo;
 	struct buf message; /* echo: LWS_PRE bytes, then the message */
 	bool message_binary;
@@ -196,6 +202,13 @@ int ws_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *p
 /* echo.c: oudpd --test-echo */
 int echo_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *pss, void *in,
                   size_t len);
+
+/* mqtt.c */
+bool is_mqtt(struct lws *wsi); /* the path is /mqtt */
+int mqtt_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *pss, void *in,
+                  size_t len);
+void mqtt_turn(struct web *w);               /* who waited reads again */
+void mqtt_tick(struct web *w, uint64_t now); /* cuts peers that do not take their goodbye */
 
 /* post.c, quarantine.c */
 void post_done(struct req *r); /* the request goes away */

@@ -107,6 +107,24 @@ static int refuse(struct lws *wsi, int status, const struct faults *faults)
 	return -1;
 }
 
+/* /mqtt with the subprotocol mqtt, and no other: MQTT 3.1, whose name is mqttv3.1, is not spoken
+ * [MQTT-6.0.0-3], [MQTT-6.0.0-4]. */
+static int confirm_mqtt(struct lws *wsi, const char *offered)
+{
+	struct web *w = web_of(wsi);
+	struct faults faults = {0};
+	if (w->draining) {
+		fault(&faults, SPAN(""), "the server stops");
+		return refuse(wsi, 503, &faults);
+	}
+	if (!is_offered(offered, "mqtt", NULL, 0)) {
+		fault(&faults, SPAN("Sec-WebSocket-Protocol"), "offer the subprotocol mqtt");
+		return refuse(wsi, 400, &faults);
+	}
+	strcpy(w->mqtt_name, "mqtt");
+	return 0;
+}
+
 int upgrade_confirm(struct lws *wsi, const char *to)
 {
 	struct web *w = web_of(wsi);
@@ -131,11 +149,13 @@ int upgrade_confirm(struct lws *wsi, const char *to)
 		      "the header of subprotocols is longer than %d bytes", SUBPROTOCOL_BYTES);
 		return refuse(wsi, 400, &faults);
 	}
-	w->echo_name[0] = '\0';
+	w->echo_name[0] = w->events_name[0] = w->mqtt_name[0] = '\0';
 	if (is_echo(wsi)) { /* it speaks whatever was offered first */
 		(void)is_offered(offered, "", w->echo_name, sizeof(w->echo_name));
 		return 0;
 	}
+	if (w->sessions && is_mqtt(wsi))
+		return confirm_mqtt(wsi, offered);
 	if (!upgrade_read(wsi, &ask, &status, &faults))
 		return refuse(wsi, status, &faults);
 	if (!is_offered(offered, "cloudevents.json", NULL, 0)) {
@@ -143,5 +163,6 @@ int upgrade_confirm(struct lws *wsi, const char *to)
 		      "offer the subprotocol cloudevents.json");
 		return refuse(wsi, 400, &faults);
 	}
+	strcpy(w->events_name, "cloudevents.json");
 	return 0;
 }

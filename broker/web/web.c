@@ -12,8 +12,8 @@
 
 enum { GOODBYE_MS = 500, TICK_MS = 250, KEEPALIVE_S = 60, KEEPALIVE_PROBES = 3, VHOSTS_RUN = 10 };
 /* lws keeps so much for each WebSocket; a subscriber says nothing but pongs */
-enum { SUBSCRIBER_RX_BYTES = 512, ECHO_RX_BYTES = 16 << 10 };
-enum { PROTOCOL_HTTP, PROTOCOL_EVENTS, PROTOCOL_ECHO };
+enum { SUBSCRIBER_RX_BYTES = 512, MQTT_RX_BYTES = 4 << 10, ECHO_RX_BYTES = 16 << 10 };
+enum { PROTOCOL_HTTP, PROTOCOL_EVENTS, PROTOCOL_MQTT, PROTOCOL_ECHO };
 
 /* Pings are ours (live.c): lws counts what it hears only, and would end a subscriber that is slow
  * to read its way to the ping. */
@@ -93,6 +93,7 @@ static void on_tick(uv_timer_t *t)
 {
 	struct web *w = t->data;
 	live_tick(w, uv_now(w->loop));
+	mqtt_tick(w, uv_now(w->loop));
 	w->stats.frame_bytes = w->frames.bytes;
 }
 
@@ -133,7 +134,9 @@ static void name_protocols(struct web *w)
 	for (int i = PROTOCOL_HTTP; i <= PROTOCOL_ECHO; i++)
 		w->protocols[i] = one;
 	w->protocols[PROTOCOL_HTTP].name = "http";
-	w->protocols[PROTOCOL_EVENTS].name = "cloudevents.json";
+	w->protocols[PROTOCOL_EVENTS].name = w->events_name;
+	w->protocols[PROTOCOL_MQTT].name = w->mqtt_name;
+	w->protocols[PROTOCOL_MQTT].rx_buffer_size = MQTT_RX_BYTES;
 	if (w->test_echo) /* without a subprotocol it speaks the first */
 		w->protocols[PROTOCOL_HTTP].rx_buffer_size = ECHO_RX_BYTES;
 	w->protocols[PROTOCOL_ECHO].rx_buffer_size = ECHO_RX_BYTES;
@@ -147,10 +150,13 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	w->loop = o->loop;
 	w->hub = o->hub;
 	w->ingest = o->ingest;
+	w->sessions = o->sessions;
 	w->test_echo = o->test_echo;
 	list_init(&w->reqs);
 	list_init(&w->lives);
 	list_init(&w->room);
+	list_init(&w->mqtts);
+	list_init(&w->mqtt_resume);
 	frames_init(&w->frames, w->hub, &w->event);
 	buf_init(&w->scratch, LIMIT_WEB_EVENT_BYTES);
 	buf_init(&w->one, LIMIT_WEB_EVENT_BYTES);
@@ -186,7 +192,7 @@ void web_reconfigured(struct web *w)
 void web_drain(struct web *w)
 {
 	w->draining = true;
-	if (w->stats.websockets)
+	if (w->stats.websockets || w->stats.mqtt_connections)
 		w->drain_until_ms = uv_now(w->loop) + GOODBYE_MS;
 	list_for_each (it, &w->lives) {
 		struct live *l = list_entry(it, struct live, node);
@@ -197,9 +203,15 @@ void web_drain(struct web *w)
 	}
 }
 
+void web_turn(struct web *w)
+{
+	if (w)
+		mqtt_turn(w);
+}
+
 bool web_idle(const struct web *w)
 {
-	return list_empty(&w->lives) && list_empty(&w->reqs) &&
+	return list_empty(&w->lives) && list_empty(&w->reqs) && list_empty(&w->mqtts) &&
 	       uv_now(w->loop) >= w->drain_until_ms;
 }
 
@@ -221,7 +233,7 @@ void web_free(struct web *w)
 		r->pending = 0;
 		req_release(r);
 	}
-	assert(list_empty(&w->lives));
+	assert(list_empty(&w->lives) && list_empty(&w->mqtts));
 	frames_done(&w->frames);
 	if (w->socket_path[0])
 		unlink(w->socket_path);
@@ -264,7 +276,8 @@ static bool is_full(struct lws *wsi)
 static void count_connections(struct web *w, int change)
 {
 	w->connections += (uint64_t)(int64_t)change;
-	w->stats.http_connections = w->connections - MIN_OF(w->connections, w->stats.websockets);
+	uint64_t others = w->stats.websockets + w->stats.mqtt_connections;
+	w->stats.http_connections = w->connections - MIN_OF(w->connections, others);
 }
 
 /* lws 4.1.6 returns a close frame of one byte, and codes that cannot be, as they came. They are
@@ -298,9 +311,12 @@ int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 	case LWS_CALLBACK_RECEIVE:
 	case LWS_CALLBACK_RECEIVE_PONG:
 	case LWS_CALLBACK_CLOSED: {
-		bool echo = reason == LWS_CALLBACK_ESTABLISHED ? is_echo(wsi) : pss && pss->echo;
-		int err =
-		    echo ? echo_callback(wsi, reason, pss, in, len) : ws_callback(wsi, reason, pss);
+		bool begins = reason == LWS_CALLBACK_ESTABLISHED;
+		bool echo = begins ? is_echo(wsi) : pss && pss->echo;
+		bool mqtt = begins ? is_mqtt(wsi) : pss && pss->mqtt;
+		int err = echo   ? echo_callback(wsi, reason, pss, in, len)
+		          : mqtt ? mqtt_callback(wsi, reason, pss, in, len)
+		                 : ws_callback(wsi, reason, pss);
 		if (reason == LWS_CALLBACK_ESTABLISHED || reason == LWS_CALLBACK_CLOSED)
 			count_connections(web_of(wsi), 0);
 		return err;

@@ -16,6 +16,7 @@
 
 #include <uv.h>
 
+struct sessions;
 struct web;
 
 /* What the web room asks of the rest of the daemon. main.c fills it in; NULL members answer 404. */
@@ -44,6 +45,7 @@ struct web_options {
 	uv_loop_t *loop;
 	struct hub *hub;
 	struct ingest *ingest;
+	struct sessions *sessions; /* for MQTT at /mqtt; NULL: 404 there. Outlives web */
 	struct web_ops ops;
 	const struct web_listener *listeners; /* copied */
 	unsigned n_listeners;
@@ -57,6 +59,7 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why) MUST
 /* Stops accepting; WebSockets are closed with 1001, streams end, running requests finish. */
 void web_drain(struct web *w);
 bool web_idle(const struct web *w); /* nothing is connected any more */
+void web_turn(struct web *w);       /* end of a turn: who was paused reads again; accepts NULL */
 void web_free(struct web *w);       /* accepts NULL; cuts what is still connected */
 
 /* The hub's room hook: publishes that were told ERR_AGAIN are tried again. */
@@ -73,6 +76,8 @@ struct web_stats {
 	uint64_t frame_bytes; /* held by the shared frame caches now */
 	uint64_t slow_closed; /* 1013 */
 	uint64_t refused_connections;
+	uint64_t mqtt_connections; /* over WebSocket, open now */
+	uint64_t mqtt_bytes_in, mqtt_bytes_out;
 };
 const struct web_stats *web_stats(const struct web *w);
 

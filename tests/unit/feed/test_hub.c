@@ -278,6 +278,25 @@ static void the_batch_keeps_room_for_urgent_feeds(void **state UNUSED)
 	broker_close(&b);
 }
 
+static void retention_ends_with_the_intake(void **state UNUSED)
+{
+	struct broker b;
+	broker_open(&b, conf);
+	b.hold = true;
+	put(&b, "a/1", "{}");
+	hub_retention(b.hub);
+	assert_true(b.n_todo > 0); /* a step is with the writer */
+	hub_close_intake(b.hub);
+	struct job *step = b.todo[b.n_todo - 1];
+	b.n_todo--;
+	step->work(step);
+	step->done(step);
+	assert_int_equal(b.n_todo, 0); /* and no further one: AddressSanitizer sees what is lost */
+	hub_retention(b.hub);
+	assert_int_equal(b.n_todo, 0);
+	broker_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +308,7 @@ int main(void)
 	    cmocka_unit_test(many_cursors_against_a_list),
 	    cmocka_unit_test(storedTime_never_goes_back),
 	    cmocka_unit_test(the_batch_keeps_room_for_urgent_feeds),
+	    cmocka_unit_test(retention_ends_with_the_intake),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
