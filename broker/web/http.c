@@ -377,7 +377,8 @@ static void begin(struct lws *wsi, struct pss *pss)
 	r->web = w;
 	r->wsi = wsi;
 	r->kind = kind_of(wsi);
-	r->who = r->kind == WEB_UNIX ? access_administrator(c) : access_anonymous(c);
+	r->who =
+	    r->kind == WEB_UNIX ? access_administrator(c) : access_anonymous(c, is_trusted(wsi));
 	list_init(&r->node);
 	list_init(&r->room_node);
 	list_append(&w->reqs, &r->node);

@@ -1,7 +1,9 @@
 """TLS: what is offered and what is refused, three kinds of listener, certificates that change while the broker runs."""
+import http.client
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -10,7 +12,7 @@ import time
 import pytest
 
 from kit import certs, mqtt, web
-from kit.daemon import SLOW, block, free_ports, wait_for
+from kit.daemon import SLOW, block, feed, free_ports, wait_for
 
 
 class Secure:
@@ -299,3 +301,54 @@ def test_days_are_told(own, tmp_path):
     assert re.search(r'oudp_tls_certificate_days{tls="city"} (19|20)', metrics)
     assert re.search(r"city: the certificate has (19|20) days left", s.daemon.oudp("status").stdout)
     s.daemon.wait_error("certificate ends soon")
+
+
+def outside_address():
+    """An address of this machine that is not loopback; none: the test has nowhere to listen."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))  # sends nothing
+            return s.getsockname()[0]
+        except OSError:
+            return "127.0.0.1"
+
+
+def test_beyond_loopback_anonymous_reads_public_feeds_only(own, tmp_path, name):
+    address = outside_address()
+    if address.startswith("127."):
+        pytest.skip("this machine has no address but loopback")
+    ca = certs.Authority(tmp_path / "ca")
+    certificate, key = ca.sign("server", san="DNS:localhost")
+    mqtts, https = free_ports(2)
+    extra = block("tls", "city", {"certificate": certificate, "key": key}) + "".join(
+        f'listener "{n}" {{\n\tprotocol = {p}\n\taddress = "{address}"\n\tport = {port}\n\ttls = "city"\n}}\n'
+        for n, p, port in (("mqtts", "mqtt", mqtts), ("https", "http", https)))
+    d = own({"open": feed("open/{thing}", ["any"], access="public"), "mine": feed("mine/{thing}", ["any"])}, extra=extra)
+    d.start()
+
+    def get(path, method="GET", body=None):
+        c = http.client.HTTPSConnection("localhost", https, timeout=10 * SLOW, context=ca.context())
+        c.sock = ca.context().wrap_socket(socket.create_connection((address, https)), server_hostname="localhost")
+        c.request(method, path, body)
+        return web.Answer(c.getresponse())
+
+    with mqtt.Client(mqtts, host=address, timeout=10 * SLOW, tls=ca.context()) as c, d.client(name) as inside:
+        c.open(name + "o")
+        assert c.subscribe("open/#", "mine/#", "#") == [0, 0x87, 0]
+        assert c.publish("open/a", b"x").reason == 0x87
+        assert c.publish("mine/a", b"x").reason == 0x87
+        assert c.publish("nowhere/a", b"x").reason == 0x87
+        assert inside.publish("mine/a", b"secret").reason == 0
+        assert inside.publish("open/a", b"shown").reason == 0
+        p = c.expect(mqtt.PUBLISH)
+        assert (p.topic, p.payload) == ("open/a", b"shown")
+    assert d.quarantine() == []
+    assert [f["name"] for f in get("/v1/feeds").json()["feeds"]] == ["open"]
+    for path in ("/v1/feeds/mine", "/v1/feeds/mine/events?after=0"):
+        assert get(path).status == 404, path
+    assert get("/v1/feeds/open/events?after=0").status == 200
+    assert get("/v1/feeds/open/events?thing=a", "POST", b"x").status == 403
+    assert get("/v1/feeds/mine/events?thing=a", "POST", b"x").status == 404
+    assert get("/v1/status").status == 403
+    assert get("/v1/_reload", "POST", b"{}").status == 403
+    assert {f["name"] for f in d.get("/v1/feeds").json()["feeds"]} == {"open", "mine"}, "loopback is as it was"
