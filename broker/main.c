@@ -1,4 +1,5 @@
 /* main.c - oudpd: start, reload, drain. Reads aloud; every room does its own work. */
+#include "access/tls.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -30,6 +31,7 @@ struct daemon {
 	bool check_only, foreground, verify, test_echo;
 	struct config *config;
 	struct catalog *catalog;
+	struct tls_set *tls;
 	struct clock clock;
 	struct store *store;
 	struct loop *loop;
@@ -112,11 +114,20 @@ static int reload(void *arg, struct buf *text)
 		config_diff(d->config, c, text, &restart);
 		config_keep(d->config, c);
 		size_t said = text->len;
-		err = hub_configure(d->hub, c, schemas, text);
+		struct buf why;
+		buf_init(&why, ERRORS_BYTES);
+		/* The feeds first: certificates are taken whole or not at all, and last. */
+		err = hub_check_config(c, schemas, &why);
+		err = err ? err : tls_set_reload(d->tls, c, clock_wall_ms(&d->clock) / 1000, &why);
+		err = err ? err : hub_configure(d->hub, c, schemas, &why);
 		if (err) {
+			buf_add_span(text, span_of(why.p, why.len));
+			buf_done(&why);
 			buf_drop(text, said);
 			config_free(c);
 			catalog_free(schemas);
+		} else {
+			buf_done(&why);
 		}
 	}
 	if (err) {
@@ -140,6 +151,23 @@ static int reload(void *arg, struct buf *text)
 out:
 	buf_done(&restart);
 	return err;
+}
+
+/* Certificates that were replaced on disk are taken, and ticket keys change. */
+static void look_at_certificates(struct daemon *d)
+{
+	int64_t now_s = clock_wall_ms(&d->clock) / 1000;
+	struct buf why;
+	buf_init(&why, ERRORS_BYTES);
+	int took = tls_set_look(d->tls, now_s, &why);
+	if (took > 0)
+		log_info("Changed certificates were read again.");
+	else if (took < 0)
+		log_error("Changed certificates were not taken; the former ones stay in force. "
+		          "why=\"%s\"",
+		          buf_str(&why));
+	buf_done(&why);
+	tls_set_tick(d->tls, now_s);
 }
 
 /* ---- hooks: who hears of what ---- */
@@ -183,6 +211,8 @@ static void outside(void *arg, struct status_outside *o)
 	const struct sessions_stats *s = sessions_stats(d->sessions);
 	const struct web_stats *w = web_stats(d->web);
 	o->mqtt_connections = tcp_stats(d->tcp)->open + w->mqtt_connections;
+	o->tls_connections = tcp_stats(d->tcp)->tls_open;
+	o->tls_failed = tcp_stats(d->tcp)->tls_failed;
 	o->sessions = s->connected;
 	o->sessions_most = s->connected_most;
 	o->subscriptions = s->subscriptions;
@@ -255,6 +285,8 @@ static int on_turn(void *arg)
 	tcp_turn(d->tcp);
 	web_turn(d->web);
 	sessions_turn(d->sessions);
+	if (tcp_busy(d->tcp))
+		ms = 0;
 	if (d->phase != RUNNING) {
 		drain_step(d);
 		return 20;
@@ -281,6 +313,7 @@ static void on_second(void *arg)
 	if (clock_mono_ns(&d->clock) - d->versions_told_ns >
 	    (uint64_t)LIMIT_UNTIL_WARN_H * 3600 * 1000000000u)
 		tell_versions(d);
+	look_at_certificates(d);
 }
 
 static void on_signal(void *arg, int signum)
@@ -353,12 +386,10 @@ static void open_listeners(struct daemon *d)
 	buf_init(&why, ERRORS_BYTES);
 	for (size_t i = 0; i < d->config->n_listeners; i++) {
 		const struct config_listener *l = &d->config->listeners[i];
-		if (l->tls)
-			fatal("listener \"%s\": this version has no TLS yet; leave tls out and "
-			      "listen on loopback",
-			      l->name);
+		struct tls *tls = l->tls ? tls_find(d->tls, l->tls) : NULL;
+		assert(tls || !l->tls);
 		if (l->protocol == CONFIG_MQTT) {
-			if (tcp_listen(d->tcp, l, &why))
+			if (tcp_listen(d->tcp, l, tls, &why))
 				fatal("%s", buf_str(&why));
 			continue;
 		}
@@ -367,11 +398,13 @@ static void open_listeners(struct daemon *d)
 		    (struct web_listener){.kind = l->protocol == CONFIG_HTTP ? WEB_TCP : WEB_ADMIN,
 		                          .name = l->name,
 		                          .address = host,
-		                          .port = (int)l->port};
+		                          .port = (int)l->port,
+		                          .tls = tls,
+		                          .trusted = l->loopback || l->insecure};
 		if (l->protocol == CONFIG_HTTP)
 			snprintf(base, sizeof(base),
-			         strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host,
-			         (unsigned)l->port);
+			         strchr(host, ':') ? "http%s://[%s]:%u" : "http%s://%s:%u",
+			         tls ? "s" : "", host, (unsigned)l->port);
 	}
 	w[n++] = (struct web_listener){
 	    .kind = WEB_UNIX, .name = "admin-socket", .address = d->config->admin_socket};
@@ -417,6 +450,7 @@ static void build(struct daemon *d)
 	struct status_options so = {.hub = d->hub,
 	                            .ingest = d->ingest,
 	                            .runner = loop_runner(d->loop),
+	                            .tls = d->tls,
 	                            .arg = d,
 	                            .outside = outside};
 	if (status_new(&so, &d->status))
@@ -449,6 +483,7 @@ static void take_down(struct daemon *d)
 	ingest_free(d->ingest);
 	hub_close(d->hub);
 	store_close(d->store);
+	tls_set_free(d->tls);
 	catalog_free(d->catalog);
 	config_free(d->config);
 }
@@ -534,6 +569,10 @@ static int check(const struct daemon *d, struct buf *why)
 	print_lines(buf_str(why));
 	buf_clear(why);
 	int err = hub_check_config(d->config, d->catalog, why);
+	struct tls_set *tls = NULL;
+	if (tls_set_new(d->config, clock_wall_ms(&d->clock) / 1000, &tls, why))
+		err = ERR_CONFIG;
+	tls_set_free(tls);
 	print_lines(buf_str(why));
 	if (!err)
 		printf("The configuration is in order: %zu feeds, %zu schemas.\n",
@@ -554,6 +593,11 @@ int main(int argc, char **argv)
 	if (d.check_only)
 		return check(&d, &why);
 	print_lines(buf_str(&why));
+	buf_clear(&why);
+	if (tls_set_new(d.config, clock_wall_ms(&d.clock) / 1000, &d.tls, &why)) {
+		print_lines(buf_str(&why));
+		return 1;
+	}
 	buf_done(&why);
 	signal(SIGPIPE, SIG_IGN);
 	if (!d.foreground)

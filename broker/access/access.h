@@ -1,7 +1,8 @@
 /* access.h - may this identity do that? Asked on every publish, subscribe and read, in the core and
- * not in the faces. This file's implementation allows what design 3.1 allows on loopback: anonymous
- * may publish and read everything but administer nothing; the administrator is who can open the
- * Unix socket. Grants replace access.c, not its callers. */
+ * not in the faces. Who comes over a trusted listener (on loopback, or insecure on purpose) may
+ * publish and read everything but administer nothing; elsewhere anonymous may only read public
+ * feeds, and the others do not exist for it. The administrator is who can open the Unix socket.
+ * Grants replace access.c, not its callers. */
 #ifndef ACCESS_ACCESS_H
 #define ACCESS_ACCESS_H
 
@@ -14,13 +15,14 @@ struct identity {         /* who acts; owned by the connection, immutable after 
 	struct span name; /* "anonymous"; static */
 	char organisation[65]; /* a copy: a reload must not take it away */
 	bool administrator;
+	bool trusted; /* anonymous over a trusted listener */
 };
 
-struct identity access_anonymous(const struct config *c);
+struct identity access_anonymous(const struct config *c, bool trusted);
 struct identity access_administrator(const struct config *c);
 
-/* 0 or ERR_DENIED. feed NULL: about the broker as a whole; thing n == 0: about no thing in
- * particular. */
+/* 0 or ERR_DENIED. feed NULL: about the broker as a whole, or a topic that no feed takes; thing n
+ * == 0: about no thing in particular. */
 int access_check(const struct identity *who, enum access_right right, const struct feed *feed,
                  struct span thing) MUSTCHECK;
 

@@ -139,6 +139,16 @@ enum {
 	LIMIT_CONFIG_LIST = 100,        /* values in one list */
 	LIMIT_CONFIG_PROBLEMS = 200,    /* reported at once; nobody reads more */
 	LIMIT_LISTENERS = 64,           /* also the bound of tls blocks */
+
+	/* TLS */
+	LIMIT_TLS_HANDSHAKES_TURN = 4,  /* MQTT handshakes moved on in one turn of the loop: a full
+	                                   one costs up to 1.5 ms, and messages wait meanwhile */
+	LIMIT_TLS_TICKET_KEY_S = 3600,  /* a key seals tickets for so long, opens them for twice */
+	LIMIT_TLS_LOOK_S = 5,           /* files of certificates are looked at so often */
+	LIMIT_TLS_WARN_DAYS = 30,       /* before the end of a certificate: a warning a day */
+	LIMIT_TLS_FILE_BYTES = 1 << 20, /* of one PEM file; a list of revocations has 30 KB */
+	LIMIT_TLS_CHAIN = 10,           /* certificates of a chain */
+	LIMIT_CERTIFICATE_NAME_BYTES = 255, /* a name in a client's certificate */
 };
 
 #endif

@@ -28,6 +28,22 @@ static void counts(struct buf *b, const char *label, const json_t *object, const
 	buf_add_char(b, '\n');
 }
 
+static void certificates(struct buf *b, const json_t *all)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach(all, i, one)
+	{
+		long long days = json_integer_value(json_object_get(one, "daysLeft"));
+		buf_addf(b, "%-12s %s: the certificate ", i ? "" : "tls",
+		         reply_text(one, "name", "?"));
+		if (days < 0)
+			buf_add_str(b, "HAS EXPIRED\n");
+		else
+			buf_addf(b, "has %lld day%s left\n", days, days == 1 ? "" : "s");
+	}
+}
+
 static void page(const struct cli *c, const json_t *r)
 {
 	static const char *const connections[] = {"mqtt",      "MQTT",      "http", "HTTP",
@@ -57,7 +73,9 @@ static void page(const struct cli *c, const json_t *r)
 	text_bytes(&b, map);
 	buf_addf(&b, " (%.0f%%)   ", map ? 100.0 * (double)used / (double)map : 0.0);
 	text_bytes(&b, reply_count(store, "diskFreeBytes"));
-	buf_add_str(&b, " free on the disk\n\n");
+	buf_add_str(&b, " free on the disk\n");
+	certificates(&b, json_object_get(r, "tls"));
+	buf_add_char(&b, '\n');
 	fwrite(b.p, 1, b.len, stdout);
 	buf_done(&b);
 	feed_print_table(c, json_object_get(r, "feeds"));

@@ -502,11 +502,11 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m)
 	w.received_ms = m->received_ms ? m->received_ms : clock_wall_ms(hub_clock(in->hub));
 	in->stats.received++;
 	in->stats.bytes += m->payload.n;
-	if (!w.feed) {
-		unrouted(in, &w);
-	} else if (access_check(m->who, ACCESS_PUBLISH, w.feed, w.thing)) {
+	if (access_check(m->who, ACCESS_PUBLISH, w.feed, w.thing)) {
 		in->stats.denied++;
-		answer(in, &w, VERDICT_DENIED, 0, "this identity may not publish to this feed");
+		answer(in, &w, VERDICT_DENIED, 0, "this identity may not publish to this topic");
+	} else if (!w.feed) {
+		unrouted(in, &w);
 	} else {
 		admit(in, &w);
 	}

@@ -7,10 +7,12 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -29,23 +31,36 @@ struct conn {
 	struct tcp *tcp;
 	uv_tcp_t handle;
 	uv_write_t write;
-	struct buf rx;      /* bytes not taken yet */
-	struct buf writing; /* handed to uv_write */
-	struct list open;   /* tcp->open */
-	struct list dirty;  /* tcp->dirty */
-	struct list resume; /* tcp->resume */
-	bool paused, closing, ended, reading;
+	struct tls_stream *tls; /* NULL: plain */
+	struct buf wire;        /* TLS: ciphertext on its way out */
+	struct list shaking;    /* tcp->shaking: ciphertext in rx waits for the next turn */
+	struct buf rx;          /* bytes not taken yet */
+	struct buf writing;     /* handed to uv_write */
+	struct list open;       /* tcp->open */
+	struct list dirty;      /* tcp->dirty */
+	struct list resume;     /* tcp->resume */
+	bool paused, closing, ended, reading, bye_said;
 	uint64_t close_at_ms;
+};
+
+struct listener {
+	uv_tcp_t handle;
+	struct tcp *tcp;
+	SSL_CTX *tls; /* NULL: plain */
+	bool trusted;
 };
 
 struct tcp {
 	struct loop *loop;
 	struct sessions *sessions;
 	unsigned connections_max;
-	uv_tcp_t listeners[LISTENERS_MAX];
+	struct listener listeners[LISTENERS_MAX];
 	unsigned n_listeners;
-	struct list open, dirty, resume;
-	char *chunk; /* LIMIT_READ_CHUNK_BYTES, of whoever is being read */
+	struct list open, dirty, resume, shaking;
+	struct tls_way *way; /* made with the first listener that has TLS, and: */
+	char *plain;         /* LIMIT_READ_CHUNK_BYTES + TLS_RECORD_BYTES_MAX */
+	unsigned shaken;     /* handshakes moved on in this turn */
+	char *chunk;         /* LIMIT_READ_CHUNK_BYTES, of whoever is being read */
 	bool stopped;
 	uint64_t refused_logged_ms;
 	struct tcp_stats stats;
@@ -60,6 +75,7 @@ int tcp_new(struct loop *l, struct sessions *sessions, unsigned connections_max,
 	list_init(&t->open);
 	list_init(&t->dirty);
 	list_init(&t->resume);
+	list_init(&t->shaking);
 	t->chunk = xmalloc(LIMIT_READ_CHUNK_BYTES);
 	*ret = t;
 	return 0;
@@ -70,6 +86,10 @@ void tcp_free(struct tcp *t)
 	if (!t)
 		return;
 	assert(list_empty(&t->open));
+	for (unsigned i = 0; i < t->n_listeners; i++)
+		SSL_CTX_free(t->listeners[i].tls);
+	tls_way_free(t->way);
+	free(t->plain);
 	free(t->chunk);
 	free(t);
 }
@@ -77,6 +97,10 @@ void tcp_free(struct tcp *t)
 const struct tcp_stats *tcp_stats(const struct tcp *t)
 {
 	return &t->stats;
+}
+bool tcp_busy(const struct tcp *t)
+{
+	return !list_empty(&t->shaking);
 }
 bool tcp_idle(const struct tcp *t)
 {
@@ -90,6 +114,9 @@ static void conn_free(uv_handle_t *h)
 	struct conn *c = h->data;
 	list_remove(&c->open);
 	c->tcp->stats.open--;
+	c->tcp->stats.tls_open -= c->tls != NULL;
+	tls_stream_free(c->tls);
+	buf_done(&c->wire);
 	buf_done(&c->rx);
 	buf_done(&c->writing);
 	buf_done(&c->link.out);
@@ -103,6 +130,7 @@ static void conn_end(struct conn *c)
 	c->ended = true;
 	list_remove(&c->dirty);
 	list_remove(&c->resume);
+	list_remove(&c->shaking);
 	if (c->link.session)
 		session_gone(c->link.session);
 	uv_close((uv_handle_t *)&c->handle, conn_free);
@@ -128,10 +156,10 @@ static void written(uv_write_t *w, int status)
 		session_writable(c->link.session);
 }
 
-static void queue_rest(struct conn *c)
+static void queue_rest(struct conn *c, struct buf *out)
 {
-	c->writing = c->link.out;
-	buf_init(&c->link.out, OUT_MAX_BYTES);
+	c->writing = *out;
+	buf_init(out, OUT_MAX_BYTES);
 	c->link.in_flight = c->writing.len;
 	c->write.data = c;
 	uv_buf_t b = uv_buf_init(c->writing.p, (unsigned)c->writing.len);
@@ -139,12 +167,29 @@ static void queue_rest(struct conn *c)
 		conn_end(c);
 }
 
-static void conn_flush(struct conn *c)
+/* What goes to the kernel; with TLS, made of what the session has said. */
+static struct buf *to_wire(struct conn *c)
 {
 	struct buf *out = &c->link.out;
+	if (!c->tls)
+		return out;
+	if (out->len && !out->err && tls_stream_is_up(c->tls) &&
+	    tls_stream_write(c->tls, out, &c->wire))
+		c->wire.err = c->wire.err ? c->wire.err : ERR_PROTOCOL;
+	if (c->closing && !c->bye_said)
+		tls_stream_bye(c->tls, &c->wire);
+	c->bye_said = c->closing;
+	if (!out->len && out->cap > KEEP_OUT_BYTES)
+		buf_done(out);
+	return &c->wire;
+}
+
+static void conn_flush(struct conn *c)
+{
 	if (c->ended || c->link.in_flight)
 		return;
-	if (out->err) {
+	struct buf *out = to_wire(c);
+	if (c->link.out.err || out->err) {
 		log_warn("A client's answers did not fit its buffer. peer=%s", c->link.peer);
 		conn_end(c);
 		return;
@@ -164,7 +209,7 @@ static void conn_flush(struct conn *c)
 				buf_clear(out);
 		}
 		if (out->len) {
-			queue_rest(c);
+			queue_rest(c, out);
 			return;
 		}
 	}
@@ -240,6 +285,48 @@ static void feed_session(struct conn *c, const char *p, size_t n)
 		conn_end(c);
 }
 
+/* Ciphertext: at most LIMIT_TLS_HANDSHAKES_TURN handshakes move on in a turn; the others' bytes
+ * wait in rx, which has nothing else to keep before the handshake is done. */
+static void take_wire(struct conn *c, const char *p, size_t n)
+{
+	struct tcp *t = c->tcp;
+	int end = 0;
+	bool up = tls_stream_is_up(c->tls);
+	if (!up && t->shaken >= LIMIT_TLS_HANDSHAKES_TURN) {
+		buf_add(&c->rx, p, n);
+		if (c->reading)
+			uv_read_stop((uv_stream_t *)&c->handle);
+		c->reading = false;
+		list_append(&t->shaking, &c->shaking);
+		return;
+	}
+	t->shaken += !up;
+	size_t got = tls_stream_read(c->tls, p, n, t->plain, &c->wire, &end);
+	if (got && c->link.session)
+		feed_session(c, t->plain, got);
+	if (c->ended)
+		return;
+	if (c->wire.len)
+		link_flush(&c->link);
+	if (!end)
+		return;
+	if (end == ERR_PROTOCOL) {
+		t->stats.tls_failed++;
+		log_debug("TLS failed. peer=%s during=%s", c->link.peer,
+		          up ? "connection" : "handshake");
+		conn_flush(c); /* its alert */
+	}
+	conn_end(c);
+}
+
+static void shake_on(struct conn *c)
+{
+	struct buf kept = c->rx;
+	buf_init(&c->rx, kept.max);
+	take_wire(c, kept.p, kept.len);
+	buf_done(&kept);
+}
+
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 {
 	struct conn *c = s->data;
@@ -250,7 +337,10 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 		return;
 	}
 	c->tcp->stats.bytes_in += (uint64_t)n;
-	feed_session(c, b->base, (size_t)n);
+	if (c->tls)
+		take_wire(c, b->base, (size_t)n);
+	else
+		feed_session(c, b->base, (size_t)n);
 }
 
 static void conn_read(struct conn *c)
@@ -313,9 +403,22 @@ static void refuse(struct tcp *t, uv_stream_t *listener)
 	uv_close((uv_handle_t *)h, refuse_closed);
 }
 
+static bool start_tls(struct conn *c, SSL_CTX *ctx)
+{
+	if (!ctx)
+		return true;
+	c->tls = tls_stream_new(c->tcp->way, ctx);
+	if (!c->tls)
+		return false;
+	c->tcp->stats.tls_open++;
+	c->link.ssl = tls_stream_ssl(c->tls);
+	return true;
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
-	struct tcp *t = listener->data;
+	struct listener *from = listener->data;
+	struct tcp *t = from->tcp;
 	if (status < 0) {
 		log_warn("A connection could not be accepted. error=\"%s\"", uv_strerror(status));
 		return;
@@ -332,12 +435,15 @@ static void on_connection(uv_stream_t *listener, int status)
 	list_init(&c->dirty);
 	list_init(&c->resume);
 	list_init(&c->open);
+	list_init(&c->shaking);
+	buf_init(&c->wire, OUT_MAX_BYTES);
+	c->link.trusted = from->trusted;
 	uv_tcp_init(loop_uv(t->loop), &c->handle);
 	c->handle.data = c;
 	list_append(&t->open, &c->open);
 	t->stats.open++;
 	t->stats.accepted++;
-	if (uv_accept(listener, (uv_stream_t *)&c->handle)) {
+	if (uv_accept(listener, (uv_stream_t *)&c->handle) || !start_tls(c, from->tls)) {
 		conn_end(c);
 		return;
 	}
@@ -347,7 +453,19 @@ static void on_connection(uv_stream_t *listener, int status)
 	conn_read(c);
 }
 
-int tcp_listen(struct tcp *t, const struct config_listener *l, struct buf *why)
+static int make_tls(struct tcp *t, struct listener *ln, struct tls *tls)
+{
+	if (!tls)
+		return 0;
+	if (!t->way) {
+		t->way = tls_way_new();
+		t->plain = xmalloc(LIMIT_READ_CHUNK_BYTES + TLS_RECORD_BYTES_MAX);
+	}
+	ln->tls = t->way ? tls_context_new(tls) : NULL;
+	return ln->tls ? 0 : ERR_CONFIG;
+}
+
+int tcp_listen(struct tcp *t, const struct config_listener *l, struct tls *tls, struct buf *why)
 {
 	struct sockaddr_storage a;
 	const char *host = strcmp(l->address, "localhost") == 0 ? "127.0.0.1" : l->address;
@@ -362,12 +480,20 @@ int tcp_listen(struct tcp *t, const struct config_listener *l, struct buf *why)
 		         l->address);
 		return ERR_CONFIG;
 	}
-	uv_tcp_t *h = &t->listeners[t->n_listeners];
+	struct listener *ln = &t->listeners[t->n_listeners];
+	uv_tcp_t *h = &ln->handle;
 	int err = uv_tcp_init(loop_uv(t->loop), h);
 	if (err)
 		return err;
-	h->data = t;
+	h->data = ln;
+	ln->tcp = t;
+	ln->trusted = l->loopback || l->insecure;
 	t->n_listeners++;
+	if (make_tls(t, ln, tls)) {
+		buf_addf(why, "listener \"%s\": OpenSSL cannot serve tls \"%s\"\n", l->name,
+		         l->tls);
+		return ERR_CONFIG;
+	}
 	err = uv_tcp_bind(h, (struct sockaddr *)&a, 0);
 	err = err ? err : uv_listen((uv_stream_t *)h, BACKLOG, on_connection);
 	if (err)
@@ -378,8 +504,22 @@ int tcp_listen(struct tcp *t, const struct config_listener *l, struct buf *why)
 
 /* ---- turns and the end ---- */
 
+/* As many as were waiting when the turn began, up to the limit. */
+static void shake_some(struct tcp *t)
+{
+	t->shaken = 0;
+	for (unsigned i = 0; i < LIMIT_TLS_HANDSHAKES_TURN && !list_empty(&t->shaking); i++) {
+		struct conn *c = list_entry(t->shaking.next, struct conn, shaking);
+		list_remove(&c->shaking);
+		shake_on(c);
+		if (!c->ended && list_empty(&c->shaking) && !c->paused)
+			conn_read(c);
+	}
+}
+
 void tcp_turn(struct tcp *t)
 {
+	shake_some(t);
 	while (!list_empty(&t->resume)) {
 		struct list some;
 		list_init(&some);
@@ -416,7 +556,7 @@ void tcp_stop_listening(struct tcp *t)
 		return;
 	t->stopped = true;
 	for (unsigned i = 0; i < t->n_listeners; i++)
-		uv_close((uv_handle_t *)&t->listeners[i], NULL);
+		uv_close((uv_handle_t *)&t->listeners[i].handle, NULL);
 }
 
 void tcp_close(struct tcp *t)

@@ -10,6 +10,7 @@
 
 struct session;
 struct link;
+struct ssl_st;
 
 struct link_ops {
 	void (*flush)(struct link *l); /* out has bytes: write them at the end of this turn */
@@ -26,6 +27,10 @@ struct link {
 	struct buf out;
 	size_t in_flight; /* bytes handed to the kernel's queue and not taken yet */
 	char peer[64];    /* "127.0.0.1:51234", for the log */
+	/* Who comes without credentials has every right but to administer: a listener on
+	 * loopback, or one that is insecure on purpose. */
+	bool trusted;
+	const struct ssl_st *ssl; /* its certificate may name who it is; NULL: plain */
 };
 
 static inline size_t link_backlog(const struct link *l)

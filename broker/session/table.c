@@ -90,7 +90,7 @@ struct session *session_open(struct sessions *t, struct link *l)
 	s->slot = take_slot(t);
 	s->generation = ++t->next_generation;
 	s->version = MQTT_V311;
-	s->who = access_anonymous(hub_config(t->hub));
+	s->who = access_anonymous(hub_config(t->hub), l->trusted);
 	s->last_rx_s = t->now_s;
 	list_init(&s->node);
 	list_init(&s->wheel_node);

@@ -139,6 +139,49 @@ static void commit_metrics(const struct hub_stats *h, struct buf *b)
 	one(b, "oudp_ring_bytes", "gauge", "Recent records in memory.", h->ring_bytes);
 }
 
+/* Whole days that are left; a certificate that ends today has none. */
+static int64_t days_left(const struct status *s, const struct tls_facts *f)
+{
+	int64_t left_s = f->not_after_s - clock_wall_ms(hub_clock(s->o.hub)) / 1000;
+	return left_s < 0 ? -1 : left_s / 86400;
+}
+
+static void tls_metrics(const struct status *s, const struct status_outside *o, struct buf *b)
+{
+	if (!tls_count(s->o.tls))
+		return;
+	family(b, "oudp_tls_certificate_days", "gauge",
+	       "Days until the certificate of a tls block expires; -1: it has.");
+	for (unsigned i = 0; i < tls_count(s->o.tls); i++) {
+		struct tls_facts f = tls_facts(s->o.tls, i);
+		buf_addf(b, "oudp_tls_certificate_days{tls=\"%s\"} %lld\n", f.name,
+		         (long long)days_left(s, &f));
+	}
+	family(b, "oudp_tls_handshakes_total", "counter", "TLS handshakes begun.");
+	for (unsigned i = 0; i < tls_count(s->o.tls); i++) {
+		struct tls_facts f = tls_facts(s->o.tls, i);
+		buf_addf(b, "oudp_tls_handshakes_total{tls=\"%s\"} %llu\n", f.name,
+		         (unsigned long long)f.handshakes);
+	}
+	one(b, "oudp_tls_failed_total", "counter", "MQTT connections whose TLS failed.",
+	    o->tls_failed);
+	one(b, "oudp_tls_connections", "gauge", "Open MQTT connections with TLS.",
+	    o->tls_connections);
+}
+
+static void write_tls(const struct status *s, struct buf *b)
+{
+	char t[RFC3339_BYTES];
+	buf_add_str(b, ",\"tls\":[");
+	for (unsigned i = 0; i < tls_count(s->o.tls); i++) {
+		struct tls_facts f = tls_facts(s->o.tls, i);
+		rfc3339_format(f.not_after_s * 1000, t);
+		buf_addf(b, "%s{\"name\":\"%s\",\"notAfter\":\"%.*s\",\"daysLeft\":%lld}",
+		         i ? "," : "", f.name, RFC3339_BYTES, t, (long long)days_left(s, &f));
+	}
+	buf_add_char(b, ']');
+}
+
 static struct status_outside ask_outside(struct status *s)
 {
 	struct status_outside o = {0};
@@ -186,6 +229,7 @@ void status_write_metrics(struct status *s, struct buf *b)
 	    "Subscribers that asked for slow=close and were slow.", o.slow_closed);
 	one(b, "oudp_web_frame_bytes", "gauge", "Frames in memory that many subscribers share.",
 	    o.web_frame_bytes);
+	tls_metrics(s, &o, b);
 	one(b, "oudp_sessions", "gauge", "MQTT sessions that are connected.", o.sessions);
 	one(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
 }
@@ -285,6 +329,7 @@ void status_write_json(struct status *s, struct buf *b)
 	         (unsigned long long)in->duplicates, (unsigned long long)in->unrouted,
 	         (unsigned long long)in->denied,
 	         (unsigned long long)(o.mqtt_delivered + o.web_delivered));
+	write_tls(s, b);
 	buf_addf(b, ",\"rates\":{\"storedPerSecond\":%.0f},\"feeds\":[", s->stored_per_second);
 	bool first = true;
 	EACH_FEED(s, f)

@@ -6,6 +6,7 @@
 #ifndef STATUS_STATUS_H
 #define STATUS_STATUS_H
 
+#include "access/tls.h"
 #include "base/buf.h"
 #include "feed/hub.h"
 #include "ingest/ingest.h"
@@ -14,6 +15,7 @@ struct status;
 
 /* From the rooms that this one may not include. */
 struct status_outside {
+	uint64_t tls_connections, tls_failed; /* MQTT: of those open; broken off */
 	uint64_t mqtt_connections, http_connections, websocket_connections, stream_connections;
 	uint64_t sessions, sessions_most, subscriptions;
 	uint64_t mqtt_bytes_in, mqtt_bytes_out;
@@ -29,7 +31,8 @@ struct status_outside {
 struct status_options {
 	struct hub *hub;
 	struct ingest *ingest;
-	struct hub_runner runner; /* its pool() */
+	struct hub_runner runner;  /* its pool() */
+	const struct tls_set *tls; /* NULL: there is none */
 	void *arg;
 	void (*outside)(void *arg, struct status_outside *ret); /* ret comes zeroed */
 };

@@ -43,6 +43,10 @@ void get_status(struct req *r)
 {
 	if (!only_query(r, ""))
 		return;
+	if (access_check(&r->who, ACCESS_READ, NULL, (struct span){0})) { /* it names all feeds */
+		problem(r, 403, "only who is on the broker's machine may see this");
+		return;
+	}
 	r->web->ops.status(r->web->ops.arg, &r->out);
 	respond(r, 200, "application/json");
 }

@@ -141,6 +141,8 @@ static int add_all(struct req *r, unsigned char **p, unsigned char *end)
 		err |= add(wsi, common_headers[i].name, common_headers[i].value, p, end);
 	if (r->content_type)
 		err |= add(wsi, "Content-Type:", r->content_type, p, end);
+	if (is_secure(wsi)) /* RFC 6797: a year */
+		err |= add(wsi, "Strict-Transport-Security:", "max-age=31536000", p, end);
 	if (r->extra_name[0])
 		err |= add(wsi, r->extra_name, r->extra_value, p, end);
 	if (r->method == METHOD_OPTIONS) {
@@ -375,7 +377,8 @@ static void begin(struct lws *wsi, struct pss *pss)
 	r->web = w;
 	r->wsi = wsi;
 	r->kind = kind_of(wsi);
-	r->who = r->kind == WEB_UNIX ? access_administrator(c) : access_anonymous(c);
+	r->who =
+	    r->kind == WEB_UNIX ? access_administrator(c) : access_anonymous(c, is_trusted(wsi));
 	list_init(&r->node);
 	list_init(&r->room_node);
 	list_append(&w->reqs, &r->node);

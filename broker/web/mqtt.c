@@ -246,6 +246,8 @@ static struct mqtt_ws *opened(struct lws *wsi)
 	m->web = w;
 	m->wsi = wsi;
 	m->link.ops = &ops;
+	m->link.trusted = is_trusted(wsi);
+	m->link.ssl = lws_get_ssl(wsi);
 	buf_init(&m->link.out, OUT_MAX_BYTES);
 	buf_init(&m->rx, LIMIT_PACKET_BYTES_MAX + LIMIT_READ_CHUNK_BYTES);
 	list_init(&m->node);

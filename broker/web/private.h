@@ -37,7 +37,9 @@ struct web {
 	struct ingest *ingest;
 	struct sessions *sessions; /* NULL: no MQTT here */
 	struct lws_context *context;
-	char vhost_names[LISTENERS][64]; /* lws keeps the pointer: "kind:name" */
+	char vhost_names[LISTENERS][64]; /* lws keeps the pointer: "kind:number:name" */
+	bool trusted[LISTENERS], secure[LISTENERS];
+	struct tls *opening; /* of the vhost that is being made */
 	unsigned n_listeners;
 	char socket_path[108]; /* of the Unix socket, to be removed at the end */
 	struct lws_protocols protocols[5];
@@ -124,6 +126,8 @@ struct pss { /* per lws session */
 /* web.c */
 struct web *web_of(struct lws *wsi);
 enum web_kind kind_of(struct lws *wsi);
+bool is_trusted(struct lws *wsi);
+bool is_secure(struct lws *wsi); /* TLS */
 int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                  size_t len);
 

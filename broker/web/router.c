@@ -199,11 +199,13 @@ void route(struct req *r)
 struct feed *param_feed(struct req *r, enum access_right right)
 {
 	struct feed *f = hub_feed(r->web->hub, r->param[0]);
-	if (!f)
+	bool seen = f && access_check(&r->who, ACCESS_READ, f, (struct span){0}) == 0;
+	if (!seen) { /* what may not be seen does not exist */
+		f = NULL;
 		problem(r, 404, "there is no feed \"%.*s\"", (int)MIN_OF(r->param[0].n, (size_t)80),
 		        r->param[0].p);
-	else if (access_check(&r->who, right, f, (struct span){0})) {
-		problem(r, 403, "this feed may not be used so without a grant");
+	} else if (access_check(&r->who, right, f, (struct span){0})) {
+		problem(r, 403, "this feed may not be used so by who did not say who it is");
 		f = NULL;
 	}
 	return f;

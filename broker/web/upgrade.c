@@ -35,8 +35,9 @@ struct feed *upgrade_read(struct lws *wsi, struct ask *ret, int *ret_status, str
 	struct web *w = web_of(wsi);
 	char path[PATH_BYTES];
 	struct query q;
-	struct identity who = kind_of(wsi) == WEB_UNIX ? access_administrator(hub_config(w->hub))
-	                                               : access_anonymous(hub_config(w->hub));
+	struct identity who = kind_of(wsi) == WEB_UNIX
+	                          ? access_administrator(hub_config(w->hub))
+	                          : access_anonymous(hub_config(w->hub), is_trusted(wsi));
 	struct feed *f = kind_of(wsi) != WEB_ADMIN && path_of(wsi, path, sizeof(path))
 	                     ? feed_of_path(w, path)
 	                     : NULL;
@@ -51,8 +52,7 @@ struct feed *upgrade_read(struct lws *wsi, struct ask *ret, int *ret_status, str
 		return NULL;
 	}
 	if (access_check(&who, ACCESS_SUBSCRIBE, f, (struct span){0})) {
-		*ret_status = 403;
-		fault(faults, SPAN(""), "this feed may not be read without a grant");
+		fault(faults, SPAN(""), "there is no WebSocket at this path");
 		return NULL;
 	}
 	*ret_status = 400;

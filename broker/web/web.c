@@ -52,7 +52,10 @@ static int open_vhost(struct web *w, const struct web_listener *l, struct buf *w
 {
 	struct lws_context_creation_info info = {0};
 	char *name = w->vhost_names[w->n_listeners];
-	snprintf(name, sizeof(w->vhost_names[0]), "%u:%s", (unsigned)l->kind, l->name);
+	snprintf(name, sizeof(w->vhost_names[0]), "%u:%u:%s", (unsigned)l->kind, w->n_listeners,
+	         l->name);
+	w->trusted[w->n_listeners] = l->trusted;
+	w->secure[w->n_listeners] = l->tls != NULL;
 	info.vhost_name = name;
 	info.protocols = w->protocols;
 	info.retry_and_idle_policy = &never;
@@ -73,6 +76,12 @@ static int open_vhost(struct web *w, const struct web_listener *l, struct buf *w
 		if (!strchr(l->address, ':'))
 			info.options = LWS_SERVER_OPTION_DISABLE_IPV6;
 	}
+	if (l->tls) { /* certificate and policy come in by the callback, from tls.h */
+		info.options |=
+		    LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+		info.alpn = "http/1.1";
+	}
+	w->opening = l->tls;
 	if (!lws_create_vhost(w->context, &info)) {
 		buf_addf(why, "listener \"%s\": cannot listen at %s port %d: is the port in use?\n",
 		         l->name, l->address, l->port);
@@ -108,8 +117,8 @@ static struct lws_context *make_context(struct web *w)
 	struct lws_context_creation_info info = {0};
 	lws_set_log_level(LLL_ERR | LLL_WARN, lws_says);
 	info.port = CONTEXT_PORT_NO_LISTEN;
-	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-	               LWS_SERVER_OPTION_VALIDATE_UTF8 |
+	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+	               LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8 |
 	               LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN |
 	               LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
 	info.foreign_loops = loops;
@@ -257,6 +266,24 @@ enum web_kind kind_of(struct lws *wsi)
 	return (enum web_kind)atoi(lws_get_vhost_name(lws_get_vhost(wsi)));
 }
 
+static unsigned number_of(struct lws *wsi)
+{
+	const char *name = lws_get_vhost_name(lws_get_vhost(wsi)), *colon = strchr(name, ':');
+	unsigned n = colon ? (unsigned)atoi(colon + 1) : 0;
+	assert(n < LISTENERS);
+	return n;
+}
+
+bool is_trusted(struct lws *wsi)
+{
+	return web_of(wsi)->trusted[number_of(wsi)];
+}
+
+bool is_secure(struct lws *wsi)
+{
+	return web_of(wsi)->secure[number_of(wsi)];
+}
+
 /* ---- what lws says: to whom it goes ---- */
 
 /* The administrator gets in when subscribers fill the house. */
@@ -299,6 +326,8 @@ int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 {
 	struct pss *pss = user;
 	switch (reason) {
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* user is the SSL_CTX */
+		return tls_serve(web_of(wsi)->opening, user) != 0;
 	case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: /* user is no session yet */
 		return is_full(wsi) || web_of(wsi)->draining;
 	case LWS_CALLBACK_WSI_CREATE: count_connections(web_of(wsi), 1); return 0;

@@ -10,6 +10,7 @@
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
 
+#include "access/tls.h"
 #include "base/buf.h"
 #include "feed/hub.h"
 #include "ingest/ingest.h"
@@ -39,6 +40,8 @@ struct web_listener {
 	const char *name;    /* for messages: "web" */
 	const char *address; /* numeric IP address; WEB_UNIX: the path of the socket */
 	int port;            /* WEB_UNIX: unused */
+	struct tls *tls;     /* NULL: plain; outlives the web room */
+	bool trusted;        /* as link.h has it */
 };
 
 struct web_options {

@@ -62,8 +62,9 @@ FEEDS = {
 class Daemon:
     """One data directory and one configuration; may be started and stopped many times."""
 
-    def __init__(self, folder, feeds=None, data_dir=None, binary=None, arguments=(), **options):
+    def __init__(self, folder, feeds=None, data_dir=None, binary=None, arguments=(), extra="", **options):
         self.folder, self.process, self.binary, self.arguments = str(folder), None, binary or BIN, list(arguments)
+        self.extra = extra  # more blocks, as text
         os.makedirs(self.folder, exist_ok=True)
         self.feeds = dict(FEEDS if feeds is None else feeds)
         self.options = {k.replace("_", "-"): v for k, v in options.items()}
@@ -81,7 +82,7 @@ class Daemon:
         listener = [("mqtt", self.mqtt_port, "mqtt"), ("web", self.web_port, "http"), ("admin", self.admin_port, "admin")]
         return "".join(f"{k} = {value(v)}\n" for k, v in options.items()) + "".join(
             f'listener "{n}" {{\n\tprotocol = {p}\n\taddress = "127.0.0.1"\n\tport = {port}\n}}\n'
-            for n, port, p in listener) + "".join(block("feed", n, o) for n, o in self.feeds.items())
+            for n, port, p in listener) + "".join(block("feed", n, o) for n, o in self.feeds.items()) + self.extra
 
     def write_conf(self, text=None):
         with open(self.conf, "w", encoding="utf-8") as f:

@@ -242,10 +242,12 @@ class Closed(Exception):
 class Client:
     """A blocking connection. What was received and not yet asked for stays in self.inbox, in order."""
 
-    def __init__(self, port, version=5, host="127.0.0.1", timeout=10):
+    def __init__(self, port, version=5, host="127.0.0.1", timeout=10, tls=None):
         self.version, self.timeout = version, timeout
         self.sock = socket.create_connection((host, port), timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:  # an ssl.SSLContext
+            self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
         self.buffer, self.inbox, self.next_mid = bytearray(), [], 0
 
     def __enter__(self):

@@ -128,10 +128,12 @@ class WsClosed(Exception):
 class WebSocket:
     """A blocking client. Answers pings. Refuses frames that a server may not send."""
 
-    def __init__(self, port, path, protocols=("cloudevents.json",), headers=None, timeout=15):
+    def __init__(self, port, path, protocols=("cloudevents.json",), headers=None, timeout=15, tls=None):
         self.timeout = timeout
         self.sock = socket.create_connection(("127.0.0.1", port), timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:  # an ssl.SSLContext
+            self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", "Connection: Upgrade",
                  f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"]

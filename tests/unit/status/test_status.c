@@ -29,7 +29,7 @@ static void ignore(const struct answer *a UNUSED, int err UNUSED) {}
 
 static void put(struct broker *b, const char *topic, const char *payload)
 {
-	struct identity who = access_anonymous(b->config);
+	struct identity who = access_anonymous(b->config, true);
 	struct ingest_message m = {.who = &who,
 	                           .publisher = SPAN("p"),
 	                           .topic = span_str(topic),

@@ -24,7 +24,7 @@ static void ignore(const struct answer *a UNUSED, int err UNUSED) {}
 static void put(struct broker *b, unsigned from, unsigned n, unsigned bytes, uint32_t expiry_s)
 {
 	char *payload = malloc(bytes + 64);
-	struct identity who = access_anonymous(b->config);
+	struct identity who = access_anonymous(b->config, true);
 	for (unsigned i = from; i < from + n; i++) {
 		int len = sprintf(payload, "{\"n\":%u,\"x\":\"", i);
 		memset(payload + len, 'x', bytes);
