@@ -203,8 +203,9 @@ static void drain_step(struct daemon *d)
 		sessions_drain(d->sessions);
 		web_drain(d->web);
 	}
-	if (d->phase == CLOSING &&
-	    ((tcp_idle(d->tcp) && web_idle(d->web) && hub_idle(d->hub)) || now > d->phase_until_ns))
+	if (d->phase == CLOSING && ((tcp_idle(d->tcp) && web_idle(d->web) &&
+	                             sessions_idle(d->sessions) && hub_idle(d->hub)) ||
+	                            now > d->phase_until_ns))
 		loop_stop(d->loop);
 }
 
@@ -212,6 +213,7 @@ static int on_turn(void *arg)
 {
 	struct daemon *d = arg;
 	tcp_turn(d->tcp);
+	sessions_flush(d->sessions);
 	int ms = hub_turn(d->hub);
 	tcp_turn(d->tcp);
 	sessions_turn(d->sessions);

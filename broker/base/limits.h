@@ -11,6 +11,9 @@ enum {
 	LIMIT_TOPIC_LEVELS = 32,  /* matching is recursive in '#' and '+': bounds its work */
 	LIMIT_CLIENT_ID_BYTES = 256, /* names a session; longer ones are refused with 0x85 */
 	LIMIT_SUBSCRIPTIONS = 1000,  /* per session; 0x97 beyond */
+	LIMIT_SUBSCRIPTION_BYTES = 256 << 20, /* filters of all sessions; 0x97 beyond */
+	LIMIT_SESSIONS = 100000, /* default: of those that outlive their connection; 0.5 KB each */
+	LIMIT_SESSION_EXPIRY_S = 14 * 86400, /* default: as long as feeds keep messages */
 	LIMIT_RECEIVE_MAXIMUM =
 	    1024, /* inbound QoS > 0 in flight we offer, so window 100 never waits */
 	LIMIT_INFLIGHT_OUT = 1024, /* outbound QoS > 0 per session, or the client's own maximum */

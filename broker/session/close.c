@@ -48,35 +48,63 @@ void wills_publish(struct sessions *t)
 	}
 }
 
-/* The session lets go of everything but its slot; freed at the end of the turn, for somebody may be
- * walking. */
-static void let_go(struct session *s)
+void session_forget(struct session *s)
 {
 	struct sessions *t = s->table;
-	if (s->state == SESSION_CONNECTED) {
-		t->stats.connected--;
-		if (map_get(&t->by_client, s->client_id) == s)
-			map_remove(&t->by_client, s->client_id);
+	if (s->number) {
+		if (!hub_has_state_room(t->hub, durable_forget_bytes(s))) {
+			s->ending = true;
+			s->ends_s = t->now_s;
+			session_wheel(s, t->now_s + 1);
+			return;
+		}
+		durable_forget(s);
+		t->stats.durable--;
 	}
+	if (s->key.p && map_get(&t->by_client, s->key) == s)
+		map_remove(&t->by_client, s->key);
+	t->stats.subscriptions_away -= s->n_packed;
+	t->stats.away--;
+	t->sub_bytes -= s->sub_bytes;
 	s->state = SESSION_DEAD;
-	sub_tree_remove_all(t->tree, &s->subs);
-	lags_close(s);
-	retained_close(s);
 	list_remove(&s->wheel_node);
 	list_remove(&s->node);
 	list_append(&t->dead, &s->node);
+}
+
+/* The connection is gone. A session that ends with it is freed at the end of the turn, for somebody
+ * may be walking. */
+static void let_go(struct session *s)
+{
+	struct sessions *t = s->table;
+	if (s->state == SESSION_CONNECTED)
+		t->stats.connected--;
+	list_remove(&s->wheel_node);
+	list_remove(&s->node);
+	s->waiting_room = s->waiting_out = false;
 	s->link->session = NULL;
 	s->link = NULL;
+	session_leave(s);
+	t->stats.away++;
 	if (s->will) {
 		list_append(&t->wills, &s->will->node);
 		s->will = NULL;
 		wills_publish(t);
 	}
+	if (!s->expiry_s || !s->number || s->ending) {
+		session_forget(s);
+		return;
+	}
+	session_wheel(s, s->ends_s);
+	if (hub_has_state_room(t->hub, DURABLE_ROW_BYTES))
+		durable_session(s);
+	else
+		durable_changed(s);
 }
 
 void session_end(struct session *s)
 {
-	if (s->state == SESSION_DEAD)
+	if (!s->link)
 		return;
 	struct link *l = s->link;
 	let_go(s);
@@ -85,13 +113,13 @@ void session_end(struct session *s)
 
 void session_gone(struct session *s)
 {
-	if (s->state != SESSION_DEAD)
+	if (s->link)
 		let_go(s);
 }
 
 void session_close(struct session *s, enum mqtt_reason reason, const char *fmt, ...)
 {
-	if (s->state == SESSION_DEAD)
+	if (!s->link)
 		return;
 	char why[200], id[80];
 	va_list ap;

@@ -60,6 +60,7 @@ static inline void broker_work(struct broker *b)
 static inline void broker_turn(struct broker *b)
 {
 	for (int i = 0; i < 50; i++) {
+		sessions_flush(b->sessions);
 		int ms = hub_turn(b->hub);
 		if (ms > 0)
 			clock_advance(&b->clock, ms);
