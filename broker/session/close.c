@@ -19,6 +19,23 @@ void will_free(struct will *w)
 	free(w);
 }
 
+void will_drop(struct session *s)
+{
+	if (s->will && s->will->number)
+		durable_will_gone(s->table, s->will->number);
+	will_free(s->will);
+	s->will = NULL;
+}
+
+void will_now(struct session *s)
+{
+	if (!s->will)
+		return;
+	list_append(&s->table->wills, &s->will->node);
+	s->will = NULL;
+	wills_publish(s->table);
+}
+
 static bool will_publish(struct sessions *t, const struct will *w)
 {
 	struct ingest_message m = {
@@ -43,6 +60,8 @@ void wills_publish(struct sessions *t)
 		struct will *w = list_entry(t->wills.next, struct will, node);
 		if (!will_publish(t, w))
 			return; /* no room: when there is */
+		if (w->number)  /* in the same commit */
+			durable_will_gone(t, w->number);
 		list_remove(&w->node);
 		will_free(w);
 	}
@@ -61,6 +80,7 @@ void session_forget(struct session *s)
 		durable_forget(s);
 		t->stats.durable--;
 	}
+	will_now(s); /* 3.1.2.5: when the session ends, if its delay is not over before */
 	if (s->key.p && map_get(&t->by_client, s->key) == s)
 		map_remove(&t->by_client, s->key);
 	t->stats.subscriptions_away -= s->n_packed;
@@ -86,16 +106,15 @@ static void let_go(struct session *s)
 	s->link = NULL;
 	session_leave(s);
 	t->stats.away++;
-	if (s->will) {
-		list_append(&t->wills, &s->will->node);
-		s->will = NULL;
-		wills_publish(t);
-	}
+	if (s->will && s->will->delay_s)
+		s->will->due_s = t->now_s + s->will->delay_s;
+	else
+		will_now(s); /* [MQTT-3.1.2-8] */
 	if (!s->expiry_s || !s->number || s->ending) {
 		session_forget(s);
 		return;
 	}
-	session_wheel(s, s->ends_s);
+	session_rest_wheel(s);
 	if (hub_has_state_room(t->hub, DURABLE_ROW_BYTES))
 		durable_session(s);
 	else

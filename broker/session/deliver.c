@@ -152,9 +152,8 @@ void deliver_match(struct sessions *t, const struct record *r, const struct sess
 
 void sessions_record(struct sessions *t, struct feed *f, const struct record *r)
 {
-	if (f->index >= t->n_shown)
-		shown_last(t, f); /* makes room */
-	t->shown[f->index] = r->sequence;
+	if (likely(f->index < t->n_shown))
+		t->shown[f->index] = r->sequence;
 	t->moved = true;
 	if (sub_tree_stats(t->tree).subscriptions == 0)
 		return;

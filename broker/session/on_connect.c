@@ -47,8 +47,10 @@ static void *copy(struct span s)
 	return p;
 }
 
+/* [MQTT-3.1.3-9]: a former will whose delay was not over is not published. */
 static void take_will(struct session *s, const struct mqtt_connect_view *c)
 {
+	will_drop(s);
 	if (!c->has_will)
 		return;
 	struct will *w = xcalloc(1, sizeof(*w));
@@ -64,6 +66,7 @@ static void take_will(struct session *s, const struct mqtt_connect_view *c)
 	w->properties_n =
 	    c->will_props.raw.n ? mqtt_props_for_record(&c->will_props, w->properties) : 0;
 	w->expiry_s = c->will_props.message_expiry_s;
+	w->delay_s = c->will_props.will_delay_s;
 	w->qos = c->will_qos;
 	w->retain = c->will_retain;
 	w->utf8 = c->will_props.payload_format == 1;
@@ -225,7 +228,7 @@ static bool rows_room(struct session *s)
 {
 	struct sessions *t = s->table;
 	const struct session *former = map_get(&t->by_client, s->key);
-	size_t bytes = 2 * DURABLE_ROW_BYTES;
+	size_t bytes = 4 * DURABLE_ROW_BYTES; /* the session's, the will's */
 	if (former)
 		bytes += durable_forget_bytes(former);
 	return hub_has_room(t->hub, CONFIG_NORMAL, MIN_OF(bytes, (size_t)LIMIT_BATCH_BYTES / 4));
@@ -256,7 +259,7 @@ static bool write_rows(struct session *s)
 	if (!s->expiry_s) {
 		durable_forget(s);
 		t->stats.durable--;
-		return true;
+		return true; /* take_will() has taken away the will's */
 	}
 	if (!s->number) {
 		s->number = ++t->last_number;
@@ -264,6 +267,10 @@ static bool write_rows(struct session *s)
 		t->stats.durable++;
 	}
 	durable_session(s);
+	if (s->will) {
+		s->will->number = s->number;
+		durable_will(s);
+	}
 	return true;
 }
 

@@ -129,7 +129,7 @@ static enum mqtt_reason subscribe_one(struct session *s, const struct mqtt_subsc
 	if (!may_subscribe(s, tf.filter))
 		return MQTT_NOT_AUTHORIZED;
 	const struct sub *former = sub_tree_find(t->tree, &s->subs, tf.filter);
-	size_t cost = tf.filter.n + 64;
+	size_t cost = tf.filter.n + SUB_COST;
 	if (!row_number(s, former, &row) ||
 	    (!former &&
 	     (s->subs.n >= LIMIT_SUBSCRIPTIONS || t->sub_bytes + cost > LIMIT_SUBSCRIPTION_BYTES)))
@@ -327,8 +327,8 @@ static enum mqtt_reason unsubscribe_one(struct session *s, struct span filter)
 	if (s->number)
 		durable_unsubscribed(s, sub->options.flags >> SUB_ROW_SHIFT);
 	sub_tree_remove_sub(t->tree, sub);
-	s->sub_bytes -= filter.n + 64;
-	t->sub_bytes -= filter.n + 64;
+	s->sub_bytes -= filter.n + SUB_COST;
+	t->sub_bytes -= filter.n + SUB_COST;
 	return MQTT_SUCCESS;
 }
 

@@ -53,10 +53,14 @@ struct place {
 	bool behind;              /* a cursor stood here: how far the others are says nothing */
 };
 
-/* A will waits here until the connection ends without a DISCONNECT, or is thrown away. */
+/* A will waits here until the connection ends without a DISCONNECT and its delay is over, or is
+ * thrown away. That of a session with rows has one too, until the commit that publishes it. */
 struct will {
 	struct list node; /* on sessions->wills when it is to be published */
 	struct identity who;
+	uint64_t number; /* names its row; 0: it has none */
+	uint64_t due_s;  /* AWAY: when it is published, on the clock of now_s */
+	uint32_t delay_s;
 	char *client_id, *topic;
 	uint8_t *payload, *properties;
 	size_t client_id_n, topic_n, payload_n, properties_n;
@@ -201,7 +205,7 @@ void session_free(struct session *s);
 void session_wheel(struct session *s, uint64_t deadline_s);
 /* The last sequence of f that live subscribers were shown: while a batch is published f->last is
  * ahead. */
-uint64_t shown_last(struct sessions *t, const struct feed *f);
+uint64_t shown_last(const struct sessions *t, const struct feed *f);
 
 /* close.c: the one exit. MQTT 5 gets DISCONNECT with the reason; the will goes out unless it was
  * taken away. */
@@ -209,6 +213,8 @@ void session_close(struct session *s, enum mqtt_reason reason, const char *fmt, 
 void session_end(struct session *s);    /* without a word: the client said goodbye, or is gone */
 void session_forget(struct session *s); /* it ends, with its rows; AWAY or without a connection */
 void will_free(struct will *w);
+void will_drop(struct session *s); /* with its row */
+void will_now(struct session *s);  /* it is to be published */
 void wills_publish(struct sessions *t);
 
 /* on_subscribe.c */
@@ -220,7 +226,8 @@ void session_return(struct session *s); /* CONNACK was sent */
 /* Looks for what it is owed and the log no longer has: writes "feed:from-to" for at most max feeds
  * as user properties oudp-gap. Whether there is any. */
 bool session_lost(struct session *s, struct wire *w, unsigned max);
-void session_rest_expire(struct session *s);
+void session_rest_due(struct session *s); /* its will, or its end */
+void session_rest_wheel(struct session *s);
 void session_pack(struct session *s);
 /* Where it is in each feed it is owed something of: *ret is the caller's to free. */
 unsigned session_places(struct session *s, struct place **ret);
@@ -231,7 +238,10 @@ bool packed_next(const uint8_t *p, size_t n, size_t *at, struct span *ret_filter
                  struct sub_options *ret);
 void packed_add(struct buf *b, struct span filter, const struct sub_options *o);
 
-/* durable.c: what stands in the store, and when it is written. */
+/* durable.c: what stands in the store, and when it is written; load.c: read again. */
+#define ROW_SHOWN_KEY "sessions-shown" /* in STORE_STATE */
+enum { ROW_VERSION = 1, ROW_CONNECTED = 1, SUB_COST = 64 };
+void durable_remember_done(struct session *s, uint32_t feed_id, uint64_t sequence);
 enum { DURABLE_ROW_BYTES = 80 << 10 }; /* the most that a session's row takes */
 int durable_load(struct sessions *t) MUSTCHECK;
 void durable_session(struct session *s); /* its row, into the batch now */
@@ -242,7 +252,9 @@ void durable_in(struct session *s, uint16_t id, bool there); /* QoS 2 id of the 
 enum out_row { OUT_ROW_SENT = 1, OUT_ROW_RELEASED, OUT_ROW_DONE };
 void durable_out(struct session *s, uint16_t id, enum out_row state);
 void durable_done(struct session *s, const struct feed *f, uint64_t sequence);
-void durable_forget(struct session *s); /* all its rows */
+void durable_will(const struct session *s);
+void durable_will_gone(struct sessions *t, uint64_t number);
+void durable_forget(struct session *s); /* all its rows but the will's, which goes with it */
 size_t durable_forget_bytes(const struct session *s);
 void durable_second(struct sessions *t);
 void durable_flush(struct sessions *t);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SUB_COST = 64, FEED_WORDS = 2 * LIMIT_FEEDS / 64 + 1, LOST_BYTES = 128 };
+enum { FEED_WORDS = 2 * LIMIT_FEEDS / 64 + 1, LOST_BYTES = 128 };
 
 /* ---- subscriptions, packed: u32 flags, u32 identifier, u8 QoS, u8 retain handling, u8 bits, u16
  * bytes, filter ---- */
@@ -291,10 +291,20 @@ void session_return(struct session *s)
 	deliver_pump(s);
 }
 
-void session_rest_expire(struct session *s)
+void session_rest_wheel(struct session *s)
 {
-	if (s->table->now_s >= s->ends_s)
-		session_forget(s);
-	else
-		session_wheel(s, s->ends_s);
+	session_wheel(s, s->will ? MIN_OF(s->will->due_s, s->ends_s) : s->ends_s);
+}
+
+void session_rest_due(struct session *s)
+{
+	uint64_t now = s->table->now_s;
+	if (s->will && now >= s->will->due_s)
+		will_now(s);
+	if (now < s->ends_s) {
+		session_rest_wheel(s);
+		return;
+	}
+	s->table->stats.expired++;
+	session_forget(s);
 }

@@ -7,6 +7,18 @@
 
 enum { ROW_BYTES_MAX = 1 << 20 }; /* a session's row: places, key, what is in flight */
 
+/* Feeds that a reload brought: at the end of its turn, before any record of them is published. */
+static void shown_grow(struct sessions *t)
+{
+	unsigned n = hub_feed_count(t->hub);
+	if (t->n_shown == n)
+		return;
+	t->shown = xrealloc(t->shown, n * sizeof(*t->shown));
+	for (unsigned i = t->n_shown; i < n; i++)
+		t->shown[i] = hub_feed_at(t->hub, i)->last;
+	t->n_shown = n;
+}
+
 int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 {
 	struct sessions *t = xcalloc(1, sizeof(*t));
@@ -30,6 +42,7 @@ int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 		sessions_free(t);
 		return -ENOMEM;
 	}
+	shown_grow(t);
 	int err = durable_load(t);
 	if (err) {
 		sessions_free(t);
@@ -119,16 +132,9 @@ uint64_t sessions_backlog(const struct sessions *t)
 	return n;
 }
 
-uint64_t shown_last(struct sessions *t, const struct feed *f)
+uint64_t shown_last(const struct sessions *t, const struct feed *f)
 {
-	if (f->index >= t->n_shown) { /* new feeds: nothing of them is being published now */
-		unsigned n = hub_feed_count(t->hub);
-		t->shown = xrealloc(t->shown, n * sizeof(*t->shown));
-		for (unsigned i = t->n_shown; i < n; i++)
-			t->shown[i] = hub_feed_at(t->hub, i)->last;
-		t->n_shown = n;
-	}
-	return t->shown[f->index];
+	return f->index < t->n_shown ? t->shown[f->index] : f->last;
 }
 
 static uint32_t take_slot(struct sessions *t)
@@ -202,8 +208,7 @@ static void on_disconnect(struct session *s, const struct mqtt_disconnect_view *
 		s->expiry_s = session_expiry(s->table, asked);
 	}
 	if (d->reason != MQTT_DISCONNECT_WITH_WILL) { /* [MQTT-3.14.4-3] */
-		will_free(s->will);
-		s->will = NULL;
+		will_drop(s);
 	}
 	session_end(s);
 }
@@ -346,6 +351,7 @@ void session_writable(struct session *s)
 
 void sessions_flush(struct sessions *t)
 {
+	shown_grow(t);
 	durable_flush(t);
 }
 
@@ -378,7 +384,7 @@ static void wheel_check(struct session *s)
 {
 	uint64_t now = s->table->now_s;
 	if (s->state == SESSION_AWAY) {
-		session_rest_expire(s);
+		session_rest_due(s);
 		return;
 	}
 	if (s->state == SESSION_NEW) {
