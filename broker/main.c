@@ -154,6 +154,9 @@ static void outside(void *arg, struct status_outside *o)
 	const struct web_stats *w = web_stats(d->web);
 	o->mqtt_connections = tcp_stats(d->tcp)->open;
 	o->sessions = s->connected;
+	o->sessions_away = s->away;
+	o->subscriptions = s->subscriptions;
+	o->backlog = sessions_backlog(d->sessions);
 	o->mqtt_delivered = s->delivered;
 	o->refused_connections = tcp_stats(d->tcp)->refused + w->refused_connections;
 	o->http_connections = w->http_connections;

@@ -15,7 +15,8 @@ struct status;
 /* From the rooms that this one may not include. */
 struct status_outside {
 	uint64_t mqtt_connections, http_connections, websocket_connections, stream_connections;
-	uint64_t sessions, subscriptions;
+	uint64_t sessions, sessions_away, subscriptions; /* subscriptions: of both */
+	uint64_t backlog;        /* records that sessions have not had yet, at most */
 	uint64_t mqtt_delivered; /* PUBLISH packets to subscribers */
 	uint64_t web_delivered;  /* CloudEvents to subscribers */
 	uint64_t http_requests, http_4xx, http_5xx;
