@@ -13,6 +13,7 @@ enum {
 	LIMIT_SUBSCRIPTIONS = 1000,  /* per session; 0x97 beyond */
 	LIMIT_SUBSCRIPTION_BYTES = 256 << 20, /* filters of all sessions; 0x97 beyond */
 	LIMIT_SESSIONS = 100000, /* default: of those that outlive their connection; 0.5 KB each */
+	LIMIT_SCAN_RECORDS = 2000, /* read for sessions that catch up together, per turn: 2 ms */
 	LIMIT_SESSION_EXPIRY_S = 14 * 86400, /* default: as long as feeds keep messages */
 	LIMIT_RECEIVE_MAXIMUM =
 	    1024, /* inbound QoS > 0 in flight we offer, so window 100 never waits */

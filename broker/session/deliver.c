@@ -131,22 +131,41 @@ static void hit_add(struct sessions *t, struct session *s, const struct sub *sub
 		h->ids[h->n_ids++] = sub->options.identifier; /* [MQTT-3.3.4-3], [MQTT-3.3.4-4] */
 }
 
-void deliver_match(struct sessions *t, const struct record *r, const struct session *only,
-                   bool replay)
+static void match_begin(struct sessions *t, struct sub_tree *tree, const struct record *r)
 {
 	t->n_hits = 0;
 	t->mark++;
-	if (sub_tree_match(t->tree, r->topic, &t->matches))
+	if (sub_tree_match(tree, r->topic, &t->matches))
 		fatal("out of memory while matching subscriptions");
+}
+
+static bool is_own(const struct session *s, const struct sub *sub, const struct record *r)
+{
+	return sub->options.no_local && span_eq(s->client_id, r->publisher); /* [MQTT-3.8.3-3] */
+}
+
+void deliver_match(struct sessions *t, const struct record *r, const struct session *only,
+                   bool replay)
+{
+	match_begin(t, t->tree, r);
 	for (size_t i = 0; i < t->matches.n; i++) {
 		const struct sub *sub = t->matches.p[i];
 		struct session *s = container_of(sub->owner, struct session, subs);
 		if ((only && s != only) || (replay && !(sub->options.flags & SUB_REPLAY)))
 			continue;
-		if (sub->options.no_local &&
-		    span_eq(s->client_id, r->publisher)) /* [MQTT-3.8.3-3] */
-			continue;
-		hit_add(t, s, sub);
+		if (!is_own(s, sub, r))
+			hit_add(t, s, sub);
+	}
+}
+
+void deliver_match_herd(struct sessions *t, const struct record *r)
+{
+	match_begin(t, t->herd, r);
+	for (size_t i = 0; i < t->matches.n; i++) {
+		const struct sub *sub = t->matches.p[i];
+		struct session *s = container_of(sub->owner, struct session, herd);
+		if (!is_own(s, sub, r))
+			hit_add(t, s, sub);
 	}
 }
 

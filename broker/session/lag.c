@@ -15,9 +15,11 @@ struct lag *lag_find(const struct session *s, const struct feed *f)
 	return NULL;
 }
 
-static void lag_free(struct lag *l)
+void lag_free(struct lag *l)
 {
 	struct session *s = l->session;
+	if (l->scan)
+		herd_leave(l, 0);
 	cursor_close(&l->cursor);
 	list_remove(&l->node);
 	free(l);
@@ -38,6 +40,8 @@ uint64_t lag_next(const struct lag *l)
 	const struct cursor *c = &l->cursor;
 	if (c->lookup) /* not known yet where: rather too much than too little */
 		return c->feed->first;
+	if (l->scan)
+		return herd_next(l);
 	if (c->gap_pending)
 		return c->gap_from;
 	if (l->session->gap_feed == c->feed) /* not told yet */
@@ -59,6 +63,7 @@ static struct lag *lag_new(struct session *s, uint64_t live_from)
 	l->session = s;
 	l->live_from = live_from;
 	list_init(&l->node);
+	list_init(&l->scan_node);
 	list_append(&s->lags, &l->node);
 	if (s->number && !s->changed)
 		durable_changed(s);
@@ -87,24 +92,27 @@ void lag_since(struct session *s, struct feed *f, int64_t since_ms, uint64_t liv
 	lag_begin(l);
 }
 
+bool lag_take(struct lag *l, const struct record *r, const struct hit *hit)
+{
+	struct session *s = l->session;
+	if (access_check(&s->who, ACCESS_SUBSCRIBE, l->cursor.feed, r->thing))
+		return true;
+	if (r->sequence < l->qos0_from && (hit->qos == 0 || record_qos(r) == 0))
+		return true; /* it was away, and QoS 0 is for who is there */
+	if (r->sequence <= s->skip_to && out_has(s, l->cursor.feed, r->sequence))
+		return true; /* QoS 2: it was sent before the restart */
+	return deliver(s, hit, r, l->cursor.feed, false);
+}
+
 /* False: the session cannot take it now. */
 static bool lag_record(struct lag *l, const struct record *r)
 {
-	struct session *s = l->session;
-	struct sessions *t = s->table;
-	if (r->sequence <= s->skip_to && out_has(s, l->cursor.feed, r->sequence))
-		return true; /* QoS 2: it was sent before the restart */
-	if (access_check(&s->who, ACCESS_SUBSCRIBE, l->cursor.feed, r->thing))
-		return true;
-	deliver_match(t, r, s, r->sequence < l->live_from);
-	if (t->n_hits == 0)
-		return true;
-	if (r->sequence < l->qos0_from && (t->hits[0].qos == 0 || record_qos(r) == 0))
-		return true; /* it was away, and QoS 0 is for who is there */
-	return deliver(s, &t->hits[0], r, l->cursor.feed, false);
+	struct sessions *t = l->session->table;
+	deliver_match(t, r, l->session, r->sequence < l->live_from);
+	return t->n_hits == 0 || lag_take(l, r, &t->hits[0]);
 }
 
-static bool lag_gap(struct lag *l)
+bool lag_gap(struct lag *l, uint64_t from, uint64_t to)
 {
 	struct session *s = l->session;
 	if (s->version != MQTT_V5) { /* it cannot be told otherwise */
@@ -113,8 +121,8 @@ static bool lag_gap(struct lag *l)
 		return false;
 	}
 	s->gap_feed = l->cursor.feed;
-	s->gap_from = l->cursor.gap_from;
-	s->gap_to = l->cursor.gap_to;
+	s->gap_from = from;
+	s->gap_to = to;
 	return true;
 }
 
@@ -132,7 +140,9 @@ static void lag_head(struct lag *l)
 static void lag_pump(struct lag *l)
 {
 	struct record r;
-	if (l->pumping || out_behind(l->session))
+	if (l->pumping || l->scan || out_behind(l->session))
+		return;
+	if (l->herd && herd_join(l))
 		return;
 	l->pumping = true;
 	if (l->session->number && !l->session->changed)
@@ -146,7 +156,7 @@ static void lag_pump(struct lag *l)
 			l->pumping = false;
 			return;
 		case CURSOR_GAP:
-			if (lag_gap(l))
+			if (lag_gap(l, l->cursor.gap_from, l->cursor.gap_to))
 				continue;
 			return; /* the session is closed, and this with it */
 		case CURSOR_HEAD: lag_head(l); return;

@@ -295,6 +295,7 @@ int on_subscribe(struct session *s, const struct frame *f)
 	}
 	if (!rows_room(s, f, v.n))
 		return ERR_AGAIN;
+	herd_leave_all(s);
 	uint8_t codes[CODES_MAX];
 	struct want *want = xcalloc(v.n, sizeof(*want));
 	struct mqtt_subscription one;
@@ -361,6 +362,7 @@ int on_unsubscribe(struct session *s, const struct frame *f)
 	}
 	if (!rows_room(s, f, v.n))
 		return ERR_AGAIN;
+	herd_leave_all(s);
 	uint8_t codes[CODES_MAX];
 	struct span filter;
 	size_t at = 0;

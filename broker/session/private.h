@@ -79,9 +79,14 @@ struct lag {
 	uint64_t live_from;
 	uint64_t qos0_from; /* messages of QoS 0 before it are not for those who were away */
 	bool pumping;
+	bool herd;         /* it came back: it may read together with others (herd.c) */
+	struct scan *scan; /* it does; its own cursor says where it began */
+	struct list scan_node;
+	bool late; /* the scan is past its beginning: with the next pass */
 };
 
 struct retained_job;
+struct scan;
 
 struct pending; /* a SUBSCRIBE that waits for its commit */
 
@@ -148,6 +153,8 @@ struct session {
 
 	/* subscriptions */
 	struct sub_owner subs;
+	struct sub_owner herd; /* the same again in sessions->herd, while it is in a scan */
+	unsigned n_scans;
 	struct list lags;
 	struct list retained;      /* struct retained_job: lookups and what they found */
 	unsigned hit;              /* index in sessions->hits while one record is matched */
@@ -172,6 +179,8 @@ struct sessions {
 	uint32_t n_slots, *free_slots, n_free_slots;
 	uint32_t next_generation;
 	struct sub_tree *tree;
+	struct sub_tree *herd; /* subscriptions of those who catch up together */
+	struct list scans;     /* struct scan.node */
 	struct sub_matches matches;
 	struct hit *hits;
 	unsigned n_hits, cap_hits;
@@ -302,8 +311,22 @@ int deliver_entry(struct session *s, uint16_t id, const struct record *r, const 
 void deliver_match(struct sessions *t, const struct record *r, const struct session *only,
                    bool replay);
 
+/* The same among those who catch up together. */
+void deliver_match_herd(struct sessions *t, const struct record *r);
+
+/* herd.c: one reading of a feed for all who came back to it. */
+bool herd_join(struct lag *l);                 /* false: it reads alone */
+void herd_leave(struct lag *l, uint64_t next); /* on its own from there */
+void herd_leave_all(struct session *s);        /* its subscriptions are about to change */
+uint64_t herd_next(const struct lag *l);
+void herds_free(struct sessions *t);
+
 /* lag.c: who is behind */
-void deliver_pump(struct session *s); /* what is behind goes on */
+/* One record for one who is behind. False: not now. */
+bool lag_take(struct lag *l, const struct record *r, const struct hit *hit);
+bool lag_gap(struct lag *l, uint64_t from, uint64_t to); /* false: the session is closed */
+void lag_free(struct lag *l);                            /* it is live */
+void deliver_pump(struct session *s);                    /* what is behind goes on */
 struct lag *lag_after(struct session *s, struct feed *f, uint32_t epoch, uint64_t after,
                       uint64_t live_from);
 void lag_since(struct session *s, struct feed *f, int64_t since_ms, uint64_t live_from);

@@ -257,6 +257,7 @@ static void behind_in(struct session *s, struct feed *f, const struct place *p)
 		return;
 	l = lag_after(s, f, p->epoch, p->next - 1, p->live_from);
 	l->qos0_from = p->live_from ? 0 : shown_last(s->table, f) + 1;
+	l->herd = !p->live_from;
 }
 
 void session_return(struct session *s)

@@ -37,8 +37,10 @@ int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 		list_init(&t->wheel[i]);
 	t->now_s = clock_mono_ns(hub_clock(h)) / 1000000000u;
 	t->scratch = xmalloc(LIMIT_USER_PROPERTIES_BYTES);
+	list_init(&t->scans);
 	t->tree = sub_tree_new();
-	if (!t->tree) {
+	t->herd = sub_tree_new();
+	if (!t->tree || !t->herd) {
 		sessions_free(t);
 		return -ENOMEM;
 	}
@@ -87,7 +89,9 @@ void sessions_free(struct sessions *t)
 	}
 	list_for_each_safe (it, &t->wills)
 		will_free(list_entry(it, struct will, node));
+	herds_free(t);
 	sub_tree_free(t->tree);
+	sub_tree_free(t->herd);
 	sub_matches_done(&t->matches);
 	map_done(&t->by_client);
 	buf_done(&t->row);
@@ -169,6 +173,7 @@ struct session *session_make(struct sessions *t)
 	list_init(&s->retained);
 	list_init(&s->pending);
 	sub_owner_init(&s->subs);
+	sub_owner_init(&s->herd);
 	t->slots[s->slot] = s;
 	return s;
 }

@@ -18,7 +18,7 @@
 
 #include <stdlib.h>
 
-enum { SUBS = 4, MESSAGES = 60, STEPS = 600, WAITING = 2048 };
+enum { SUBS = 4, MESSAGES = 120, STEPS = 900, WAITING = 2048 };
 
 static uint64_t rng;
 static unsigned chance(unsigned n)
