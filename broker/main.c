@@ -222,6 +222,8 @@ static void outside(void *arg, struct status_outside *o)
 	o->mqtt_published_bytes = s->published_bytes;
 	o->mqtt_delivered_bytes = s->delivered_bytes;
 	o->mqtt_dropped = s->dropped_large + s->own_dropped;
+	o->sessions_away = s->away;
+	o->backlog = sessions_backlog(d->sessions);
 	o->mqtt_delivered = s->delivered;
 	o->refused_connections = tcp_stats(d->tcp)->refused + w->refused_connections;
 	o->http_connections = w->http_connections;
@@ -271,8 +273,9 @@ static void drain_step(struct daemon *d)
 		sessions_drain(d->sessions);
 		web_drain(d->web);
 	}
-	if (d->phase == CLOSING &&
-	    ((tcp_idle(d->tcp) && web_idle(d->web) && hub_idle(d->hub)) || now > d->phase_until_ns))
+	if (d->phase == CLOSING && ((tcp_idle(d->tcp) && web_idle(d->web) &&
+	                             sessions_idle(d->sessions) && hub_idle(d->hub)) ||
+	                            now > d->phase_until_ns))
 		loop_stop(d->loop);
 }
 
@@ -281,6 +284,7 @@ static int on_turn(void *arg)
 	struct daemon *d = arg;
 	tcp_turn(d->tcp);
 	web_turn(d->web);
+	sessions_flush(d->sessions);
 	int ms = hub_turn(d->hub);
 	tcp_turn(d->tcp);
 	web_turn(d->web);

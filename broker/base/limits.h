@@ -9,8 +9,12 @@ enum {
 	    16 << 20,             /* what the configuration may ask for: a batch must hold it */
 	LIMIT_TOPIC_BYTES = 1024, /* a topic is kept in every record; the protocol allows 65,535 */
 	LIMIT_TOPIC_LEVELS = 32,  /* matching is recursive in '#' and '+': bounds its work */
-	LIMIT_CLIENT_ID_BYTES = 256,   /* names a session; longer ones are refused with 0x85 */
-	LIMIT_SUBSCRIPTIONS = 1000,    /* per session; 0x97 beyond */
+	LIMIT_CLIENT_ID_BYTES = 256, /* names a session; longer ones are refused with 0x85 */
+	LIMIT_SUBSCRIPTIONS = 1000,  /* per session; 0x97 beyond */
+	LIMIT_SUBSCRIPTION_BYTES = 256 << 20, /* filters of all sessions; 0x97 beyond */
+	LIMIT_SESSIONS = 100000, /* default: of those that outlive their connection; 0.5 KB each */
+	LIMIT_SCAN_RECORDS = 2000, /* read for sessions that catch up together, per turn: 2 ms */
+	LIMIT_SESSION_EXPIRY_S = 14 * 86400, /* default: as long as feeds keep messages */
 	LIMIT_RETAINED_LOOKUPS = 2000, /* of a session that wait: twice its subscriptions; 0x97 */
 	LIMIT_RECEIVE_MAXIMUM =
 	    1024, /* inbound QoS > 0 in flight we offer, so window 100 never waits */

@@ -84,7 +84,9 @@ struct config {
 	uint64_t journal_size_bytes; /* the journal's map; any number, not rounded to pages */
 	uint64_t max_packet_bytes;   /* MQTT packet and HTTP body; at most LIMIT_PACKET_BYTES_MAX */
 	uint64_t max_connections;    /* MQTT */
-	uint64_t unrouted_max;       /* rows of the quarantine of messages that no feed takes */
+	uint64_t max_sessions;       /* MQTT, of those that outlive their connection */
+	uint64_t max_session_expiry_s; /* 0: no bound */
+	uint64_t unrouted_max;         /* rows of the quarantine of messages that no feed takes */
 
 	struct config_listener *listeners; /* in the order of the file */
 	size_t n_listeners;

@@ -52,6 +52,10 @@ const struct row config_rows[] = {
 	 .max = LIMIT_PACKET_BYTES_MAX, .help = "The largest MQTT packet or HTTP body; at most 16MiB."},
 	{ROOT(max_connections), .name = "max-connections", .flags = ROW_RESTART, .type = ROW_COUNT, .def = "50000", .min = 1,
 	 .max = 1000000, .help = "MQTT connections at one time."},
+	{ROOT(max_sessions), .name = "max-sessions", .type = ROW_COUNT, .def = "100000", .min = 1,
+	 .max = 10000000, .help = "MQTT sessions that outlive their connection."},
+	{ROOT(max_session_expiry_s), .name = "max-session-expiry", .def = "14d", .flags = ROW_ZERO, SPAN_OF_TIME,
+	 .help = "The longest that a session outlives its connection; 0: as long as the client asks."},
 	{ROOT(unrouted_max), .name = "unrouted-max", .type = ROW_COUNT, .def = "10000", .min = 1,
 	 .max = 10000000, .help = "Messages that no feed takes are kept in quarantine, the last so many."},
 

@@ -119,6 +119,14 @@ bool hub_has_room(const struct hub *h, enum config_priority priority, size_t byt
 	return room;
 }
 
+bool hub_has_state_room(const struct hub *h, size_t bytes)
+{
+	const struct batch *b = h->filling;
+	return !h->full &&
+	       (batch_empty(b) ||
+	        b->bytes + b->ops.len + bytes + LIMIT_BATCH_URGENT_BYTES <= LIMIT_BATCH_BYTES);
+}
+
 uint8_t *hub_alloc(struct hub *h, size_t bytes)
 {
 	return ring_alloc(h, bytes);

@@ -136,6 +136,9 @@ struct answer {
 /* Whether a record of so many bytes with this priority may join now. When not, stop reading and ask
  * again after hub_on_room() called. */
 bool hub_has_room(const struct hub *h, enum config_priority priority, size_t bytes);
+/* The same for state changes alone, which no publisher waits for: also while intake is closed. Does
+ * not ask for a call of the room hook. */
+bool hub_has_state_room(const struct hub *h, size_t bytes);
 /* Room for the bytes of a record in the batch; filled by the caller, then hub_record(). Never NULL
  * after hub_has_room(). Lives until the ring lets it go. */
 uint8_t *hub_alloc(struct hub *h, size_t bytes);

@@ -86,6 +86,8 @@ static const char *parts_text(struct ingest *in)
 static void answer(struct ingest *in, const struct way *w, enum verdict_code verdict,
                    uint64_t sequence, const char *reason)
 {
+	if (w->m->ret_verdict)
+		*w->m->ret_verdict = (uint8_t)verdict;
 	if (w->m->no_answer || !w->m->answer.done)
 		return;
 	struct answer a = w->m->answer;

@@ -34,8 +34,10 @@ struct ingest_message {
 	uint8_t qos;
 	uint8_t protocol; /* enum quarantine_protocol */
 	bool retain, utf8;
-	bool no_answer;  /* QoS 0: no answer joins the batch */
-	bool tell_topic; /* an answer other than stored carries the topic */
+	bool no_answer;       /* QoS 0: no answer joins the batch */
+	bool tell_topic;      /* an answer other than stored carries the topic */
+	uint8_t *ret_verdict; /* NULL, or where the verdict is put at once (enum verdict_code): not
+	                         true before the commit */
 	/* retry of a quarantined message */
 	uint64_t quarantine_id; /* != 0: the row to remove when it is stored; when refused again it
 	                           stays */

@@ -19,6 +19,23 @@ void will_free(struct will *w)
 	free(w);
 }
 
+void will_drop(struct session *s)
+{
+	if (s->will && s->will->number)
+		durable_will_gone(s->table, s->will->number);
+	will_free(s->will);
+	s->will = NULL;
+}
+
+void will_now(struct session *s)
+{
+	if (!s->will)
+		return;
+	list_append(&s->table->wills, &s->will->node);
+	s->will = NULL;
+	wills_publish(s->table);
+}
+
 static bool will_publish(struct sessions *t, const struct will *w)
 {
 	if (system_is_bridge_state(span_of(w->topic, w->topic_n)))
@@ -45,43 +62,73 @@ void wills_publish(struct sessions *t)
 		struct will *w = list_entry(t->wills.next, struct will, node);
 		if (!will_publish(t, w))
 			return; /* no room: when there is */
+		if (w->number)  /* in the same commit */
+			durable_will_gone(t, w->number);
 		list_remove(&w->node);
 		will_free(w);
 	}
 }
 
-/* The session lets go of everything but its slot; freed at the end of the turn, for somebody may be
- * walking. */
-static void let_go(struct session *s)
+void session_forget(struct session *s)
 {
 	struct sessions *t = s->table;
-	if (s->state == SESSION_CONNECTED) {
-		t->stats.connected--;
-		if (map_get(&t->by_client, s->client_id) == s)
-			map_remove(&t->by_client, s->client_id);
+	if (s->number) {
+		if (!hub_has_state_room(t->hub, durable_forget_bytes(s))) {
+			s->ending = true;
+			s->ends_s = t->now_s;
+			session_wheel(s, t->now_s + 1);
+			return;
+		}
+		durable_forget(s);
+		t->stats.durable--;
 	}
+	will_now(s); /* 3.1.2.5: when the session ends, if its delay is not over before */
+	if (s->key.p && map_get(&t->by_client, s->key) == s)
+		map_remove(&t->by_client, s->key);
+	t->stats.subscriptions_away -= s->n_packed;
+	t->stats.away--;
+	t->sub_bytes -= s->sub_bytes;
 	s->state = SESSION_DEAD;
-	sub_tree_remove_all(t->tree, &s->subs);
-	lags_close(s);
-	retained_close(s);
-	system_let_go(s);
-	aliases_free(s->aliases);
-	s->aliases = NULL;
 	list_remove(&s->wheel_node);
 	list_remove(&s->node);
 	list_append(&t->dead, &s->node);
+}
+
+/* The connection is gone. A session that ends with it is freed at the end of the turn, for somebody
+ * may be walking. */
+static void let_go(struct session *s)
+{
+	struct sessions *t = s->table;
+	if (s->state == SESSION_CONNECTED)
+		t->stats.connected--;
+	list_remove(&s->wheel_node);
+	list_remove(&s->node);
+	s->waiting_room = s->waiting_out = false;
+	system_let_go(s);
+	aliases_free(s->aliases);
+	s->aliases = NULL;
 	s->link->session = NULL;
 	s->link = NULL;
-	if (s->will) {
-		list_append(&t->wills, &s->will->node);
-		s->will = NULL;
-		wills_publish(t);
+	session_leave(s);
+	t->stats.away++;
+	if (s->will && s->will->delay_s)
+		s->will->due_s = t->now_s + s->will->delay_s;
+	else
+		will_now(s); /* [MQTT-3.1.2-8] */
+	if (!s->expiry_s || !s->number || s->ending) {
+		session_forget(s);
+		return;
 	}
+	session_rest_wheel(s);
+	if (hub_has_state_room(t->hub, DURABLE_ROW_BYTES))
+		durable_session(s);
+	else
+		durable_changed(s);
 }
 
 void session_end(struct session *s)
 {
-	if (s->state == SESSION_DEAD)
+	if (!s->link)
 		return;
 	struct link *l = s->link;
 	let_go(s);
@@ -90,7 +137,7 @@ void session_end(struct session *s)
 
 void session_gone(struct session *s)
 {
-	if (s->state != SESSION_DEAD)
+	if (s->link)
 		let_go(s);
 }
 
@@ -115,7 +162,7 @@ static void say_goodbye(struct session *s, enum mqtt_reason reason, const char *
 
 void session_close(struct session *s, enum mqtt_reason reason, const char *fmt, ...)
 {
-	if (s->state == SESSION_DEAD)
+	if (!s->link)
 		return;
 	char why[200], id[80];
 	va_list ap;

@@ -9,25 +9,36 @@
 
 #include <stdlib.h>
 
-enum { QOS2_WORDS = 65536 / 64, ANSWER_BYTES = 512 };
+enum { ANSWER_BYTES = 512, ROW_BYTES = 64 };
 
-static bool qos2_is_known(const struct session *s, uint16_t id)
+/* At most LIMIT_RECEIVE_MAXIMUM of them, mostly few: looked through. */
+static unsigned qos2_at(const struct session *s, uint16_t id)
 {
-	return s->qos2_known && s->qos2_known[id / 64] >> (id % 64) & 1;
+	unsigned i = 0;
+	while (i < s->qos2_open && s->in_ids[i] != id)
+		i++;
+	return i;
 }
 
-static void qos2_know(struct session *s, uint16_t id)
+bool qos2_is_known(const struct session *s, uint16_t id)
 {
-	if (!s->qos2_known)
-		s->qos2_known = xcalloc(QOS2_WORDS, sizeof(*s->qos2_known));
-	s->qos2_known[id / 64] |= 1ull << (id % 64);
-	s->qos2_open++;
+	return qos2_at(s, id) < s->qos2_open;
 }
 
-static void qos2_forget(struct session *s, uint16_t id)
+void qos2_know(struct session *s, uint16_t id)
 {
-	s->qos2_known[id / 64] &= ~(1ull << (id % 64));
-	s->qos2_open--;
+	if (s->qos2_open == s->cap_in) {
+		s->cap_in = s->cap_in ? s->cap_in * 2 : 16;
+		s->in_ids = xrealloc(s->in_ids, s->cap_in * sizeof(*s->in_ids));
+	}
+	s->in_ids[s->qos2_open++] = id;
+}
+
+void qos2_forget(struct session *s, uint16_t id)
+{
+	unsigned i = qos2_at(s, id);
+	if (i < s->qos2_open)
+		s->in_ids[i] = s->in_ids[--s->qos2_open];
 }
 
 static enum mqtt_reason reason_of(enum verdict_code v)
@@ -49,6 +60,11 @@ static enum mqtt_reason reason_of(enum verdict_code v)
 static void answered(const struct answer *a, int err)
 {
 	struct session *s = session_by_token(a->owner, a->token);
+	if (err && a->qos == 2) { /* it never happened, whatever connection is there by now */
+		struct session *of = session_of_token(a->owner, a->token);
+		if (of)
+			qos2_forget(of, a->packet_id);
+	}
 	if (!s || (err && a->qos == 0))
 		return;
 	if (err) {
@@ -66,9 +82,8 @@ static void answered(const struct answer *a, int err)
 	}
 	enum mqtt_reason reason = reason_of((enum verdict_code)a->verdict);
 	enum mqtt_type type = a->qos == 2 ? MQTT_PUBREC : MQTT_PUBACK;
-	if (a->qos == 2 && mqtt_reason_is_error(reason) && s->version == MQTT_V5 &&
-	    qos2_is_known(s, a->packet_id))
-		qos2_forget(s, a->packet_id); /* [MQTT-4.3.3-9]: no PUBREL will come */
+	if (a->qos == 2 && mqtt_reason_is_error(reason) && s->version == MQTT_V5)
+		s->unanswered--; /* [MQTT-4.3.3-9]: no PUBREL will come, its id was never known */
 	struct wire w;
 	if (likely(reason == MQTT_SUCCESS && !a->reason)) {
 		w = link_wire(s->link, 4);
@@ -169,8 +184,12 @@ int on_publish(struct session *s, const struct frame *f)
 		props.p = (const char *)t->scratch;
 		props.n = mqtt_props_for_record(&v.props, t->scratch);
 	}
+	uint8_t verdict = VERDICT_STORED;
+	if (v.qos == 2 && s->number && !hub_has_room(t->hub, CONFIG_NORMAL, ROW_BYTES))
+		return ERR_AGAIN;
 	struct ingest_message m = {
 	    .who = &s->who,
+	    .ret_verdict = &verdict,
 	    .publisher = s->client_id,
 	    .topic = v.topic,
 	    .payload = v.payload,
@@ -193,11 +212,46 @@ int on_publish(struct session *s, const struct frame *f)
 		return err;
 	t->stats.published++;
 	t->stats.published_bytes += v.payload.n;
-	return note_id(s, &v);
+	bool refused = s->version == MQTT_V5 && mqtt_reason_is_error(reason_of(verdict));
+	if (v.qos == 1 || (v.qos == 2 && refused)) {
+		s->unanswered++;
+	} else if (v.qos == 2) {
+		qos2_know(s, v.packet_id);
+		if (s->number) /* in the transaction of its record */
+			durable_in(s, v.packet_id, true);
+	}
+	return 0;
+}
+
+static void send_pubcomp(struct session *s, uint16_t id, bool known)
+{
+	struct wire w = link_wire(s->link, 16);
+	mqtt_encode_ack_text(&w, s->version, MQTT_PUBCOMP, id,
+	                     known ? MQTT_SUCCESS : MQTT_PACKET_IDENTIFIER_NOT_FOUND,
+	                     (struct span){0}, s->max_packet_out);
+	link_sent(s->link, &w); /* [MQTT-4.3.3-11] */
+}
+
+/* The id is forgotten on disk: only now may the client use it for another message. */
+static void released(const struct answer *a, int err)
+{
+	struct session *of = session_of_token(a->owner, a->token);
+	struct session *s = session_by_token(a->owner, a->token);
+	if (err) {
+		if (s)
+			session_close(s, MQTT_QUOTA_EXCEEDED,
+			              "the store is full: send again after connecting anew");
+		return;
+	}
+	if (of)
+		qos2_forget(of, a->packet_id);
+	if (s)
+		send_pubcomp(s, a->packet_id, true);
 }
 
 int on_pubrel(struct session *s, const struct frame *f)
 {
+	struct sessions *t = s->table;
 	struct mqtt_ack_view v;
 	enum mqtt_reason reason = MQTT_MALFORMED_PACKET;
 	if (mqtt_decode_ack(s->version, f, &v, &reason)) {
@@ -205,12 +259,17 @@ int on_pubrel(struct session *s, const struct frame *f)
 		return 0;
 	}
 	bool known = qos2_is_known(s, v.packet_id);
-	if (known)
-		qos2_forget(s, v.packet_id);
-	struct wire w = link_wire(s->link, 16);
-	mqtt_encode_ack_text(&w, s->version, MQTT_PUBCOMP, v.packet_id,
-	                     known ? MQTT_SUCCESS : MQTT_PACKET_IDENTIFIER_NOT_FOUND,
-	                     (struct span){0}, s->max_packet_out);
-	link_sent(s->link, &w); /* [MQTT-4.3.3-11] */
+	if (!known || !s->number) {
+		if (known)
+			qos2_forget(s, v.packet_id);
+		send_pubcomp(s, v.packet_id, known);
+		return 0;
+	}
+	if (!hub_has_room(t->hub, CONFIG_NORMAL, ROW_BYTES))
+		return ERR_AGAIN;
+	durable_in(s, v.packet_id, false);
+	struct answer a = {
+	    .done = released, .owner = t, .token = session_token(s), .packet_id = v.packet_id};
+	hub_answer(t->hub, &a);
 	return 0;
 }

@@ -12,20 +12,6 @@ enum { CODES_MAX = LIMIT_SUBSCRIPTIONS };
 
 /* ---- which feeds a filter touches ---- */
 
-static bool feed_touches(const struct feed *f, struct span filter)
-{
-	for (char **tp = f->conf->topics; tp && *tp; tp++) {
-		char own[LIMIT_TOPIC_BYTES];
-		struct span template = span_str(*tp);
-		if (template.n > sizeof(own))
-			continue;
-		size_t n = route_template_filter(template, own);
-		if (topic_filters_intersect(span_of(own, n), filter))
-			return true;
-	}
-	return false;
-}
-
 /* Allowed when the identity may subscribe to at least one feed that the filter touches, or it
  * touches none. */
 static bool may_subscribe(const struct session *s, struct span filter)
@@ -63,7 +49,7 @@ static void replay_after(struct session *s, struct span value, struct span filte
 	if (!f || event_parse_position(span_of(colon + 1, value.n - n - 1), &epoch, &after))
 		return;
 	if (may_replay(s, f, filter))
-		lag_after(s, f, epoch, after, f->last + 1);
+		(void)lag_after(s, f, epoch, after, f->last + 1);
 }
 
 static void replay_since(struct session *s, struct span value, struct span filter)
@@ -106,41 +92,198 @@ struct want { /* between the decision and SUBACK's way out */
 	bool retained;
 };
 
+/* The number of its row: of the one it replaces, or the next. False: there were too many. */
+static bool row_number(struct session *s, const struct sub *former, uint32_t *ret)
+{
+	if (former) {
+		*ret = former->options.flags >> SUB_ROW_SHIFT;
+		return true;
+	}
+	if (!s->subs.n)
+		s->next_row = 0;
+	*ret = s->next_row;
+	return s->next_row < SUB_ROWS_MAX;
+}
+
+static uint32_t wanted_flags(const struct mqtt_subscribe_view *v)
+{
+	struct span asks;
+	bool past = v->v5 && asks_past(&v->props);
+	if (past)
+		return SUB_SEQUENCE | SUB_REPLAY;
+	bool sequence =
+	    v->v5 && mqtt_props_find_user(&v->props, "oudp-sequence", &asks) && span_is(asks, "1");
+	return sequence ? SUB_SEQUENCE : 0;
+}
+
 static enum mqtt_reason subscribe_one(struct session *s, const struct mqtt_subscribe_view *v,
                                       const struct mqtt_subscription *one, struct want *ret)
 {
 	struct sessions *t = s->table;
 	struct topic_filter tf;
+	uint32_t row;
 	if (topic_filter_check(one->filter, true, &tf))
 		return MQTT_TOPIC_FILTER_INVALID;
 	if (tf.group.n)
 		return MQTT_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
 	if (!may_subscribe(s, tf.filter) || !system_may_subscribe(s, tf.filter))
 		return MQTT_NOT_AUTHORIZED;
-	if (s->subs.n >= LIMIT_SUBSCRIPTIONS && !sub_tree_find(t->tree, &s->subs, tf.filter))
+	const struct sub *former = sub_tree_find(t->tree, &s->subs, tf.filter);
+	size_t cost = tf.filter.n + SUB_COST;
+	if (!row_number(s, former, &row) ||
+	    (!former &&
+	     (s->subs.n >= LIMIT_SUBSCRIPTIONS || t->sub_bytes + cost > LIMIT_SUBSCRIPTION_BYTES)))
 		return MQTT_QUOTA_EXCEEDED;
 	if (s->n_lookups >= LIMIT_RETAINED_LOOKUPS) /* it asks faster than it reads */
 		return MQTT_QUOTA_EXCEEDED;
-	struct span asks;
 	struct sub_options o = {.identifier = v->props.subscription_id,
 	                        .qos = one->qos,
 	                        .retain_handling = one->retain_handling,
 	                        .no_local = one->no_local,
-	                        .retain_as_published = one->retain_as_published};
-	bool past = v->v5 && asks_past(&v->props);
-	if (past || (v->v5 && mqtt_props_find_user(&v->props, "oudp-sequence", &asks) &&
-	             span_is(asks, "1")))
-		o.flags |= SUB_SEQUENCE;
-	if (past)
-		o.flags |= SUB_REPLAY;
-	bool is_new;
+	                        .retain_as_published = one->retain_as_published,
+	                        .flags = wanted_flags(v) | row << SUB_ROW_SHIFT};
+	bool is_new, past = (o.flags & SUB_REPLAY) != 0;
 	if (sub_tree_add(t->tree, &s->subs, tf.filter, &o, &ret->sub,
 	                 &is_new)) /* replaces [MQTT-3.8.4-3] */
 		return MQTT_UNSPECIFIED_ERROR;
+	if (is_new) {
+		s->next_row++;
+		s->sub_bytes += cost;
+		t->sub_bytes += cost;
+	}
+	if (s->number) {
+		durable_subscription(s, tf.filter, &o);
+		if (o.qos)
+			session_touch(s, tf.filter);
+	}
 	ret->filter = tf.filter;
 	ret->retained =
 	    !past && (one->retain_handling == 0 || (one->retain_handling == 1 && is_new));
 	return (enum mqtt_reason)one->qos;
+}
+
+/* ---- what waits for its commit: a subscription before SUBACK ---- */
+
+struct pending {
+	struct list node; /* session->pending */
+	uint8_t *packet;  /* a copy, for what follows SUBACK */
+	size_t n;
+	unsigned codes_n;
+	uint8_t codes[];
+};
+
+static void pending_free(struct pending *p)
+{
+	list_remove(&p->node);
+	free(p->packet);
+	free(p);
+}
+
+void pending_close(struct session *s)
+{
+	list_for_each_safe (it, &s->pending)
+		pending_free(list_entry(it, struct pending, node));
+}
+
+static void send_codes(struct session *s, enum mqtt_type type, uint16_t packet_id,
+                       const uint8_t *codes, unsigned n)
+{
+	struct wire w = link_wire(s->link, n + 16);
+	struct span c = span_of((const char *)codes, n);
+	if (type == MQTT_SUBACK)
+		mqtt_encode_suback(&w, s->version, packet_id, c, NULL); /* [MQTT-3.8.4-1] */
+	else
+		mqtt_encode_unsuback(&w, s->version, packet_id, c, NULL); /* [MQTT-3.10.4-4] */
+	link_sent(s->link, &w);
+}
+
+/* SUBACK, then what the past and the retained messages have for each filter. */
+static void subscribed(struct session *s, const struct mqtt_subscribe_view *v, const uint8_t *codes,
+                       struct want *want)
+{
+	send_codes(s, MQTT_SUBACK, v->packet_id, codes, v->n);
+	for (unsigned i = 0; i < v->n; i++) {
+		if (codes[i] > 2 || !want[i].sub)
+			continue;
+		if (want[i].filter.p[0] == '$') {
+			system_subscribed(s, want[i].filter, want[i].retained);
+			continue;
+		}
+		if (want[i].sub->options.flags & SUB_REPLAY)
+			start_replays(s, &v->props, want[i].filter);
+		if (want[i].retained)
+			retained_start(s, want[i].sub, want[i].filter);
+	}
+	deliver_pump(s);
+}
+
+/* From the copy: a filter may have been unsubscribed meanwhile, then nothing follows for it. */
+static void subscribed_later(struct session *s, const struct frame *f, uint8_t *codes,
+                             const uint8_t *retained)
+{
+	struct mqtt_subscribe_view v;
+	struct mqtt_subscription one;
+	struct topic_filter tf;
+	enum mqtt_reason reason;
+	size_t at = 0;
+	int err = mqtt_decode_subscribe(s->version, f, &v, &reason);
+	assert(!err); /* it was decoded before */
+	struct want *want = xcalloc(v.n, sizeof(*want));
+	for (unsigned i = 0; mqtt_subscribe_next(&v, &at, &one); i++) {
+		if (codes[i] > 2 || topic_filter_check(one.filter, true, &tf))
+			continue;
+		want[i].filter = tf.filter;
+		want[i].sub = sub_tree_find(s->table->tree, &s->subs, tf.filter);
+		want[i].retained = want[i].sub && retained[i];
+	}
+	subscribed(s, &v, codes, want);
+	free(want);
+}
+
+static void subscribe_committed(const struct answer *a, int err)
+{
+	struct session *s = session_by_token(a->owner, a->token);
+	if (!s)
+		return;
+	if (err) {
+		session_close(s, MQTT_QUOTA_EXCEEDED, "the store is full: subscribe again later");
+		return;
+	}
+	struct pending *p = list_entry(s->pending.next, struct pending, node);
+	assert(&p->node != &s->pending);
+	struct frame f;
+	int bad = frame_next(p->packet, p->n, (uint32_t)p->n, &f);
+	assert(!bad);
+	list_remove(&p->node); /* the session may be closed on the way */
+	subscribed_later(s, &f, p->codes, p->codes + p->codes_n);
+	pending_free(p);
+}
+
+static void wait_for_commit(struct session *s, const struct frame *f, const uint8_t *codes,
+                            const struct want *want, unsigned n)
+{
+	struct sessions *t = s->table;
+	struct pending *p = xcalloc(1, sizeof(*p) + 2 * n);
+	p->codes_n = n;
+	memcpy(p->codes, codes, n);
+	for (unsigned i = 0; i < n; i++)
+		p->codes[n + i] = codes[i] <= 2 && want[i].retained;
+	p->n = f->total;
+	p->packet = xmalloc(p->n);
+	memcpy(p->packet, f->body - (f->total - f->body_len), p->n);
+	list_append(&s->pending, &p->node);
+	durable_session(s); /* from here on it is owed what the new filters take */
+	struct answer a = {.done = subscribe_committed, .owner = t, .token = session_token(s)};
+	hub_answer(t->hub, &a);
+}
+
+/* ---- SUBSCRIBE ---- */
+
+/* Rows of a packet's filters, and the session's. */
+static bool rows_room(struct session *s, const struct frame *f, unsigned n)
+{
+	return !s->number || hub_has_room(s->table->hub, CONFIG_NORMAL,
+	                                  DURABLE_ROW_BYTES + f->total + (size_t)n * 64);
 }
 
 int on_subscribe(struct session *s, const struct frame *f)
@@ -156,6 +299,9 @@ int on_subscribe(struct session *s, const struct frame *f)
 		              CODES_MAX);
 		return 0;
 	}
+	if (!rows_room(s, f, v.n))
+		return ERR_AGAIN;
+	herd_leave_all(s);
 	uint8_t codes[CODES_MAX];
 	struct want *want = xcalloc(v.n, sizeof(*want));
 	struct mqtt_subscription one;
@@ -166,28 +312,49 @@ int on_subscribe(struct session *s, const struct frame *f)
 		n++;
 	}
 	assert(n == v.n);
-	struct wire w = link_wire(s->link, n + 16);
-	mqtt_encode_suback(&w, s->version, v.packet_id, span_of((const char *)codes, n), NULL);
-	link_sent(s->link, &w); /* [MQTT-3.8.4-1] */
-	for (unsigned i = 0; i < n; i++) {
-		if (codes[i] > 2)
-			continue;
-		if (want[i].filter.p[0] == '$') {
-			system_subscribed(s, want[i].filter, want[i].retained);
-			continue;
-		}
-		if (want[i].sub->options.flags & SUB_REPLAY)
-			start_replays(s, &v.props, want[i].filter);
-		if (want[i].retained)
-			retained_start(s, want[i].sub, want[i].filter);
-	}
+	if (s->number)
+		wait_for_commit(s, f, codes, want, n);
+	else
+		subscribed(s, &v, codes, want);
 	free(want);
-	deliver_pump(s);
 	return 0;
+}
+
+/* ---- UNSUBSCRIBE ---- */
+
+static enum mqtt_reason unsubscribe_one(struct session *s, struct span filter)
+{
+	struct sessions *t = s->table;
+	struct topic_filter tf;
+	if (topic_filter_check(filter, true, &tf))
+		return MQTT_TOPIC_FILTER_INVALID;
+	struct sub *sub = sub_tree_find(t->tree, &s->subs, filter);
+	if (!sub) /* [MQTT-3.10.4-1] */
+		return MQTT_NO_SUBSCRIPTION_EXISTED;
+	if (s->number)
+		durable_unsubscribed(s, sub->options.flags >> SUB_ROW_SHIFT);
+	sub_tree_remove_sub(t->tree, sub);
+	s->sub_bytes -= filter.n + SUB_COST;
+	t->sub_bytes -= filter.n + SUB_COST;
+	return MQTT_SUCCESS;
+}
+
+/* reason: the codes; sequence: how many */
+static void unsubscribe_committed(const struct answer *a, int err)
+{
+	struct session *s = session_by_token(a->owner, a->token);
+	if (!s)
+		return;
+	if (err)
+		session_close(s, MQTT_QUOTA_EXCEEDED, "the store is full: unsubscribe again later");
+	else
+		send_codes(s, MQTT_UNSUBACK, a->packet_id, (const uint8_t *)a->reason,
+		           (unsigned)a->sequence);
 }
 
 int on_unsubscribe(struct session *s, const struct frame *f)
 {
+	struct sessions *t = s->table;
 	struct mqtt_unsubscribe_view v;
 	enum mqtt_reason reason = MQTT_MALFORMED_PACKET;
 	if (mqtt_decode_unsubscribe(s->version, f, &v, &reason)) {
@@ -199,21 +366,25 @@ int on_unsubscribe(struct session *s, const struct frame *f)
 		              CODES_MAX);
 		return 0;
 	}
+	if (!rows_room(s, f, v.n))
+		return ERR_AGAIN;
+	herd_leave_all(s);
 	uint8_t codes[CODES_MAX];
 	struct span filter;
 	size_t at = 0;
 	unsigned n = 0;
-	while (mqtt_unsubscribe_next(&v, &at, &filter)) {
-		struct topic_filter tf;
-		int err = topic_filter_check(filter, true, &tf);
-		if (!err)
-			err = sub_tree_remove(s->table->tree, &s->subs, filter);
-		codes[n++] = err == 0               ? MQTT_SUCCESS
-		             : err == ERR_NOT_FOUND ? MQTT_NO_SUBSCRIPTION_EXISTED
-		                                    : MQTT_TOPIC_FILTER_INVALID;
+	while (mqtt_unsubscribe_next(&v, &at, &filter))
+		codes[n++] = (uint8_t)unsubscribe_one(s, filter);
+	if (!s->number) {
+		send_codes(s, MQTT_UNSUBACK, v.packet_id, codes, n);
+		return 0;
 	}
-	struct wire w = link_wire(s->link, n + 16);
-	mqtt_encode_unsuback(&w, s->version, v.packet_id, span_of((const char *)codes, n), NULL);
-	link_sent(s->link, &w);
+	struct answer a = {.done = unsubscribe_committed,
+	                   .owner = t,
+	                   .token = session_token(s),
+	                   .sequence = n,
+	                   .packet_id = v.packet_id,
+	                   .reason = hub_text(t->hub, span_of((const char *)codes, n))};
+	hub_answer(t->hub, &a);
 	return 0;
 }

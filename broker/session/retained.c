@@ -10,7 +10,7 @@
 
 enum { PIECE_ROWS = 256, PIECE_BYTES = 1 << 20, KEY_MAX = 512 };
 
-struct place {
+struct spot {
 	uint32_t feed;
 	uint64_t sequence;
 };
@@ -26,16 +26,16 @@ struct retained_job {
 	bool exact, running, last;
 	char from[KEY_MAX];
 	size_t from_n;
-	struct place *place; /* PIECE_ROWS of them, once it runs: of all lookups one does */
-	unsigned n_place;
+	struct spot *spot; /* PIECE_ROWS of them, once it runs: of all lookups one does */
+	unsigned n_spot;
 	struct buf found; /* u32 bytes, record; one after the other */
 	size_t taken;
 };
 
-static int take_place(void *arg, struct span key, struct span value)
+static int take_spot(void *arg, struct span key, struct span value)
 {
 	struct retained_job *j = arg;
-	if (j->n_place == PIECE_ROWS) {
+	if (j->n_spot == PIECE_ROWS) {
 		j->last = false;
 		return 1;
 	}
@@ -45,13 +45,13 @@ static int take_place(void *arg, struct span key, struct span value)
 	j->from_n = key.n + 1;
 	if (value.n != 12)
 		return 0;
-	struct place *p = &j->place[j->n_place];
+	struct spot *p = &j->spot[j->n_spot];
 	memcpy(&p->feed, value.p, 4);
 	memcpy(&p->sequence, value.p + 4, 8);
 	/* A key that was shortened is judged by its record's topic. */
 	if (key.n < RETAINED_KEY_BYTES && !topic_matches(span_of(j->filter, j->filter_n), key))
 		return 0;
-	j->n_place++;
+	j->n_spot++;
 	return 0;
 }
 
@@ -76,17 +76,17 @@ static int take_found(void *arg, uint64_t sequence, struct span record)
 static void work(struct job *job)
 {
 	struct retained_job *j = container_of(job, struct retained_job, job);
-	j->n_place = 0;
+	j->n_spot = 0;
 	j->last = true;
 	buf_clear(&j->found);
 	j->taken = 0;
 	if (store_scan(j->store, STORE_RETAINED, span_of(j->from, j->from_n),
-	               span_of(j->filter, j->prefix_n), PIECE_BYTES, take_place, j))
+	               span_of(j->filter, j->prefix_n), PIECE_BYTES, take_spot, j))
 		return;
-	for (unsigned i = 0; i < j->n_place && !j->found.err; i++) {
-		struct fetch f = {j, j->place[i].sequence};
+	for (unsigned i = 0; i < j->n_spot && !j->found.err; i++) {
+		struct fetch f = {j, j->spot[i].sequence};
 		uint64_t next;
-		if (store_read(j->store, j->place[i].feed, f.sequence, SIZE_MAX, take_found, &f,
+		if (store_read(j->store, j->spot[i].feed, f.sequence, SIZE_MAX, take_found, &f,
 		               &next))
 			continue;
 	}
@@ -98,7 +98,7 @@ static void job_free(struct retained_job *j)
 	if (j->session)
 		j->session->n_lookups--;
 	buf_done(&j->found);
-	free(j->place);
+	free(j->spot);
 	free(j->filter);
 	free(j);
 }
@@ -116,8 +116,8 @@ static void done(struct job *job)
 static void run(struct retained_job *j)
 {
 	j->running = true;
-	if (!j->place)
-		j->place = xmalloc(PIECE_ROWS * sizeof(*j->place));
+	if (!j->spot)
+		j->spot = xmalloc(PIECE_ROWS * sizeof(*j->spot));
 	j->job = (struct job){.work = work, .done = done};
 	struct hub *h = j->session->table->hub;
 	/* The pool's runner is the hub's; a scan of a feed never waits behind the writer. */

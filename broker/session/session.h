@@ -2,9 +2,15 @@
  * come in through session_input() and go out through a struct link. One file per packet verb
  * (on_*.c).
  *
- * A session lives as long as its connection (Session Expiry Interval 0 is what CONNACK says). Its
- * states: NEW --CONNECT (on_connect)--> CONNECTED --session_close / session_gone--> DEAD, freed a
- * turn later Loop thread only. */
+ * A session is its connection's, or outlives it: for its Session Expiry Interval (MQTT 3.1.1
+ * without clean session: for max-session-expiry), and over a restart. States, and who moves it:
+ *
+ *   NEW --on_connect--> CONNECTED, or with rows to write: OPENING --opened--> CONNECTED
+ *   OPENING, CONNECTED --session_close, session_gone--> AWAY (expiry > 0), else DEAD
+ *   AWAY --on_connect of the same client id--> OPENING; --its time, a clean start--> DEAD
+ *   DEAD --sessions_turn--> freed
+ *
+ * Loop thread only. */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
 
@@ -14,6 +20,7 @@
 
 struct sessions;
 
+/* Brings the sessions at rest back from the store; the hub is configured already. */
 int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret) MUSTCHECK;
 void sessions_free(struct sessions *t);
 /* Says goodbye (0x8B) to everybody and takes no more CONNECT. */
@@ -32,8 +39,11 @@ void sessions_record(struct sessions *t, struct feed *f, const struct record *r)
 void sessions_room(struct sessions *t);
 /* The store stayed full: who waits for room is closed with 0x97 and sends again later. */
 void sessions_gave_up(struct sessions *t);
-void sessions_turn(struct sessions *t);   /* at the end of a turn */
-void sessions_second(struct sessions *t); /* once a second: keep-alive */
+/* Rows that nobody waits for, before hub_turn(). */
+void sessions_flush(struct sessions *t);
+bool sessions_idle(const struct sessions *t); /* all of them are handed over */
+void sessions_turn(struct sessions *t);       /* at the end of a turn */
+void sessions_second(struct sessions *t);     /* once a second: keep-alive, expiry, the flush */
 
 /* $SYS, from memory. Once a second, when due: sessions_system() for each value, then the end. */
 bool sessions_system_due(struct sessions *t);
@@ -47,8 +57,13 @@ struct sessions_stats {
 	uint64_t delivered_bytes;            /* payloads of those delivered */
 	uint64_t connected_most;             /* at one time */
 	uint64_t own_dropped;                /* $SYS and verdicts that somebody could not take */
-	uint64_t subscriptions;              /* as of the last sessions_second() */
+	uint64_t away, durable;              /* without a connection; with rows in the store */
+	uint64_t resumed, expired;
+	uint64_t subscriptions, subscriptions_away; /* all; those of sessions that are away */
 };
 const struct sessions_stats *sessions_stats(const struct sessions *t);
+/* Records that sessions have not had yet, over all feeds their subscriptions touch: an upper bound,
+ * for not all of them match. Walks all sessions. */
+uint64_t sessions_backlog(const struct sessions *t);
 
 #endif

@@ -5,7 +5,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SMALL_PACKET = 64 };
+enum { ROW_BYTES_MAX = 1 << 20 }; /* a session's row: places, key, what is in flight */
+
+/* Feeds that a reload brought: at the end of its turn, before any record of them is published. */
+static void shown_grow(struct sessions *t)
+{
+	unsigned n = hub_feed_count(t->hub);
+	if (t->n_shown == n)
+		return;
+	t->shown = xrealloc(t->shown, n * sizeof(*t->shown));
+	for (unsigned i = t->n_shown; i < n; i++)
+		t->shown[i] = hub_feed_at(t->hub, i)->last;
+	t->n_shown = n;
+}
 
 int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 {
@@ -16,45 +28,75 @@ int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 	list_init(&t->room);
 	list_init(&t->dead);
 	list_init(&t->wills);
+	list_init(&t->batch_waiters);
+	list_init(&t->changed);
+	list_init(&t->flushing);
+	buf_init(&t->row, ROW_BYTES_MAX);
+	buf_init(&t->round_row, ROW_BYTES_MAX);
 	for (unsigned i = 0; i < WHEEL_SLOTS; i++)
 		list_init(&t->wheel[i]);
 	t->now_s = clock_mono_ns(hub_clock(h)) / 1000000000u;
 	t->scratch = xmalloc(LIMIT_USER_PROPERTIES_BYTES);
+	list_init(&t->scans);
 	t->tree = sub_tree_new();
-	if (!t->tree) {
+	t->herd = sub_tree_new();
+	if (!t->tree || !t->herd) {
 		sessions_free(t);
 		return -ENOMEM;
+	}
+	shown_grow(t);
+	int err = durable_load(t);
+	if (err) {
+		sessions_free(t);
+		return err;
 	}
 	*ret = t;
 	return 0;
 }
 
-static void session_free(struct session *s)
+void session_free(struct session *s)
 {
 	struct sessions *t = s->table;
 	t->slots[s->slot] = NULL;
 	t->free_slots[t->n_free_slots++] = s->slot;
-	free((char *)s->client_id.p);
-	free(s->qos2_known);
-	free(s->free_ids);
-	free(s->out_state);
+	free((char *)s->key.p);
+	free(s->in_ids);
+	free(s->packed);
+	free(s->places);
+	free(s->touched);
+	out_free_all(s);
 	free(s);
 }
 
+/* Nothing is written: what is to be kept was flushed, or the process dies. */
 void sessions_free(struct sessions *t)
 {
 	if (!t)
 		return;
-	for (uint32_t i = 0; i < t->n_slots; i++)
-		if (t->slots[i]) {
-			session_end(t->slots[i]);
-			session_free(t->slots[i]);
-		}
+	for (uint32_t i = 0; i < t->n_slots; i++) {
+		struct session *s = t->slots[i];
+		if (!s)
+			continue;
+		if (s->link)
+			s->link->session = NULL;
+		s->number = 0;
+		lags_close(s);
+		retained_close(s);
+		pending_close(s);
+		out_left(s);
+		will_free(s->will);
+		session_free(s);
+	}
 	list_for_each_safe (it, &t->wills)
 		will_free(list_entry(it, struct will, node));
+	herds_free(t);
 	sub_tree_free(t->tree);
+	sub_tree_free(t->herd);
 	sub_matches_done(&t->matches);
 	map_done(&t->by_client);
+	buf_done(&t->row);
+	buf_done(&t->round_row);
+	free(t->shown);
 	free(t->hits);
 	free(t->slots);
 	free(t->free_slots);
@@ -64,7 +106,39 @@ void sessions_free(struct sessions *t)
 
 const struct sessions_stats *sessions_stats(const struct sessions *t)
 {
-	return &t->stats;
+	struct sessions_stats *s = &((struct sessions *)t)->stats;
+	s->subscriptions = sub_tree_stats(t->tree).subscriptions + s->subscriptions_away;
+	return s;
+}
+
+static uint64_t owed(const struct session *s)
+{
+	uint64_t n = 0;
+	list_for_each (it, &s->lags) {
+		const struct lag *l = list_entry(it, struct lag, node);
+		n += l->cursor.feed->last + 1 - MIN_OF(lag_next(l), l->cursor.feed->last + 1);
+	}
+	for (unsigned i = 0; i < s->n_places; i++)
+		for (unsigned k = 0; k < hub_feed_count(s->table->hub); k++) {
+			const struct feed *f = hub_feed_at(s->table->hub, k);
+			if (f->id == s->places[i].feed_id && s->places[i].next <= f->last)
+				n += f->last + 1 - s->places[i].next;
+		}
+	return n;
+}
+
+uint64_t sessions_backlog(const struct sessions *t)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < t->n_slots; i++)
+		if (t->slots[i])
+			n += owed(t->slots[i]);
+	return n;
+}
+
+uint64_t shown_last(const struct sessions *t, const struct feed *f)
+{
+	return f->index < t->n_shown ? t->shown[f->index] : f->last;
 }
 
 static uint32_t take_slot(struct sessions *t)
@@ -82,34 +156,67 @@ static uint32_t take_slot(struct sessions *t)
 	return t->free_slots[--t->n_free_slots];
 }
 
-struct session *session_open(struct sessions *t, struct link *l)
+struct session *session_make(struct sessions *t)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
 	s->table = t;
-	s->link = l;
 	s->slot = take_slot(t);
-	s->generation = ++t->next_generation;
+	s->born = s->generation = ++t->next_generation;
 	s->version = MQTT_V311;
-	s->who = access_anonymous(hub_config(t->hub), l->trusted);
+	s->who = access_anonymous(hub_config(t->hub), false);
 	s->last_rx_s = t->now_s;
 	list_init(&s->node);
 	list_init(&s->wheel_node);
+	list_init(&s->flush_node);
+	list_init(&s->batch_node);
 	list_init(&s->lags);
 	list_init(&s->retained);
+	list_init(&s->pending);
 	sub_owner_init(&s->subs);
+	sub_owner_init(&s->herd);
 	t->slots[s->slot] = s;
+	return s;
+}
+
+struct session *session_open(struct sessions *t, struct link *l)
+{
+	struct session *s = session_make(t);
+	s->link = l;
+	s->who = access_anonymous(hub_config(t->hub), l->trusted);
 	l->session = s;
 	session_wheel(s, t->now_s + LIMIT_CONNECT_TIMEOUT_S);
 	return s;
 }
 
-struct session *session_by_token(struct sessions *t, uint64_t token)
+struct session *session_of_token(struct sessions *t, uint64_t token)
 {
 	struct session *s = t->slots[(uint32_t)token];
-	return s && s->generation == token >> 32 && s->state != SESSION_DEAD ? s : NULL;
+	return s && s->born <= token >> 32 && s->state != SESSION_DEAD ? s : NULL;
+}
+
+struct session *session_by_token(struct sessions *t, uint64_t token)
+{
+	struct session *s = session_of_token(t, token);
+	return s && s->generation == token >> 32 && s->link ? s : NULL;
 }
 
 /* ---- packets ---- */
+
+static void on_disconnect(struct session *s, const struct mqtt_disconnect_view *d)
+{
+	if (mqtt_props_has(&d->props, MQTT_PROP_SESSION_EXPIRY)) {
+		uint32_t asked = d->props.session_expiry_s;
+		if (asked && !s->expiry_s) { /* [MQTT-3.1.2-23], [MQTT-3.14.2-2] */
+			session_close(s, MQTT_PROTOCOL_ERROR,
+			              "a session that ends with its connection cannot be kept");
+			return;
+		}
+		s->expiry_s = session_expiry(s->table, asked);
+	}
+	if (d->reason == MQTT_NORMAL_DISCONNECTION) /* [MQTT-3.14.4-3] */
+		will_drop(s);
+	session_end(s);
+}
 
 static int one_packet(struct session *s, const struct frame *f)
 {
@@ -145,11 +252,7 @@ static int one_packet(struct session *s, const struct frame *f)
 			session_close(s, reason, "bad DISCONNECT");
 			return 0;
 		}
-		if (d.reason == MQTT_NORMAL_DISCONNECTION) { /* [MQTT-3.14.4-3] */
-			will_free(s->will);
-			s->will = NULL;
-		}
-		session_end(s);
+		on_disconnect(s, &d);
 		return 0;
 	default:
 		session_close(s,
@@ -160,17 +263,28 @@ static int one_packet(struct session *s, const struct frame *f)
 	}
 }
 
+/* A packet that found no room comes again when there is. */
+static void wait_for_room(struct session *s)
+{
+	if (s->waiting_room)
+		return;
+	s->waiting_room = true;
+	list_append(&s->table->room, &s->node);
+	s->link->ops->pause(s->link);
+}
+
 size_t session_input(struct session *s, const uint8_t *p, size_t n)
 {
 	struct sessions *t = s->table;
+	struct link *l = s->link;
 	uint32_t max = (uint32_t)hub_config(t->hub)->max_packet_bytes;
 	size_t at = 0;
 	s->last_rx_s = t->now_s;
-	while (s->state != SESSION_DEAD && at < n) {
-		if (link_backlog(s->link) >
-		    LIMIT_SEND_BUFFER_BYTES) { /* it does not read what we answer */
+	/* After CONNECT the link may stand on the session that it came back to. */
+	while ((s = l->session) && s->state != SESSION_OPENING && at < n) {
+		if (link_backlog(l) > LIMIT_SEND_BUFFER_BYTES) { /* it does not read our answers */
 			s->waiting_out = true;
-			s->link->ops->pause(s->link);
+			l->ops->pause(l);
 			return at;
 		}
 		struct frame f;
@@ -185,16 +299,12 @@ size_t session_input(struct session *s, const uint8_t *p, size_t n)
 			return n;
 		}
 		if (one_packet(s, &f) == ERR_AGAIN) {
-			if (!s->waiting_room) {
-				s->waiting_room = true;
-				list_append(&t->room, &s->node);
-				s->link->ops->pause(s->link);
-			}
+			wait_for_room(s);
 			return at;
 		}
 		at += f.total;
 	}
-	return s->state == SESSION_DEAD ? n : at;
+	return l->session ? at : n;
 }
 
 void sessions_room(struct sessions *t)
@@ -209,6 +319,14 @@ void sessions_room(struct sessions *t)
 		s->last_rx_s = t->now_s; /* keep-alive did not run while we did not read */
 		s->link->ops->resume(s->link);
 	}
+	list_splice(&again, &t->batch_waiters);
+	while (!list_empty(&again)) {
+		struct session *s = list_entry(again.next, struct session, batch_node);
+		list_remove(&s->batch_node);
+		s->waiting_batch = false;
+		if (s->state == SESSION_CONNECTED)
+			deliver_pump(s);
+	}
 	wills_publish(t);
 }
 
@@ -217,6 +335,12 @@ void sessions_gave_up(struct sessions *t)
 	while (!list_empty(&t->room))
 		session_close(list_entry(t->room.next, struct session, node), MQTT_QUOTA_EXCEEDED,
 		              "the store is full: send again after connecting anew");
+	/* What was in the batches is lost, rows of sessions too: all of them once more. */
+	for (uint32_t i = 0; i < t->n_slots; i++)
+		if (t->slots[i] && t->slots[i]->state != SESSION_DEAD) {
+			t->slots[i]->row_plain = false;
+			durable_changed(t->slots[i]);
+		}
 }
 
 void session_writable(struct session *s)
@@ -226,7 +350,19 @@ void session_writable(struct session *s)
 		s->last_rx_s = s->table->now_s;
 		s->link->ops->resume(s->link);
 	}
-	deliver_pump(s);
+	if (s->state == SESSION_CONNECTED)
+		deliver_pump(s);
+}
+
+void sessions_flush(struct sessions *t)
+{
+	shown_grow(t);
+	durable_flush(t);
+}
+
+bool sessions_idle(const struct sessions *t)
+{
+	return !t->round && list_empty(&t->changed);
 }
 
 void sessions_turn(struct sessions *t)
@@ -252,6 +388,10 @@ void session_wheel(struct session *s, uint64_t deadline_s)
 static void wheel_check(struct session *s)
 {
 	uint64_t now = s->table->now_s;
+	if (s->state == SESSION_AWAY) {
+		session_rest_due(s);
+		return;
+	}
 	if (s->state == SESSION_NEW) { /* however many bytes came: it could drip for ever */
 		session_close(s, MQTT_UNSPECIFIED_ERROR, "no CONNECT within %d s",
 		              LIMIT_CONNECT_TIMEOUT_S);
@@ -285,12 +425,14 @@ void sessions_second(struct sessions *t)
 		}
 	}
 	wills_publish(t);
+	durable_second(t);
 }
 
 void sessions_drain(struct sessions *t)
 {
 	t->draining = true;
 	for (uint32_t i = 0; i < t->n_slots; i++)
-		if (t->slots[i] && t->slots[i]->state != SESSION_DEAD)
+		if (t->slots[i] && t->slots[i]->link)
 			session_close(t->slots[i], MQTT_SERVER_SHUTTING_DOWN, "the server stops");
+	durable_second(t); /* the rows of those who could not write theirs at once */
 }

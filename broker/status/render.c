@@ -230,7 +230,13 @@ void status_write_metrics(struct status *s, struct buf *b)
 	one(b, "oudp_web_frame_bytes", "gauge", "Frames in memory that many subscribers share.",
 	    o.web_frame_bytes);
 	tls_metrics(s, &o, b);
-	one(b, "oudp_sessions", "gauge", "MQTT sessions that are connected.", o.sessions);
+	family(b, "oudp_sessions", "gauge", "MQTT sessions, with a connection and without.");
+	buf_addf(b, "oudp_sessions{state=\"connected\"} %llu\noudp_sessions{state=\"away\"} %llu\n",
+	         (unsigned long long)o.sessions, (unsigned long long)o.sessions_away);
+	one(b, "oudp_subscriptions", "gauge", "MQTT subscriptions of all sessions.",
+	    o.subscriptions);
+	one(b, "oudp_session_backlog_records", "gauge",
+	    "Records that MQTT sessions have not examined yet, over all of them.", o.backlog);
 	one(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
 }
 
@@ -321,6 +327,11 @@ void status_write_json(struct status *s, struct buf *b)
 	buf_addf(b, ",\"connections\":{\"mqtt\":%llu,\"http\":%llu,\"websocket\":%llu}",
 	         (unsigned long long)o.mqtt_connections, (unsigned long long)o.http_connections,
 	         (unsigned long long)o.websocket_connections);
+	buf_addf(b,
+	         ",\"sessions\":{\"connected\":%llu,\"away\":%llu,\"subscriptions\":%llu,"
+	         "\"backlog\":%llu}",
+	         (unsigned long long)o.sessions, (unsigned long long)o.sessions_away,
+	         (unsigned long long)o.subscriptions, (unsigned long long)o.backlog);
 	buf_addf(b,
 	         ",\"counters\":{\"stored\":%llu,\"quarantined\":%llu,\"duplicates\":%llu,"
 	         "\"unrouted\":%llu,\"refused\":%llu,"

@@ -28,6 +28,7 @@ struct broker {
 	struct ingest *ingest;
 	struct sessions *sessions;
 	struct job *todo[64]; /* jobs wait here, so that a test decides when the disk answers */
+	bool writes[64];      /* of todo: the writer's */
 	unsigned n_todo;
 	bool hold; /* keep jobs until broker_work() */
 	int fatal;
@@ -43,7 +44,15 @@ static void broker_give(void *arg, struct job *j)
 {
 	struct broker *b = arg;
 	assert(b->n_todo < ARRAY_LEN(b->todo));
+	b->writes[b->n_todo] = false;
 	b->todo[b->n_todo++] = j;
+}
+
+static void broker_give_writer(void *arg, struct job *j)
+{
+	struct broker *b = arg;
+	broker_give(b, j);
+	b->writes[b->n_todo - 1] = true;
 }
 
 static inline void broker_work(struct broker *b)
@@ -51,6 +60,7 @@ static inline void broker_work(struct broker *b)
 	while (b->n_todo) {
 		struct job *j = b->todo[0];
 		memmove(b->todo, b->todo + 1, --b->n_todo * sizeof(b->todo[0]));
+		memmove(b->writes, b->writes + 1, b->n_todo * sizeof(b->writes[0]));
 		j->work(j);
 		j->done(j);
 	}
@@ -60,6 +70,7 @@ static inline void broker_work(struct broker *b)
 static inline void broker_turn(struct broker *b)
 {
 	for (int i = 0; i < 50; i++) {
+		sessions_flush(b->sessions);
 		int ms = hub_turn(b->hub);
 		if (ms > 0)
 			clock_advance(&b->clock, ms);
@@ -110,7 +121,7 @@ static inline void broker_build(struct broker *b)
 		abort();
 	}
 	buf_done(&text);
-	hub_runner_set(b->hub, (struct hub_runner){b, broker_give, broker_give});
+	hub_runner_set(b->hub, (struct hub_runner){b, broker_give, broker_give_writer});
 	struct hub_hooks hooks = {b,    broker_room, broker_record, broker_abandoned,
 	                          NULL, broker_fatal};
 	hub_set_hooks(b->hub, &hooks);
@@ -149,6 +160,23 @@ static inline void broker_stop(struct broker *b)
 static inline void broker_restart(struct broker *b)
 {
 	broker_stop(b);
+	broker_build(b);
+}
+
+/* As by kill -9: what was not committed never happened. A trim must not be under way. */
+static inline void broker_kill(struct broker *b)
+{
+	sessions_free(b->sessions);
+	unsigned n = b->n_todo, kept = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (!b->writes[i])
+			b->todo[kept++] = b->todo[i];
+	b->n_todo = kept;
+	broker_work(b);
+	b->n_todo = 0;
+	ingest_free(b->ingest);
+	hub_close(b->hub);
+	store_close(b->store);
 	broker_build(b);
 }
 

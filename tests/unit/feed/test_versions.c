@@ -28,7 +28,7 @@ static void answered(const struct answer *a, int err)
 
 static void put(struct broker *b, const char *topic, const char *payload)
 {
-	struct identity who = access_anonymous(b->config);
+	struct identity who = access_anonymous(b->config, true);
 	struct ingest_message m = {.who = &who,
 	                           .publisher = SPAN("p"),
 	                           .topic = span_str(topic),

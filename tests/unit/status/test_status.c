@@ -20,6 +20,8 @@ static void outside(void *arg UNUSED, struct status_outside *o)
 {
 	assert_int_equal(o->mqtt_connections, 0); /* comes zeroed */
 	o->mqtt_connections = 3;
+	o->sessions_away = 5;
+	o->backlog = 77;
 	o->websocket_connections = 4;
 	o->web_delivered = 5;
 	o->mqtt_delivered = 6;
@@ -82,6 +84,8 @@ static void metrics(void **state UNUSED)
 	has(&text, "oudp_feed_last_sequence{feed=\"a\"} 3\n");
 	has(&text, "oudp_quarantine_rows{feed=\"a\"} 0\n");
 	has(&text, "oudp_connections{protocol=\"mqtt\"} 3\n");
+	has(&text, "oudp_sessions{state=\"away\"} 5\n");
+	has(&text, "oudp_session_backlog_records 77\n");
 	has(&text, "oudp_connections{protocol=\"websocket\"} 4\n");
 	has(&text, "oudp_delivered_total{way=\"web\"} 5\n");
 	has(&text, "oudp_commit_seconds_bucket{le=\"+Inf\"} ");
