@@ -140,7 +140,7 @@ static bool sends(struct play *p, struct peer *x, unsigned from)
 		x->c.closed = true;
 		return true;
 	}
-	if (!x->open || x->c.closed)
+	if (!x->open || x->c.closed || !x->c.link.session) /* a restart lets go of all */
 		peer_open(p, x);
 	if (span_is(what, "NOTHING")) /* the connection alone */
 		return true;
