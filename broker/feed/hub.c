@@ -50,6 +50,7 @@ int hub_open(const struct hub_options *o, struct hub **ret)
 	h->runner = o->runner;
 	h->feeds = xcalloc(FEEDS_KEPT, sizeof(struct feed *));
 	map_init(&h->by_name);
+	map_init(&h->published);
 	list_init(&h->slabs);
 	list_init(&h->free_slabs);
 	list_init(&h->touched);
@@ -85,6 +86,7 @@ void hub_close(struct hub *h)
 	}
 	free(h->feeds);
 	map_done(&h->by_name);
+	published_done(h);
 	route_free(h->routes);
 	versions_free(h->versions);
 	free(h);

@@ -71,6 +71,7 @@ struct hub {
 	struct feed **feeds; /* by index; LIMIT_FEEDS * 2 so that renames over reloads fit */
 	unsigned n_feeds;
 	struct map by_name;
+	struct map published; /* published.c: what was put since the start, by schema id */
 
 	/* batches */
 	struct batch *filling, *committing, *spare[2];

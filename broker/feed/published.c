@@ -2,8 +2,11 @@
 #include "feed/published.h"
 
 #include "base/err.h"
+#include "base/mem.h"
+#include "feed/hub_private.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { KEY_BYTES = 120 };
 
@@ -16,11 +19,44 @@ static struct span make_key(const struct schema *sc, char key[KEY_BYTES])
 	return span_of(key, (size_t)n);
 }
 
+/* What was put or taken out since the start: the store knows it only after the next commit, and the
+ * next reload may come before. As many as the configuration has named schemas. */
+struct latest {
+	bool there;
+	uint8_t digest[SCHEMA_DIGEST_BYTES];
+};
+
+static void remember(struct hub *h, const struct schema *sc, const uint8_t *digest)
+{
+	struct latest *l = xcalloc(1, sizeof(*l));
+	l->there = digest != NULL;
+	if (digest)
+		memcpy(l->digest, digest, sizeof(l->digest));
+	free(map_set(&h->published, span_str(schema_id(sc)), l));
+}
+
+void published_done(struct hub *h)
+{
+	size_t at = 0;
+	struct latest *l;
+	while ((l = map_next(&h->published, &at, NULL)))
+		free(l);
+	map_done(&h->published);
+}
+
 static int look(struct hub *h, const struct schema *sc, enum known *ret)
 {
 	char key[KEY_BYTES];
 	uint8_t now[SCHEMA_DIGEST_BYTES];
 	struct buf kept;
+	const struct latest *l = map_get(&h->published, span_str(schema_id(sc)));
+	if (l) {
+		schema_digest(sc, now);
+		*ret = !l->there                                  ? UNKNOWN
+		       : memcmp(l->digest, now, sizeof(now)) == 0 ? SAME
+		                                                  : CHANGED;
+		return 0;
+	}
 	buf_init(&kept, 1024);
 	int err = store_get(hub_store(h), STORE_STATE, make_key(sc, key), &kept);
 	if (err == ERR_NOT_FOUND) {
@@ -87,8 +123,10 @@ static int keep(struct each *e, const struct config_feed *f, const struct schema
 	if (err)
 		return err;
 	if (f->draft) {
-		if (known == CHANGED)
+		if (known == CHANGED) {
 			hub_del(e->h, STORE_STATE, make_key(sc, key));
+			remember(e->h, sc, NULL);
+		}
 		return 0;
 	}
 	if (known != UNKNOWN)
@@ -96,6 +134,7 @@ static int keep(struct each *e, const struct config_feed *f, const struct schema
 	schema_digest(sc, digest);
 	hub_put(e->h, STORE_STATE, make_key(sc, key),
 	        span_of((const char *)digest, sizeof(digest)));
+	remember(e->h, sc, digest);
 	return 0;
 }
 

@@ -12,5 +12,6 @@ int published_check(struct hub *h, const struct config *c, const struct catalog 
 /* After that: the digests of what is new go into the next commit; of a changed draft it is
  * forgotten, so that it is taken anew when it is a draft no longer. */
 int published_keep(struct hub *h, const struct config *c, const struct catalog *schemas) MUSTCHECK;
+void published_done(struct hub *h); /* frees what is remembered */
 
 #endif

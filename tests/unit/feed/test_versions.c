@@ -84,21 +84,24 @@ static void write_schema(const char *id, const char *text)
 
 #define RESULT "\"x-oudp\":{\"role\":\"result\",\"unit\":\"1\",\"observedProperty\":\"http://e/x\"}"
 
+static void write_version(unsigned v, unsigned maximum)
+{
+	char id[20], text[400];
+	snprintf(id, sizeof(id), "s/%u", v);
+	snprintf(text, sizeof(text),
+	         "{\"required\":[\"version\",\"x\"],\"properties\":{\"version\":{\"const\":%u,"
+	         "\"x-oudp\":{\"role\":\"version\"}},"
+	         "\"x\":{\"type\":\"number\",\"maximum\":%u," RESULT "}}}",
+	         v, maximum);
+	write_schema(id, text);
+}
+
 static int make_schemas(void **state)
 {
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	for (unsigned v = 1; v <= 18; v++) {
-		char id[20], text[400];
-		snprintf(id, sizeof(id), "s/%u", v);
-		snprintf(
-		    text, sizeof(text),
-		    "{\"required\":[\"version\",\"x\"],\"properties\":{\"version\":{\"const\":%u,"
-		    "\"x-oudp\":{\"role\":\"version\"}},"
-		    "\"x\":{\"type\":\"number\",\"maximum\":%u," RESULT "}}}",
-		    v, v * 10);
-		write_schema(id, text);
-	}
+	for (unsigned v = 1; v <= 18; v++)
+		write_version(v, v * 10);
 	return 0;
 }
 
@@ -112,25 +115,33 @@ static int remove_schemas(void **state)
 
 #define FEED(schemas) "feed \"f\" { topics = { \"f/{thing}\" } schemas = { " schemas " } }"
 
-static void configure(struct broker *b, const char *text)
+/* Nothing is committed before the next turn. why: empty, to be freed. */
+static int try_configure(struct broker *b, const char *text, struct buf *why)
 {
-	struct buf errors;
 	struct config *c = NULL;
 	struct catalog *cat = NULL;
 	const char *dirs[] = {dir, NULL};
-	buf_init(&errors, 1 << 16);
-	int err = config_parse("t", text, false, &c, &errors);
-	err = err ? err : catalog_load(dirs, &cat, &errors);
+	buf_init(why, 1 << 16);
+	int err = config_parse("t", text, false, &c, why);
+	err = err ? err : catalog_load(dirs, &cat, why);
 	hub_runner_set(b->hub, (struct hub_runner){b, broker_give, NULL}); /* opens logs inline */
-	err = err ? err : hub_configure(b->hub, c, cat, &errors);
+	err = err ? err : hub_configure(b->hub, c, cat, why);
 	hub_runner_set(b->hub, (struct hub_runner){b, broker_give, broker_give});
-	if (err)
-		fail_msg("%s", buf_str(&errors));
-	config_free(b->config);
-	catalog_free(b->catalog);
-	b->config = c;
-	b->catalog = cat;
-	buf_done(&errors);
+	config_free(err ? c : b->config);
+	catalog_free(err ? cat : b->catalog);
+	if (!err) {
+		b->config = c;
+		b->catalog = cat;
+	}
+	return err;
+}
+
+static void configure(struct broker *b, const char *text)
+{
+	struct buf why;
+	if (try_configure(b, text, &why))
+		fail_msg("%s", buf_str(&why));
+	buf_done(&why);
 }
 
 static void open_with(struct broker *b, const char *text)
@@ -257,6 +268,37 @@ static void until(void **state)
 	broker_close(&b);
 }
 
+static void refuses(struct broker *b, const char *text)
+{
+	struct buf why;
+	assert_int_equal(try_configure(b, text, &why), ERR_CONFIG);
+	assert_non_null(strstr(buf_str(&why), "means something else"));
+	buf_done(&why);
+}
+
+/* A reload may come before the digest of the one before it is committed. */
+static void a_version_is_guarded_at_once(void **state)
+{
+	(void)state;
+	static const char
+	    one[] = FEED("\"s/1\""),
+	    draft[] =
+	        "feed \"f\" { topics = { \"f/{thing}\" } schemas = { \"s/1\" } draft = true }";
+	struct broker b;
+	open_with(&b, one);
+	write_version(1, 11);
+	refuses(&b, one);
+	broker_turn(&b);
+	refuses(&b, one);
+	configure(&b, draft); /* forgets it */
+	configure(&b, one);   /* and it is taken as it is now */
+	write_version(1, 10);
+	refuses(&b, one);
+	broker_turn(&b);
+	refuses(&b, one);
+	broker_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +306,7 @@ int main(void)
 	    cmocka_unit_test(slots_outlive_reloads),
 	    cmocka_unit_test(bounded),
 	    cmocka_unit_test(until),
+	    cmocka_unit_test(a_version_is_guarded_at_once),
 	};
 	return cmocka_run_group_tests(tests, make_schemas, remove_schemas);
 }
