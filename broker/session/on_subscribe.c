@@ -168,6 +168,7 @@ struct pending {
 	struct list node; /* session->pending */
 	uint8_t *packet;  /* a copy, for what follows SUBACK */
 	size_t n;
+	uint64_t upto; /* the last commit when it came */
 	unsigned codes_n;
 	uint8_t codes[];
 };
@@ -199,7 +200,7 @@ static void send_codes(struct session *s, enum mqtt_type type, uint16_t packet_i
 
 /* SUBACK, then what the past and the retained messages have for each filter. */
 static void subscribed(struct session *s, const struct mqtt_subscribe_view *v, const uint8_t *codes,
-                       struct want *want)
+                       struct want *want, uint64_t upto)
 {
 	send_codes(s, MQTT_SUBACK, v->packet_id, codes, v->n);
 	for (unsigned i = 0; i < v->n; i++) {
@@ -212,14 +213,13 @@ static void subscribed(struct session *s, const struct mqtt_subscribe_view *v, c
 		if (want[i].sub->options.flags & SUB_REPLAY)
 			start_replays(s, &v->props, want[i].filter);
 		if (want[i].retained)
-			retained_start(s, want[i].sub, want[i].filter);
+			retained_start(s, want[i].sub, want[i].filter, upto);
 	}
 	deliver_pump(s);
 }
 
 /* From the copy: a filter may have been unsubscribed meanwhile, then nothing follows for it. */
-static void subscribed_later(struct session *s, const struct frame *f, uint8_t *codes,
-                             const uint8_t *retained)
+static void subscribed_later(struct session *s, const struct frame *f, const struct pending *p)
 {
 	struct mqtt_subscribe_view v;
 	struct mqtt_subscription one;
@@ -228,6 +228,7 @@ static void subscribed_later(struct session *s, const struct frame *f, uint8_t *
 	size_t at = 0;
 	int err = mqtt_decode_subscribe(s->version, f, &v, &reason);
 	assert(!err); /* it was decoded before */
+	const uint8_t *codes = p->codes, *retained = p->codes + p->codes_n;
 	struct want *want = xcalloc(v.n, sizeof(*want));
 	for (unsigned i = 0; mqtt_subscribe_next(&v, &at, &one); i++) {
 		if (codes[i] > 2 || topic_filter_check(one.filter, true, &tf))
@@ -236,7 +237,7 @@ static void subscribed_later(struct session *s, const struct frame *f, uint8_t *
 		want[i].sub = sub_tree_find(s->table->tree, &s->subs, tf.filter);
 		want[i].retained = want[i].sub && retained[i];
 	}
-	subscribed(s, &v, codes, want);
+	subscribed(s, &v, codes, want, p->upto);
 	free(want);
 }
 
@@ -255,7 +256,7 @@ static void subscribe_committed(const struct answer *a, int err)
 	int bad = frame_next(p->packet, p->n, (uint32_t)p->n, &f);
 	assert(!bad);
 	list_remove(&p->node); /* the session may be closed on the way */
-	subscribed_later(s, &f, p->codes, p->codes + p->codes_n);
+	subscribed_later(s, &f, p);
 	pending_free(p);
 }
 
@@ -265,6 +266,7 @@ static void wait_for_commit(struct session *s, const struct frame *f, const uint
 	struct sessions *t = s->table;
 	struct pending *p = xcalloc(1, sizeof(*p) + 2 * n);
 	p->codes_n = n;
+	p->upto = hub_last_commit(t->hub);
 	memcpy(p->codes, codes, n);
 	for (unsigned i = 0; i < n; i++)
 		p->codes[n + i] = codes[i] <= 2 && want[i].retained;
@@ -315,7 +317,7 @@ int on_subscribe(struct session *s, const struct frame *f)
 	if (s->number)
 		wait_for_commit(s, f, codes, want, n);
 	else
-		subscribed(s, &v, codes, want);
+		subscribed(s, &v, codes, want, hub_last_commit(s->table->hub));
 	free(want);
 	return 0;
 }

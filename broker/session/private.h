@@ -351,7 +351,8 @@ void lags_close(struct session *s);
 uint64_t lag_next(const struct lag *l); /* the sequence it is owed next */
 
 /* retained.c */
-void retained_start(struct session *s, const struct sub *sub, struct span filter);
+/* upto: the last commit when SUBSCRIBE came; what was retained later is delivered live. */
+void retained_start(struct session *s, const struct sub *sub, struct span filter, uint64_t upto);
 bool retained_pump(struct session *s); /* false: cannot take more now */
 void retained_close(struct session *s);
 

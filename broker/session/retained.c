@@ -21,6 +21,7 @@ struct retained_job {
 	struct session *session;
 	struct store *store;
 	struct hit hit;
+	uint64_t upto;
 	char *filter;
 	size_t filter_n, prefix_n;
 	bool exact, running, last;
@@ -66,6 +67,7 @@ static int take_found(void *arg, uint64_t sequence, struct span record)
 	struct record r;
 	uint32_t n = (uint32_t)record.n;
 	if (sequence == f->sequence && record_read(record, true, &r) == 0 &&
+	    r.commit <= f->job->upto &&
 	    topic_matches(span_of(f->job->filter, f->job->filter_n), r.topic)) {
 		buf_add(&f->job->found, &n, 4);
 		buf_add_span(&f->job->found, record);
@@ -135,7 +137,7 @@ static size_t literal_front(struct span filter)
 	return MIN_OF(n, (size_t)(RETAINED_KEY_BYTES - 8));
 }
 
-void retained_start(struct session *s, const struct sub *sub, struct span filter)
+void retained_start(struct session *s, const struct sub *sub, struct span filter, uint64_t upto)
 {
 	struct retained_job *j = xcalloc(1, sizeof(*j));
 	list_init(&j->node);
@@ -143,6 +145,7 @@ void retained_start(struct session *s, const struct sub *sub, struct span filter
 	j->store = hub_store(s->table->hub);
 	j->filter = xstrndup(filter.p, filter.n);
 	j->filter_n = filter.n;
+	j->upto = upto;
 	j->prefix_n = literal_front(filter);
 	j->hit = (struct hit){.session = s,
 	                      .qos = sub->options.qos,
