@@ -56,19 +56,26 @@ CLI_OBJ   := $(CLI_SRC:%.c=$(B)/obj/%.o)
 UNITS     := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS   := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 BENCHES   := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%)
+CONNECT_SRC := $(wildcard connectors/host/*.c)
+CONNECT_OBJ := $(CONNECT_SRC:%.c=$(B)/obj/%.o)
 TOOLS     := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
 
 .PHONY: all deb units fuzzers benches tools replay run check check-long bench lint format install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(B)/oudpd $(B)/oudp
+all: $(B)/oudpd $(B)/oudp $(B)/oudp-connect
 
 $(B)/oudpd: $(B)/obj/broker/main.o $(B)/liboudp.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(B)/oudp: $(CLI_OBJ) $(B)/liboudp.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/oudp-connect: $(CONNECT_OBJ) $(B)/liboudp.a
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljq -lexpat -lz $(LDLIBS)
+
+$(B)/obj/connectors/%.o: CPPFLAGS += -Iconnectors -DOUDP_CONNECTOR_DIR='"$(PREFIX)/share/oudp/connectors"'
 
 $(B)/liboudp.a: $(LIB_OBJ)
 	@rm -f $@
@@ -142,6 +149,9 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/doc/oudp
 	install -m 755 $(B)/oudpd $(DESTDIR)$(PREFIX)/sbin/oudpd
 	install -m 755 $(B)/oudp $(DESTDIR)$(PREFIX)/bin/oudp
+	install -m 755 $(B)/oudp-connect $(DESTDIR)$(PREFIX)/bin/oudp-connect
+	install -d $(DESTDIR)$(PREFIX)/share/oudp/connectors
+	cp -R $(filter-out connectors/host,$(wildcard connectors/*)) $(DESTDIR)$(PREFIX)/share/oudp/connectors/
 	cp -R schemas/. $(DESTDIR)$(PREFIX)/share/oudp/schemas/
 	install -m 644 conf/*.conf conf/oudp-alerts.yml README.md CHANGES LICENSE $(DESTDIR)$(PREFIX)/share/doc/oudp/
 	install -m 755 conf/check-oudp $(DESTDIR)$(PREFIX)/share/doc/oudp/
@@ -155,7 +165,7 @@ deb:
 	@conf/debian/build
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/sbin/oudpd $(DESTDIR)$(PREFIX)/bin/oudp
+	rm -f $(DESTDIR)$(PREFIX)/sbin/oudpd $(DESTDIR)$(PREFIX)/bin/oudp $(DESTDIR)$(PREFIX)/bin/oudp-connect
 	rm -rf $(DESTDIR)$(PREFIX)/share/oudp $(DESTDIR)$(PREFIX)/share/doc/oudp
 	rm -f $(foreach m,$(wildcard man/*.?),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 
@@ -163,7 +173,7 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'make              build build/$$(MODE)/oudpd and oudp (MODE=release|asan|tsan|fuzz, V=1)'
+	@echo 'make              build build/$$(MODE)/oudpd, oudp and oudp-connect (MODE=release|asan|tsan|fuzz, V=1)'
 	@echo 'make run          install what is missing, build, start the broker with a small demo city'
 	@echo 'make check        install what the tests need and run them (under 5 minutes)'
 	@echo 'make check-long   the long tests: 300 kills, fuzzing, random clients, soak'

@@ -153,6 +153,30 @@ enum {
 	LIMIT_TLS_FILE_BYTES = 1 << 20, /* of one PEM file; a list of revocations has 30 KB */
 	LIMIT_TLS_CHAIN = 10,           /* certificates of a chain */
 	LIMIT_CERTIFICATE_NAME_BYTES = 255, /* a name in a client's certificate */
+	/* oudp-connect */
+	LIMIT_CONNECTORS = 200,     /* a process each */
+	LIMIT_CONNECT_WINDOW = 512, /* published and not answered: half the broker's 1,024 */
+	LIMIT_CONNECT_WINDOW_BYTES = 8 << 20,  /* the same in bytes: it is held until answered */
+	LIMIT_CONNECT_RECORD_BYTES = 16 << 20, /* one record of a document: a tree in memory */
+	LIMIT_CONNECT_XML_DEPTH = 64,          /* elements within elements; DATEX II has 20 */
+	LIMIT_CONNECT_HEAD_BYTES = 16 << 10,   /* what stands before the records and is kept */
+	LIMIT_CONNECT_COLUMNS = 512,           /* of one CSV file */
+	LIMIT_CONNECT_OUTPUTS = 200000,        /* messages of one record: a city's answer is one */
+	LIMIT_CONNECT_MAP_S = 10,             /* CPU seconds of one record: a mapping cannot hang */
+	LIMIT_CONNECT_CHECKPOINT = 2000,      /* records after which the position is synced */
+	LIMIT_CONNECT_PAGES = 1000,           /* of one poll, followed by `next' */
+	LIMIT_CONNECT_URLS = 400,             /* of one connector: the car parks of the country */
+	LIMIT_CONNECT_HEADER_BYTES = 8 << 10, /* one header of an answer that is looked at */
+	LIMIT_CONNECT_CRASHES = 2,   /* a record that ended the process so often is passed over */
+	LIMIT_CONNECT_REDIRECTS = 3, /* more is a loop */
+	LIMIT_CONNECT_OPEN_S = 10,   /* to connect, to anybody */
+	LIMIT_CONNECT_STALL_S = 30,  /* a transfer without a byte is given up */
+	LIMIT_CONNECT_BACKOFF_MS = 1000, /* the first wait after a failure; doubles, with jitter */
+	LIMIT_CONNECT_BACKOFF_MAX_MS = 60000, /* up to this */
+	LIMIT_CONNECT_RETRY_AFTER_S = 86400,  /* a server that asks for longer gets a day */
+	LIMIT_CONNECT_FILES = 100000,         /* of one directory: their names are remembered */
+	LIMIT_CONNECT_STATE_BYTES = 32 << 20, /* the position of one connector on disk */
+	LIMIT_CONNECT_LOG_LINES = 20, /* a connector and minute, of one kind; then counted */
 };
 
 #endif

@@ -1,0 +1,178 @@
+/* config_check.c - does not open what the block names, but for the mapping and the zone. */
+#include "host/config_check.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct word {
+	const char *name;
+	int64_t value;
+};
+
+static int number_and_unit(const char *s, const struct word *units, size_t n, int64_t *ret)
+{
+	char *end;
+	if (!s || *s < '0' || *s > '9')
+		return ERR_MALFORMED;
+	double v = strtod(s, &end);
+	while (*end == ' ')
+		end++;
+	if (*end == '\0' && v == 0) {
+		*ret = 0;
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(end, units[i].name) == 0) {
+			v *= (double)units[i].value;
+			if (v > 9e15)
+				return ERR_MALFORMED;
+			*ret = (int64_t)v;
+			return 0;
+		}
+	return ERR_MALFORMED;
+}
+
+int check_duration(const char *s, int64_t *ret_ms)
+{
+	static const struct word units[] = {
+	    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+	return number_and_unit(s, units, ARRAY_LEN(units), ret_ms);
+}
+
+int check_size(const char *s, uint64_t *ret_bytes)
+{
+	static const struct word units[] = {{"B", 1},           {"kB", 1000},     {"MB", 1000000},
+	                                    {"GB", 1000000000}, {"KiB", 1 << 10}, {"MiB", 1 << 20},
+	                                    {"GiB", 1 << 30}};
+	int64_t v = 0;
+	int err = number_and_unit(s, units, ARRAY_LEN(units), &v);
+	if (err == 0)
+		*ret_bytes = (uint64_t)v;
+	return err;
+}
+
+static int choose(cfg_t *s, const char *option, const char *value, const struct word *words,
+                  size_t n)
+{
+	for (size_t i = 0; value && i < n; i++)
+		if (strcmp(value, words[i].name) == 0)
+			return (int)words[i].value;
+	cfg_error(s, "%s of connector \"%s\" is not known: %s", option, cfg_title(s),
+	          value ? value : "(none)");
+	return 0;
+}
+
+/* Names end up in names of files and of clients. */
+static bool plain_name(const char *name)
+{
+	size_t n = strlen(name);
+	return n > 0 && n <= 64 && name[0] != '.' && name[0] != '-' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == n;
+}
+
+static void need(cfg_t *s, bool there, const char *option, const char *source)
+{
+	if (!there)
+		cfg_error(s, "connector \"%s\": source %s needs %s", cfg_title(s), source, option);
+}
+
+static void check_source(struct connector_conf *k, cfg_t *s)
+{
+	switch (k->source) {
+	case SOURCE_HTTP:
+		need(s, k->n_urls > 0, "url", "http");
+		if (k->n_urls > LIMIT_CONNECT_URLS)
+			cfg_error(s, "connector \"%s\": more than %d urls", k->name,
+			          LIMIT_CONNECT_URLS);
+		for (size_t i = 0; i < k->n_urls; i++)
+			if (strncmp(k->urls[i], "http://", 7) != 0 &&
+			    strncmp(k->urls[i], "https://", 8) != 0)
+				cfg_error(s, "connector \"%s\": not an http or https URL: %s",
+				          k->name, k->urls[i]);
+		if (k->interval_ms < 1000)
+			cfg_error(s, "connector \"%s\": interval is less than 1s", k->name);
+		if (!k->method || (strcmp(k->method, "GET") != 0 && strcmp(k->method, "POST") != 0))
+			cfg_error(s, "connector \"%s\": method is GET or POST", k->name);
+		break;
+	case SOURCE_FILE: need(s, k->path != NULL, "path", "file"); break;
+	}
+}
+
+static void check_decoder(struct connector_conf *k, cfg_t *s)
+{
+	if (k->decoder == DECODE_XML && k->n_records == 0)
+		cfg_error(s, "connector \"%s\": decoder xml needs records", k->name);
+	if (!k->separator || strlen(k->separator) != 1)
+		cfg_error(s, "connector \"%s\": separator is one character", k->name);
+	if (!k->charset || (strcmp(k->charset, "utf-8") != 0 && strcmp(k->charset, "latin-1") != 0))
+		cfg_error(s, "connector \"%s\": charset is utf-8 or latin-1", k->name);
+	for (size_t i = 0; i < k->n_settings; i++)
+		if (!strchr(k->settings[i], '=') || k->settings[i][0] == '=')
+			cfg_error(s, "connector \"%s\": settings are \"name=value\", not \"%s\"",
+			          k->name, k->settings[i]);
+}
+
+/* A zone that is not there would silently be UTC. */
+static void check_zone(struct connector_conf *k, cfg_t *s)
+{
+	auto_free char *path = NULL;
+	if (!k->zone || strcmp(k->zone, "UTC") == 0)
+		return;
+	if (strstr(k->zone, "..") || k->zone[0] == '/' ||
+	    asprintf(&path, "/usr/share/zoneinfo/%s", k->zone) < 0 || access(path, R_OK) != 0)
+		cfg_error(s, "connector \"%s\": no such time zone: %s", k->name, k->zone);
+}
+
+static void find_mapping(struct config *c, struct connector_conf *k, cfg_t *s)
+{
+	const char *name = cfg_getstr(s, "mapping");
+	if (!name || !*name) {
+		cfg_error(s, "connector \"%s\" has no mapping", k->name);
+		return;
+	}
+	k->mapping = config_path(c, name);
+	if (access(k->mapping, R_OK) == 0)
+		return;
+	free(k->mapping);
+	k->mapping = NULL;
+	if (!c->connector_dir || asprintf(&k->mapping, "%s/%s", c->connector_dir, name) < 0 ||
+	    access(k->mapping, R_OK) != 0)
+		cfg_error(s, "connector \"%s\": no such mapping: %s", k->name, name);
+}
+
+static void find_target(struct config *c, struct connector_conf *k, cfg_t *s)
+{
+	const char *name = cfg_getstr(s, "target");
+	if (!name && c->n_targets > 1)
+		cfg_error(s, "connector \"%s\" does not say which target", k->name);
+	for (size_t i = 0; i < c->n_targets; i++)
+		if (!name || strcmp(c->targets[i].name, name) == 0) {
+			k->target = &c->targets[i];
+			return;
+		}
+	if (name)
+		cfg_error(s, "connector \"%s\": no such target: %s", k->name, name);
+}
+
+void check_connector(struct config *c, struct connector_conf *k, cfg_t *s)
+{
+	static const struct word sources[] = {{"http", SOURCE_HTTP}, {"file", SOURCE_FILE}};
+	static const struct word decoders[] = {{"json", DECODE_JSON}, {"ndjson", DECODE_NDJSON},
+	                                       {"csv", DECODE_CSV},   {"senml", DECODE_SENML},
+	                                       {"xml", DECODE_XML},   {"text", DECODE_TEXT}};
+	if (!plain_name(k->name))
+		cfg_error(s, "a connector's name is 1 to 64 of a-z, 0-9, '-', '_', '.': \"%s\"",
+		          k->name);
+	k->source = choose(s, "source", cfg_getstr(s, "source"), sources, ARRAY_LEN(sources));
+	k->decoder = choose(s, "decoder", cfg_getstr(s, "decoder"), decoders, ARRAY_LEN(decoders));
+	check_source(k, s);
+	check_decoder(k, s);
+	check_zone(k, s);
+	find_mapping(c, k, s);
+	find_target(c, k, s);
+}

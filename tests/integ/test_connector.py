@@ -1,0 +1,305 @@
+"""oudp-connect from outside: a local server plays the source, a real broker is the target."""
+import glob
+import http.server
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from kit.daemon import BIN, TOP, Daemon, feed, free_ports, value, wait_for
+
+CONNECT = os.path.join(os.path.dirname(BIN), "oudp-connect")
+FOLDER = os.path.join(TOP, "connectors")
+VECTORS = sorted(os.path.dirname(p) for p in glob.glob(os.path.join(FOLDER, "*/vectors/*/expected.ndjson")))
+MAPPING = 'include "oudp"; if .bad then error("no such shape") else {topic: ("city/air/" + .s), payload: {dateObserved: .t, pm25: .v, note: .n}} end'
+TIME = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+class Source:
+    """Plays answers in turn; the last one is repeated. (status, headers, body[, how]); how: cut, stall."""
+
+    def __init__(self, *answers):
+        self.answers, self.requests = list(answers), []
+        source = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                source.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, time.monotonic()))
+                answer = source.answers.pop(0) if len(source.answers) > 1 else source.answers[0]
+                status, headers, body, how = (*answer, None)[:4]
+                self.send_response(status)
+                for name, text in headers.items():
+                    self.send_header(name, text)
+                if status != 304:
+                    self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[:len(body) // 2] if how == "cut" else body if status != 304 else b"")
+                if how:
+                    self.wfile.flush()
+                    self.close_connection = True
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/data?page=1"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def rows(n, start=0, **more):
+    return [{"s": f"s{i % 7}", "t": TIME, "v": 10, "n": f"r{i}", **more} for i in range(start, start + n)]
+
+
+def body(*items):
+    return json.dumps({"made": TIME, "data": list(items)}).encode()
+
+
+class Connector:
+    def __init__(self, folder, port, mapping=MAPPING, **options):
+        self.folder, self.process = str(folder), None
+        os.makedirs(self.folder, exist_ok=True)
+        self.state, self.conf, self.log = (os.path.join(self.folder, n) for n in ("state", "connect.conf", "log"))
+        with open(os.path.join(self.folder, "map.jq"), "w", encoding="utf-8") as f:
+            f.write(mapping)
+        options = {"source": "http", "mapping": options.pop("mapping_name", "map.jq"), "records": ["data"], "interval": "1s", **options}
+        with open(self.conf, "w", encoding="utf-8") as f:
+            f.write(f'state-dir = "{self.state}"\nconnector-dir = "{FOLDER}"\ntarget "t" {{ port = {port} }}\n'
+                    'connector "c" {\n' + "".join(f"\t{k.replace('_', '-')} = {value(v)}\n" for k, v in options.items()) + "}\n")
+
+    def run(self, *arguments, input=None, timeout=60, env=None):
+        return subprocess.run([CONNECT, "-f", self.conf, *arguments], input=input, capture_output=True, text=True,
+                              timeout=timeout, check=False, env={**os.environ, **(env or {})})
+
+    def once(self):
+        p = self.run("--once")
+        line = [x for x in p.stderr.splitlines() if x.startswith("c: ")][-1]
+        return p.returncode, {k: int(v) for k, v in (w.split("=") for w in line.split()[1:])}, p.stderr
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([CONNECT, "-f", self.conf], stdout=log, stderr=log)
+        return self
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process:
+            self.process.send_signal(how)
+            self.process.wait(20)
+            self.process = None
+
+
+@pytest.fixture
+def connector(broker, tmp_path):
+    made = []
+
+    def make(mapping=MAPPING, port=None, **options):
+        made.append(Connector(tmp_path / f"c{len(made)}", port or broker.mqtt_port, mapping, **options))
+        return made[-1]
+
+    yield make
+    for c in made:
+        c.stop(signal.SIGKILL)
+
+
+def notes(broker, feed_name="air"):
+    return [e["data"]["note"] for e in broker.all_events(feed_name)]
+
+
+def ours(broker, prefix):
+    return sorted(n for n in notes(broker) if n.startswith(prefix))
+
+
+# ---- mappings ----
+@pytest.mark.parametrize("folder", VECTORS, ids=[os.path.relpath(v, FOLDER) for v in VECTORS])
+def test_vectors(folder, tmp_path):
+    """Each connector's examples through its block of the sample configuration."""
+    sample = open(os.path.join(FOLDER, "oudp-connect.conf"), encoding="utf-8").read()
+    conf = tmp_path / "connect.conf"
+    conf.write_text(sample + f'connector-dir = "{FOLDER}"\n')
+    with open(os.path.join(folder, "input.json"), "rb") as f:
+        p = subprocess.run([CONNECT, "-f", str(conf), "--filter", os.path.relpath(folder, FOLDER).split("/")[0]],
+                           stdin=f, capture_output=True, text=True, timeout=20, check=False)
+    expected = open(os.path.join(folder, "expected.ndjson"), encoding="utf-8").read()
+    assert [json.loads(x) for x in p.stdout.splitlines()] == [json.loads(x) for x in expected.splitlines()]
+    assert p.returncode in (0, 1), p.stderr
+
+
+def test_every_connector_has_vectors_and_a_block():
+    folders = {os.path.basename(os.path.dirname(p)) for p in glob.glob(os.path.join(FOLDER, "*/mapping.jq"))}
+    sample = open(os.path.join(FOLDER, "oudp-connect.conf"), encoding="utf-8").read()
+    assert folders == {os.path.relpath(v, FOLDER).split("/")[0] for v in VECTORS}
+    assert all(f'connector "{f}"' in sample for f in folders)
+
+
+@pytest.mark.parametrize("decoder,options,text,expected", [
+    ("json", {"records": []}, '\ufeff{"a":1} [2]\n"x"', [{"a": 1}, [2], "x"]),
+    ("json", {"records": ["d.items"]}, '{"x":[1,{"items":9}],"d":{"items":[{"s":"]}\\""},2,"t"],"y":3}}', [{"s": ']}"'}, 2, "t"]),
+    ("json", {"records": ["."]}, "[1,[2],{\"a\":[]}]", [1, [2], {"a": []}]),
+    ("ndjson", {"records": []}, '{"a":1}\r\n\nnope\n[2]', [{"a": 1}, [2]]),
+    ("csv", {"records": [], "separator": ";"}, 'a;b;a\n1;"x;""y""\nz";3\n\n;;\n',
+     [{"a": "1", "b": 'x;"y"\nz', "a_2": "3"}, {"a": "", "b": "", "a_2": ""}]),
+    ("csv", {"records": [], "header_row": False}, "1,2\n3", [["1", "2"], ["3"]]),
+    ("xml", {"records": ["site"]}, '<x:p xmlns:x="u"><x:site id="1"><v>1</v><v>2</v> t </x:site><site>&lt;b</site></x:p>',
+     [{"@element": "site", "@id": "1", "v": ["1", "2"], "#text": "t"}, "<b"]),
+    ("senml", {"records": []}, '[{"bn":"urn:a:","bt":1.7e9,"bu":"Cel","n":"t","v":20,"t":-5},{"n":"h","u":"%RH","vs":"x"}]',
+     [[{"n": "urn:a:t", "u": "Cel", "v": 20, "t": 1699999995}, {"n": "urn:a:h", "u": "%RH", "vs": "x", "t": 1700000000}]]),
+    ("text", {"records": []}, "21.5", ["21.5"]),
+], ids=["json", "path", "root", "ndjson", "csv", "csv-rows", "xml", "senml", "text"])
+def test_decoders(connector, decoder, options, text, expected):
+    c = connector('{topic: "x", payload: [.]}', decoder=decoder, url=["http://127.0.0.1:1/"], **options)
+    p = c.run("--filter", "c", input=text)
+    assert [json.loads(x)["payload"][0] for x in p.stdout.splitlines()] == expected, p.stderr
+
+
+@pytest.mark.parametrize("decoder,options,text", [
+    ("json", {"records": []}, '{"a":'), ("json", {"records": ["d"]}, '{"d":[{"a":1}'), ("csv", {"records": []}, 'a\n"x'),
+    ("xml", {"records": ["s"]}, "<a><s>1</a>"), ("senml", {"records": []}, '[{"n":"a","v":1,"x_":1}]'),
+    ("xml", {"records": ["s"]}, '<!DOCTYPE a [<!ENTITY b "bb">]><a><s>&b;</s></a>'), ("senml", {"records": []}, '[{"n":"a b","v":1}]'),
+])
+def test_what_is_no_document_is_said(connector, decoder, options, text):
+    c = connector('{topic: "x", payload: .}', decoder=decoder, url=["http://127.0.0.1:1/"], **options)
+    p = c.run("--filter", "c", input=text)
+    assert p.returncode == 1 and "cannot be decoded" in p.stderr, p
+
+
+@pytest.mark.parametrize("wall,utc", [
+    ("2026-07-01 12:00:00", "10:00:00"), ("2026-01-01 12:00", "11:00:00"), ("2026-03-29 01:59:00", "00:59:00"),
+    ("2026-03-29 03:00:00", "01:00:00"), ("2026-10-25 02:30:00", "00:30:00"), ("2026-10-25 03:00:00", "02:00:00"),
+    ("2026-07-01T12:00:00.25+01:00", "11:00:00"), ("2026-07-01T12:00:00Z", "12:00:00"), ("24 november", None),
+])
+def test_wall_clocks(connector, wall, utc):
+    """The zone of the block, both changes of the clocks; what cannot be read is no time."""
+    c = connector('include "oudp"; {topic: "x", payload: [. | utc_time]}', zone="Europe/Amsterdam", records=[],
+                  url=["http://127.0.0.1:1/"])
+    p = c.run("--filter", "c", input=json.dumps(wall))
+    got = json.loads(p.stdout)["payload"]
+    assert got == ([] if utc is None else [f"{wall[:10]}T{utc}Z"]), p
+
+
+def test_a_record_that_never_ends(connector):
+    c = connector("def f: f; f", records=[], url=["http://127.0.0.1:1/"])
+    p = c.run("--filter", "c", input="1")
+    assert p.returncode == 75 and "took too long" in p.stderr
+
+
+# ---- configuration ----
+@pytest.mark.parametrize("options,words", [
+    ({"source": "ftp"}, "source of connector"), ({"zone": "Mars/Base"}, "no such time zone"), ({"mapping_name": "gone.jq"}, "no such mapping"),
+    ({"url": ["ftp://x/"]}, "not an http or https URL"), ({"interval": "soon"}, "no duration"), ({"colour": "red"}, "colour"),
+])
+def test_configuration_is_checked(connector, options, words):
+    c = connector(**{"url": ["http://127.0.0.1:1/"], **options})
+    p = c.run("-n")
+    assert p.returncode == 2 and words in p.stderr and f"{c.conf}:" in p.stderr, p
+
+
+def test_mappings_are_compiled(connector):
+    p = connector("{topic: ", url=["http://127.0.0.1:1/"]).run("-n")
+    assert p.returncode == 2 and "map.jq: " in p.stderr and "does not compile" in p.stderr
+
+
+# ---- http ----
+def test_stored_refused_unmappable(broker, connector, name):
+    items = [dict(r, n=f"{name}-{r['n']}") for r in rows(5)] + [dict(rows(1)[0], v=5000, n=name), {"bad": True}]
+    with Source((200, {}, body(*items))) as s:
+        status, t, log = connector(url=[s.url]).once()
+    assert (status, t["stored"], t["refused"], t["unmappable"], t["records"]) == (1, 5, 1, 1, 7), log
+    assert len(ours(broker, name)) == 5
+    assert "reason=0x99" in log and "/pm25" in log and "no such shape" in log
+
+
+def test_conditional_requests_and_same_bytes(broker, connector, name):
+    a = body(*[dict(r, n=f"{name}-{r['n']}") for r in rows(3)])
+    with Source((200, {"ETag": '"1"'}, a), (304, {}, b""), (200, {}, a)) as s:
+        c = connector(url=[s.url])
+        first, second, third = c.once(), c.once(), c.once()
+        assert [h.get("if-none-match") for _, h, _ in s.requests] == [None, '"1"', '"1"']
+    assert first[1]["stored"] == 3 and second[1]["records"] == third[1]["records"] == 0
+    assert second[1]["unchanged"] == third[1]["unchanged"] == 1
+
+
+def test_pages_are_followed(broker, connector, name):
+    page = [body(*[dict(r, n=f"{name}-{r['n']}") for r in rows(2, 2 * i)]) for i in range(3)]
+    with Source(*[(200, {}, p) for p in page]) as s:
+        n = '($url | capture("page=(?<p>[0-9]+)$").p | tonumber) as $p | if $p < 3 then ($url | sub("[0-9]+$"; $p + 1 | tostring)) else empty end'
+        status, t, _ = connector(url=[s.url], next=n, gap="0").once()
+        assert [p for p, _, _ in s.requests] == ["/data?page=1", "/data?page=2", "/data?page=3"]
+    assert (status, t["stored"]) == (0, 6) and len(ours(broker, name)) == 6
+
+
+@pytest.mark.parametrize("answer", [(500, {}, b"no"), (200, {}, body(*rows(50)), "cut"), (404, {}, b"")], ids=["500", "cut", "404"])
+def test_failures_publish_nothing(connector, answer):
+    with Source(answer) as s:
+        status, t, _ = connector(url=[s.url]).once()
+    assert (status, t["stored"], t["failures"]) == (2, 0, 1)
+
+
+def test_retry_after_is_obeyed(broker, connector, name):
+    ok = body(dict(rows(1)[0], n=name))
+    with Source((429, {"Retry-After": "3"}, b""), (200, {}, ok)) as s:
+        c = connector(url=[s.url]).start()
+        wait_for("the second request", lambda: len(s.requests) >= 2)
+        c.stop()
+        assert s.requests[1][2] - s.requests[0][2] >= 3
+    assert ours(broker, name) == [name]
+
+
+def test_dry_run_keeps_nothing(broker, connector, name):
+    with Source((200, {}, body(dict(rows(1)[0], n=name)))) as s:
+        c = connector(url=[s.url])
+        p = c.run("--once", "--dry-run")
+    assert json.loads(p.stdout)["payload"]["note"] == name
+    assert ours(broker, name) == [] and not os.path.exists(c.state)
+
+
+# ---- file ----
+def test_a_directory_and_a_file_that_grows(broker, connector, name, tmp_path):
+    inbox = tmp_path / "in"
+    inbox.mkdir()
+    (inbox / "a.json").write_text("".join(json.dumps(dict(r, n=f"{name}-{r['n']}")) + "\n" for r in rows(3)))
+    (inbox / "other.txt").write_text("nothing for us")
+    c = connector(source="file", path=str(inbox), pattern="*.json", decoder="ndjson", records=[])
+    assert c.once()[1]["stored"] == 3
+    assert c.once()[1]["records"] == 0
+    with open(inbox / "a.json", "a", encoding="utf-8") as f:
+        f.write(json.dumps(dict(rows(1, 3)[0], n=f"{name}-r3")) + "\n")
+    status, t, log = c.once()
+    assert (status, t["stored"], t["records"]) == (0, 1, 1), log
+    assert len(ours(broker, name)) == 4
+
+
+# ---- ends of either side ----
+def test_kill_of_either_loses_nothing_and_stores_nothing_twice(own, connector, tmp_path):
+    """A large file, a connector and a broker killed at random: each row is in the feed once."""
+    n, seed = 30000, random.randrange(1 << 30)
+    print("seed", seed)
+    dice = random.Random(seed)
+    path = tmp_path / "rows.ndjson"
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows(n)))
+    d = own({"air": feed("city/air/{thing}")}).start()
+    c = connector(source="file", path=str(path), decoder="ndjson", records=[], port=d.mqtt_port).start()
+    for i in range(6):
+        time.sleep(dice.uniform(0.05, 0.4))
+        if i % 2:
+            d.restart()
+        else:
+            c.stop(signal.SIGKILL)
+            c.start()
+    wait_for("all rows", lambda: d.feed("air")["records"] >= n, timeout=60)
+    c.stop()
+    got = notes(d)
+    assert len(got) == n and set(got) == {f"r{i}" for i in range(n)}
+    assert c.once()[1]["records"] == 0, "all of it is behind the position"
