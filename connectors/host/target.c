@@ -247,7 +247,8 @@ void target_pump(struct target *t, int ms, struct pollfd *more, size_t n)
 			send_unsent(t);
 		all[0] = target_pollfd(t);
 	}
-	memcpy(all + 1, more, n * sizeof(*more));
+	for (size_t i = 0; i < n; i++)
+		all[i + 1] = more[i];
 	if (!t->mosq && !t->print)
 		ms = (int)MIN_OF(ms, MAX_OF(backoff_left_ms(&t->backoff), 1));
 	int r = poll(all, n + 1, *t->stopping ? 0 : ms);
