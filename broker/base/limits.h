@@ -135,6 +135,11 @@ enum {
 	LIMIT_WEB_ECHO_BYTES = 17 << 20,         /* a message of --test-echo: suites send 16 MB */
 	LIMIT_WEB_RETRY_ROWS = 10000,            /* results of one retry that are listed */
 
+	/* series */
+	LIMIT_SERIES_TEXT_BYTES = 1024, /* of one observation; three fit in a chunk: longer ones are
+	                                   kept as their beginning, with a flag */
+	LIMIT_SERIES_TEXTS_BYTES = 16 << 20, /* texts of points in memory together */
+
 	/* configuration */
 	LIMIT_CONFIG_BYTES = 4 << 20,   /* one file: 1,000 feed blocks are a third of that */
 	LIMIT_CONFIG_FILES = 2000,      /* one per feed and as many again */

@@ -1,0 +1,54 @@
+/* chunk.h - a piece of one datastream: up to CHUNK_POINTS_MAX observations in time order, packed
+ * into at most CHUNK_BYTES. Pure.
+ *
+ * Exact: every number comes back as the same double. Numbers that are whole multiples of 10^-d
+ * (d <= 9) are kept as whole numbers; single others beside them as they are, and a chunk with many
+ * others keeps all as doubles. Texts go through a dictionary of the chunk.
+ *
+ * Layout, little endian: u8 version, u8 bits (enum chunk_bits), u8 kind (3: mixed), u8 d, u32
+ * CRC-32C of all other bytes, u16 points, then varints: first time, last - first, and of numbers
+ * and truth values: how many, min, max, sum, first, last (scaled whole numbers, or f64 unless
+ * CHUNK_EXACT). Then groups of up to COLUMN_BLOCK points: u8 points - 1, times, [kinds], [flags],
+ * values, [exceptions: varint how many, each u8 at, f64], [new texts: varint how many, each varint
+ * length, bytes].
+ *
+ * Size: a value of LMDB above 2,036 bytes takes whole pages, whose first has room for 4,080. */
+#ifndef SERIES_CHUNK_H
+#define SERIES_CHUNK_H
+
+#include "series/column.h"
+#include "series/points.h"
+
+enum { CHUNK_VERSION = 1, CHUNK_BYTES = 4080, CHUNK_POINTS_MAX = 8000 };
+
+enum chunk_bits {
+	CHUNK_EXACT = 1, /* the head's figures are scaled whole numbers */
+	CHUNK_RAW = 2,   /* numbers are doubles */
+	CHUNK_EXCEPTIONS = 4,
+	CHUNK_TEXTS = 8,
+	CHUNK_HAS_FLAGS = 16,
+	CHUNK_BITS = 31
+};
+
+struct figures { /* of numbers and truth values; count 0: the rest means nothing */
+	uint64_t count;
+	double min, max, sum, first, last;
+};
+
+struct chunk_head {
+	unsigned n;
+	uint8_t bits, kind, decimals;
+	int64_t first_ms, last_ms;
+	struct figures figures;
+	size_t groups; /* where they begin */
+};
+
+/* Packs points s->p[from..from + n), sorted by time, n >= 1, as many as fit, into out
+ * (CHUNK_BYTES). Returns how many. */
+size_t chunk_encode(const struct points *s, size_t from, size_t n, uint8_t *out, size_t *ret_bytes);
+/* 0 or ERR_STORE_DAMAGED; ERR_STORE_FORMAT: of a newer version. The checksum is looked at. */
+int chunk_read_head(struct span bytes, struct chunk_head *ret) MUSTCHECK;
+/* Appends its points to ret. Also ERR_TOO_LARGE, -ENOMEM of ret. */
+int chunk_decode(struct span bytes, struct points *ret) MUSTCHECK;
+
+#endif
