@@ -32,6 +32,9 @@ enum {
 	    64 << 10, /* of one connection per turn of the loop, so none starves others */
 	LIMIT_SEND_BUFFER_BYTES =
 	    256 << 10, /* above this a subscriber is "slow": it reads from its cursor later */
+	LIMIT_LINK_OUT_BYTES = 64 << 20, /* never met: sessions stop at the above and one packet */
+	LIMIT_LINK_KEEP_BYTES = 1024,    /* an idle connection keeps no larger send buffer */
+	LIMIT_LINK_CLOSE_WAIT_MS = 5000, /* a peer that does not take the goodbye is cut */
 
 	/* batch and journal */
 	LIMIT_BATCH_RECORDS = 8000,  /* a commit of 8,000 takes ~5 ms: still under the p99 target */

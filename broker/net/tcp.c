@@ -18,12 +18,8 @@
 #include <sys/socket.h>
 
 enum {
-	BACKLOG = 1024,        /* connections the kernel may hold while the loop is busy */
-	LISTENERS_MAX = 16,    /* blocks with protocol = mqtt */
-	KEEP_OUT_BYTES = 1024, /* an idle connection keeps no larger send buffer */
-	CLOSE_WAIT_MS = 5000,  /* a peer that does not take the goodbye is cut */
-	OUT_MAX_BYTES =
-	    64 << 20 /* never met: sessions stop at LIMIT_SEND_BUFFER_BYTES and one packet */
+	BACKLOG = 1024,     /* connections the kernel may hold while the loop is busy */
+	LISTENERS_MAX = 16, /* blocks with protocol = mqtt */
 };
 
 struct conn {
@@ -159,7 +155,7 @@ static void written(uv_write_t *w, int status)
 static void queue_rest(struct conn *c, struct buf *out)
 {
 	c->writing = *out;
-	buf_init(out, OUT_MAX_BYTES);
+	buf_init(out, LIMIT_LINK_OUT_BYTES);
 	c->link.in_flight = c->writing.len;
 	c->write.data = c;
 	uv_buf_t b = uv_buf_init(c->writing.p, (unsigned)c->writing.len);
@@ -179,7 +175,7 @@ static struct buf *to_wire(struct conn *c)
 	if (c->closing && !c->bye_said)
 		tls_stream_bye(c->tls, &c->wire);
 	c->bye_said = c->closing;
-	if (!out->len && out->cap > KEEP_OUT_BYTES)
+	if (!out->len && out->cap > LIMIT_LINK_KEEP_BYTES)
 		buf_done(out);
 	return &c->wire;
 }
@@ -213,7 +209,7 @@ static void conn_flush(struct conn *c)
 			return;
 		}
 	}
-	if (out->cap > KEEP_OUT_BYTES)
+	if (out->cap > LIMIT_LINK_KEEP_BYTES)
 		buf_done(out);
 	if (c->closing)
 		conn_end(c);
@@ -246,7 +242,7 @@ static void link_close(struct link *l)
 {
 	struct conn *c = container_of(l, struct conn, link);
 	c->closing = true;
-	c->close_at_ms = uv_now(loop_uv(c->tcp->loop)) + CLOSE_WAIT_MS;
+	c->close_at_ms = uv_now(loop_uv(c->tcp->loop)) + LIMIT_LINK_CLOSE_WAIT_MS;
 	if (c->reading)
 		uv_read_stop((uv_stream_t *)&c->handle);
 	c->reading = false;
@@ -263,25 +259,9 @@ static void give_chunk(uv_handle_t *h, size_t suggested UNUSED, uv_buf_t *ret)
 	*ret = uv_buf_init(c->tcp->chunk, LIMIT_READ_CHUNK_BYTES);
 }
 
-/* Hands bytes to the session; what it does not take is kept. To look at a packet that is not whole
- * yet costs it no more than reading its length. */
 static void feed_session(struct conn *c, const char *p, size_t n)
 {
-	bool kept = c->rx.len > 0;
-	if (kept) {
-		buf_add(&c->rx, p, n);
-		p = c->rx.p;
-		n = c->rx.len;
-	}
-	size_t taken = c->rx.err ? 0 : session_input(c->link.session, (const uint8_t *)p, n);
-	if (c->link.session && !kept && taken < n)
-		buf_add(&c->rx, p + taken, n - taken);
-	else if (c->link.session && kept && taken)
-		buf_drop(&c->rx, taken);
-	bool failed = c->rx.err != 0;
-	if (!c->link.session || c->rx.len == 0)
-		buf_done(&c->rx);
-	if (failed)
+	if (link_input(&c->link, &c->rx, p, n))
 		conn_end(c);
 }
 
@@ -355,12 +335,8 @@ static void conn_read(struct conn *c)
 static void conn_resume(struct conn *c)
 {
 	c->paused = false;
-	if (c->link.session && c->rx.len) {
-		struct buf kept = c->rx;
-		buf_init(&c->rx, kept.max);
-		feed_session(c, kept.p, kept.len);
-		buf_done(&kept);
-	}
+	if (link_input_kept(&c->link, &c->rx))
+		conn_end(c);
 	if (!c->paused && c->link.session)
 		conn_read(c);
 }
@@ -430,13 +406,13 @@ static void on_connection(uv_stream_t *listener, int status)
 	struct conn *c = xcalloc(1, sizeof(*c));
 	c->tcp = t;
 	c->link.ops = &ops;
-	buf_init(&c->link.out, OUT_MAX_BYTES);
+	buf_init(&c->link.out, LIMIT_LINK_OUT_BYTES);
 	buf_init(&c->rx, LIMIT_PACKET_BYTES_MAX + LIMIT_READ_CHUNK_BYTES);
 	list_init(&c->dirty);
 	list_init(&c->resume);
 	list_init(&c->open);
 	list_init(&c->shaking);
-	buf_init(&c->wire, OUT_MAX_BYTES);
+	buf_init(&c->wire, LIMIT_LINK_OUT_BYTES);
 	c->link.trusted = from->trusted;
 	uv_tcp_init(loop_uv(t->loop), &c->handle);
 	c->handle.data = c;

@@ -1,10 +1,11 @@
-/* link.h - what a session stands on: a byte stream to one client. net/ has one over TCP; a
- * WebSocket one comes beside it. The session appends to `out` and asks for a flush; the carrier
+/* link.h - what a session stands on: a byte stream to one client. net/ has one over TCP, web/ one
+ * over WebSocket. The session appends to `out` and asks for a flush; the carrier
  * owns the link and outlives the session on it. */
 #ifndef SESSION_LINK_H
 #define SESSION_LINK_H
 
 #include "base/buf.h"
+#include "base/compiler.h"
 
 #include <stdbool.h>
 
@@ -37,5 +38,12 @@ static inline size_t link_backlog(const struct link *l)
 {
 	return l->out.len + l->in_flight;
 }
+
+/* Hands bytes to l's session; what it does not take is kept in rx, before what comes next. To look
+ * at a packet that is not whole yet costs it no more than reading its length. l->session is there,
+ * and may be NULL afterwards. An error: rx is full, and the connection beyond help. */
+int link_input(struct link *l, struct buf *rx, const char *p, size_t n) MUSTCHECK;
+/* The same of what was kept, when reading goes on. l->session may be NULL. */
+int link_input_kept(struct link *l, struct buf *rx) MUSTCHECK;
 
 #endif

@@ -411,7 +411,6 @@ static void wheel_check(struct session *s)
 
 void sessions_second(struct sessions *t)
 {
-	t->stats.subscriptions = sub_tree_stats(t->tree).subscriptions;
 	uint64_t now = clock_mono_ns(hub_clock(t->hub)) / 1000000000u;
 	while (t->now_s < now) {
 		t->now_s++;

@@ -13,13 +13,7 @@
 
 #include <stdlib.h>
 
-enum {
-	KEEP_OUT_BYTES = 1024,    /* an idle connection keeps no larger send buffer */
-	CLOSE_WAIT_MS = 5000,     /* a peer that does not take the goodbye is cut */
-	OUT_MAX_BYTES = 64 << 20, /* never met: sessions stop at LIMIT_SEND_BUFFER_BYTES */
-	OPCODE_BINARY = 2,
-	FRAME_FINAL = 128
-};
+enum { OPCODE_BINARY = 2, FRAME_FINAL = 128 };
 enum { CLOSE_NORMAL = 1000, CLOSE_GOING_AWAY = 1001, CLOSE_UNSUPPORTED = 1003 };
 
 struct mqtt_ws {
@@ -74,38 +68,13 @@ static void link_close(struct link *l)
 {
 	struct mqtt_ws *m = container_of(l, struct mqtt_ws, link);
 	m->closing = true;
-	m->close_at_ms = uv_now(m->web->loop) + CLOSE_WAIT_MS;
+	m->close_at_ms = uv_now(m->web->loop) + LIMIT_LINK_CLOSE_WAIT_MS;
 	ask(m);
 }
 
 static const struct link_ops ops = {link_flush, link_pause, link_resume, link_close};
 
 /* ---- reading ---- */
-
-/* False: the connection is beyond help. */
-static bool feed_session(struct mqtt_ws *m, const char *p, size_t n)
-{
-	bool kept = m->rx.len > 0;
-	if (kept || m->paused) {
-		buf_add(&m->rx, p, n);
-		p = m->rx.p;
-		n = m->rx.len;
-		kept = true;
-	}
-	if (m->rx.err)
-		return false;
-	if (m->paused)
-		return true;
-	size_t taken = session_input(m->link.session, (const uint8_t *)p, n);
-	if (m->link.session && !kept && taken < n)
-		buf_add(&m->rx, p + taken, n - taken);
-	else if (m->link.session && kept && taken)
-		buf_drop(&m->rx, taken);
-	bool failed = m->rx.err != 0;
-	if (!m->link.session || m->rx.len == 0)
-		buf_done(&m->rx);
-	return !failed;
-}
 
 static int close_frame(struct mqtt_ws *m, unsigned code)
 {
@@ -130,7 +99,12 @@ static int receive(struct mqtt_ws *m, const char *p, size_t n)
 		return close_frame(m, CLOSE_UNSUPPORTED);
 	}
 	m->web->stats.mqtt_bytes_in += n;
-	return n == 0 || feed_session(m, p, n) ? 0 : -1;
+	if (n == 0)
+		return 0;
+	if (!m->paused)
+		return link_input(&m->link, &m->rx, p, n) ? -1 : 0;
+	buf_add(&m->rx, p, n); /* lws had it before it was told to stop */
+	return m->rx.err ? -1 : 0;
 }
 
 void mqtt_turn(struct web *w)
@@ -142,14 +116,7 @@ void mqtt_turn(struct web *w)
 		struct mqtt_ws *m = list_entry(some.next, struct mqtt_ws, resume);
 		list_remove(&m->resume);
 		m->paused = false;
-		bool alive = true;
-		if (m->link.session && m->rx.len) {
-			struct buf kept = m->rx;
-			buf_init(&m->rx, kept.max);
-			alive = feed_session(m, kept.p, kept.len);
-			buf_done(&kept);
-		}
-		if (!alive)
+		if (link_input_kept(&m->link, &m->rx))
 			lws_set_timeout(m->wsi, PENDING_TIMEOUT_USER_REASON_BASE,
 			                LWS_TO_KILL_ASYNC);
 		else if (!m->paused)
@@ -227,7 +194,7 @@ static int writeable(struct mqtt_ws *m)
 	if (out->len) {
 		ask(m);
 	} else {
-		if (out->cap > KEEP_OUT_BYTES)
+		if (out->cap > LIMIT_LINK_KEEP_BYTES)
 			buf_done(out);
 		if (m->closing && !m->link.in_flight)
 			return close_frame(m, m->web->draining ? CLOSE_GOING_AWAY : CLOSE_NORMAL);
@@ -248,7 +215,7 @@ static struct mqtt_ws *opened(struct lws *wsi)
 	m->link.ops = &ops;
 	m->link.trusted = is_trusted(wsi);
 	m->link.ssl = lws_get_ssl(wsi);
-	buf_init(&m->link.out, OUT_MAX_BYTES);
+	buf_init(&m->link.out, LIMIT_LINK_OUT_BYTES);
 	buf_init(&m->rx, LIMIT_PACKET_BYTES_MAX + LIMIT_READ_CHUNK_BYTES);
 	list_init(&m->node);
 	list_init(&m->resume);
