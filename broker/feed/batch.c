@@ -265,7 +265,10 @@ static void show_records(struct hub *h, struct batch *b, bool urgent)
 		int err =
 		    record_read(span_of((const char *)b->rec[i].bytes, b->rec[i].n), false, &r);
 		assert(!err);
-		h->hooks.record(h->hooks.arg, f, &r);
+		if (f->n_schemas)
+			versions_seen(h->versions, h, f, &r);
+		if (h->hooks.record)
+			h->hooks.record(h->hooks.arg, f, &r);
 	}
 }
 
@@ -289,15 +292,6 @@ static void answer_all(struct batch *b, int err)
 		b->ans[i].done(&b->ans[i], err);
 }
 
-static void count_version(struct hub *h, struct feed *f, const struct batch_record *b)
-{
-	struct record r;
-	int err = record_read(span_of((const char *)b->bytes, b->n), false, &r);
-	assert(!err);
-	(void)err;
-	versions_seen(h->versions, h, f, &r);
-}
-
 static void publish_batch(struct hub *h, struct batch *b)
 {
 	for (unsigned i = 0; i < b->n_rec; i++) {
@@ -308,18 +302,14 @@ static void publish_batch(struct hub *h, struct batch *b)
 		f->count.bytes += b->rec[i].n;
 		ring_own(b->rec[i].bytes, f->index);
 		ring_push(f, b->rec[i].bytes);
-		if (f->n_schemas)
-			count_version(h, f, &b->rec[i]);
 		if (!f->touched) {
 			f->touched = true;
 			list_append(&h->touched, &f->in_batch);
 		}
 	}
 	answer_all(b, 0);
-	if (h->hooks.record && b->n_rec) {
-		show_records(h, b, true);
-		show_records(h, b, false);
-	}
+	show_records(h, b, true);
+	show_records(h, b, false);
 	wake_cursors(h);
 	h->done_number = b->number;
 	if (h->hooks.commit && b->n_rec)
