@@ -261,17 +261,38 @@ static inline void client_connect(struct client *c, struct broker *b, enum mqtt_
 	client_clear(c);
 }
 
-static inline size_t client_publish(struct client *c, const char *topic, const char *payload,
-                                    unsigned qos, uint16_t id)
+/* A message as from a client, without one. ERR_AGAIN as ingest_publish() has it. */
+static inline int broker_put(struct broker *b, const char *topic, const char *payload,
+                             void (*done)(const struct answer *a, int err))
+{
+	struct identity who = access_anonymous(b->config, true);
+	struct ingest_message m = {.who = &who,
+	                           .publisher = SPAN("p"),
+	                           .topic = span_str(topic),
+	                           .payload = span_str(payload),
+	                           .qos = 1,
+	                           .answer = {.done = done}};
+	return ingest_publish(b->ingest, &m);
+}
+
+static inline size_t client_publish_as(struct client *c, enum mqtt_version v, const char *topic,
+                                       const char *payload, unsigned qos, uint16_t id, bool dup)
 {
 	uint8_t mem[4096];
 	struct wire w = wire_of(mem, sizeof(mem));
 	struct mqtt_publish_out m = {.topic = span_str(topic),
 	                             .payload = span_str(payload),
 	                             .qos = (uint8_t)qos,
-	                             .packet_id = id};
-	mqtt_encode_publish(&w, MQTT_V5, &m);
+	                             .packet_id = id,
+	                             .dup = dup};
+	mqtt_encode_publish(&w, v, &m);
 	return client_send(c, &w);
+}
+
+static inline size_t client_publish(struct client *c, const char *topic, const char *payload,
+                                    unsigned qos, uint16_t id)
+{
+	return client_publish_as(c, MQTT_V5, topic, payload, qos, id, false);
 }
 
 static inline void client_subscribe(struct client *c, enum mqtt_version v, const char *filter,

@@ -28,14 +28,7 @@ static void on_answer(const struct answer *a, int err)
 
 static int put(struct broker *b, const char *topic, const char *payload)
 {
-	struct identity who = access_anonymous(b->config, true);
-	struct ingest_message m = {.who = &who,
-	                           .publisher = SPAN("p"),
-	                           .topic = span_str(topic),
-	                           .payload = span_str(payload),
-	                           .qos = 1,
-	                           .answer = {.done = on_answer}};
-	return ingest_publish(b->ingest, &m);
+	return broker_put(b, topic, payload, on_answer);
 }
 
 static void put_many(struct broker *b, const char *topic, unsigned n)

@@ -218,15 +218,7 @@ static inline void say_ack(struct ear *e, enum mqtt_type type, unsigned id, unsi
 static inline void say_publish(struct ear *e, const char *topic, const char *payload, unsigned qos,
                                unsigned id, bool dup)
 {
-	uint8_t mem[4096];
-	struct wire w = wire_of(mem, sizeof(mem));
-	struct mqtt_publish_out m = {.topic = span_str(topic),
-	                             .payload = span_str(payload),
-	                             .qos = (uint8_t)qos,
-	                             .packet_id = (uint16_t)id,
-	                             .dup = dup};
-	mqtt_encode_publish(&w, e->v, &m);
-	client_send(e->c, &w);
+	client_publish_as(e->c, e->v, topic, payload, qos, (uint16_t)id, dup);
 }
 
 /* The next packet is of this type. */

@@ -31,14 +31,7 @@ static void ignore(const struct answer *a UNUSED, int err UNUSED) {}
 
 static void put(struct broker *b, const char *topic, const char *payload)
 {
-	struct identity who = access_anonymous(b->config, true);
-	struct ingest_message m = {.who = &who,
-	                           .publisher = SPAN("p"),
-	                           .topic = span_str(topic),
-	                           .payload = span_str(payload),
-	                           .qos = 1,
-	                           .answer = {.done = ignore}};
-	assert_int_equal(ingest_publish(b->ingest, &m), 0);
+	assert_int_equal(broker_put(b, topic, payload, ignore), 0);
 }
 
 static struct status *open_status(struct broker *b)
