@@ -139,6 +139,7 @@ enum {
 	LIMIT_WEB_RETRY_ROWS = 10000,            /* results of one retry that are listed */
 
 	/* series */
+	LIMIT_ZONE_BYTES = 64 << 10,    /* a file of the time zone database; the largest has 4 KB */
 	LIMIT_SERIES_TEXT_BYTES = 1024, /* of one observation; three fit in a chunk: longer ones are
 	                                   kept as their beginning, with a flag */
 	LIMIT_SERIES_TEXTS_BYTES = 16 << 20, /* texts of points in memory together */

@@ -1,6 +1,7 @@
-/* rfc3339.c - see rfc3339.h. Civil-day arithmetic on the proleptic Gregorian calendar. */
+/* rfc3339.c - see rfc3339.h. */
 #include "base/rfc3339.h"
 
+#include "base/civil.h"
 #include "base/err.h"
 
 static int digits(const char *p, int n, int *ret)
@@ -15,24 +16,12 @@ static int digits(const char *p, int n, int *ret)
 	return 0;
 }
 
-/* Days since 1970-01-01; March-based years make the leap day the last of its year. */
-static int64_t days_from_civil(int y, int m, int d)
-{
-	y -= m <= 2;
-	int64_t era = (y >= 0 ? y : y - 399) / 400;
-	int yoe = (int)(y - era * 400);
-	int doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	int doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-	return era * 146097 + doe - 719468;
-}
-
 static bool day_exists(int y, int m, int d)
 {
 	static const int len[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	if (y < 1 || m < 1 || m > 12 || d < 1)
 		return false;
-	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
-	return d <= len[m - 1] + (m == 2 && leap);
+	return d <= len[m - 1] + (m == 2 && civil_leap(y));
 }
 
 /* The offset at s: Z, or +hh:mm. In minutes. */
@@ -70,7 +59,7 @@ int rfc3339_parse(struct span s, int64_t *ret_ms)
 	}
 	if (parse_offset(span_of(p + at, s.n - at), &off))
 		return ERR_MALFORMED;
-	int64_t t = days_from_civil(y, mo, d) * 86400 + h * 3600 + mi * 60 - (int64_t)off * 60;
+	int64_t t = civil_days(y, mo, d) * 86400 + h * 3600 + mi * 60 - (int64_t)off * 60;
 	if (sec == 60) {
 		int64_t of_day = ((t % 86400) + 86400) % 86400;
 		if (of_day != 86400 - 60)
@@ -94,23 +83,14 @@ void rfc3339_format(int64_t ms, char out[RFC3339_BYTES])
 {
 	const int64_t lowest = -62167219200000, highest = 253402300799999;
 	ms = ms < lowest ? lowest : ms > highest ? highest : ms;
-	int64_t day = ms / 86400000, rest = ms % 86400000;
-	if (rest < 0) {
-		rest += 86400000;
-		day--;
-	}
-	int64_t z = day + 719468, era = z / 146097; /* z >= -60 here: year 0 starts at -719528 */
-	if (z < 0)
-		era = -1;
-	int64_t doe = z - era * 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-	int64_t m = mp < 10 ? mp + 3 : mp - 9;
-	put(out, 4, yoe + era * 400 + (m <= 2));
+	int64_t day = floor_div(ms, 86400000), rest = ms - day * 86400000, y;
+	int m, d;
+	civil_date(day, &y, &m, &d);
+	put(out, 4, y);
 	out[4] = '-';
 	put(out + 5, 2, m);
 	out[7] = '-';
-	put(out + 8, 2, doy - (153 * mp + 2) / 5 + 1);
+	put(out + 8, 2, d);
 	out[10] = 'T';
 	put(out + 11, 2, rest / 3600000);
 	out[13] = ':';
