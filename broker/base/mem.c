@@ -3,8 +3,10 @@
 
 #include "base/log.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static void *check(void *p, size_t size)
@@ -37,6 +39,27 @@ char *xstrndup(const char *s, size_t n)
 	memcpy(p, s, n);
 	p[n] = '\0';
 	return p;
+}
+
+enum { HUGE_PAGE_BYTES = 2 << 20 };
+
+void *xtable(size_t bytes)
+{
+	size_t room = bytes + HUGE_PAGE_BYTES;
+	char *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		check(NULL, bytes);
+	size_t before = -(uintptr_t)p & (HUGE_PAGE_BYTES - 1);
+	if (before)
+		munmap(p, before);
+	munmap(p + before + bytes, room - before - bytes);
+	madvise(p + before, bytes, MADV_HUGEPAGE); /* a wish: without it the table is slower */
+	return p + before;
+}
+
+void xtable_free(void *p, size_t bytes)
+{
+	munmap(p, bytes);
 }
 
 void mem_auto_free(void *pp)

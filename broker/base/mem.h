@@ -13,6 +13,12 @@ void *xrealloc(void *p, size_t size) __attribute__((returns_nonnull));
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
 
+/* Zeroed, and in huge pages where the kernel has them: for a table of megabytes that is hit at
+ * random, where each page of its own costs a walk of the page table. The size is given back to
+ * xtable_free(). */
+void *xtable(size_t bytes) __attribute__((returns_nonnull));
+void xtable_free(void *p, size_t bytes);
+
 /* auto_free: frees the pointer when the scope ends; for loaders, not for hot paths. */
 void mem_auto_free(void *pp);
 void mem_auto_close(int *fd);

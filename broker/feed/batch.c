@@ -132,6 +132,11 @@ uint8_t *hub_alloc(struct hub *h, size_t bytes)
 	return ring_alloc(h, bytes);
 }
 
+void hub_alloc_undo(struct hub *h, const uint8_t *bytes, size_t n)
+{
+	ring_alloc_undo(h, bytes, n);
+}
+
 static void *grow(void *p, unsigned *cap, size_t size)
 {
 	*cap = *cap ? *cap * 2 : 64;

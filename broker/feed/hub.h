@@ -142,6 +142,8 @@ bool hub_has_state_room(const struct hub *h, size_t bytes);
 /* Room for the bytes of a record in the batch; filled by the caller, then hub_record(). Never NULL
  * after hub_has_room(). Lives until the ring lets it go. */
 uint8_t *hub_alloc(struct hub *h, size_t bytes);
+/* Gives back the latest hub_alloc(), which must not have become a record. */
+void hub_alloc_undo(struct hub *h, const uint8_t *bytes, size_t n);
 /* The record at bytes joins the batch: gets the feed's next sequence and epoch now; storedTime,
  * commit number and checksum when the batch is sealed. Returns its sequence. */
 uint64_t hub_record(struct hub *h, struct feed *f, uint8_t *bytes, size_t n);

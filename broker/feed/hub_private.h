@@ -10,10 +10,13 @@
 #include "feed/hub.h"
 #include "topic/route.h"
 
-/* A piece of the memory in which records lie one after the other, each behind a slab_head. */
+/* A piece of the memory in which records lie one after the other, each behind a slab_head. From the
+ * end of mem downwards: where each head stands (uint32_t), so that they can be fetched ahead when
+ * the piece is given up. */
 struct slab {
-	struct list node; /* struct hub.slabs, oldest first; the last one is being filled */
-	uint32_t size, used;
+	struct list node;    /* struct hub.slabs, oldest first; the last one is being filled */
+	uint32_t size, used; /* of mem; size is a multiple of 8 */
+	uint32_t n;          /* records */
 	uint64_t last_batch; /* number of the last batch with a record in it */
 	uint8_t mem[];
 };
@@ -108,6 +111,7 @@ void batch_free(struct batch *b);
 
 /* ring.c */
 uint8_t *ring_alloc(struct hub *h, size_t bytes);
+void ring_alloc_undo(struct hub *h, const uint8_t *bytes, size_t n);
 void ring_own(uint8_t *bytes, uint32_t feed);         /* feed UINT32_MAX: abandoned */
 void ring_push(struct feed *f, const uint8_t *bytes); /* at sequence f->last, just committed */
 void ring_free(struct hub *h);

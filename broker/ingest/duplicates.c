@@ -21,7 +21,7 @@ struct slot {
 struct duplicates {
 	struct hash_key key;
 	unsigned max, at;    /* at: where the next entry goes */
-	struct entry *entry; /* zeroed pages cost nothing until used */
+	struct entry *entry; /* in the table of the index, behind it */
 	struct slot *index;
 };
 
@@ -32,14 +32,20 @@ static unsigned index_mask(const struct duplicates *d)
 	return d->max * 2 - 1;
 }
 
+static size_t table_bytes(const struct duplicates *d)
+{
+	size_t bytes = d->max * (2 * sizeof(struct slot) + sizeof(struct entry));
+	return (bytes + 4095) & ~(size_t)4095; /* whole pages */
+}
+
 struct duplicates *duplicates_new(unsigned max)
 {
 	assert(max && (max & (max - 1)) == 0);
 	struct duplicates *d = xcalloc(1, sizeof(*d));
 	d->key = hash_key_random();
 	d->max = max;
-	d->entry = xcalloc(max, sizeof(*d->entry));
-	d->index = xcalloc((size_t)max * 2, sizeof(*d->index));
+	d->index = xtable(table_bytes(d));
+	d->entry = (struct entry *)(void *)(d->index + (size_t)max * 2);
 	return d;
 }
 
@@ -47,8 +53,7 @@ void duplicates_free(struct duplicates *d)
 {
 	if (!d)
 		return;
-	free(d->entry);
-	free(d->index);
+	xtable_free(d->index, table_bytes(d));
 	free(d);
 }
 
@@ -79,6 +84,11 @@ static struct slot *find_slot(const struct duplicates *d, struct duplicate_key k
 		if (e->a == k.a && e->b == k.b && e->feed == feed)
 			return slot;
 	}
+}
+
+void duplicates_expect(const struct duplicates *d, struct duplicate_key k)
+{
+	__builtin_prefetch(&d->index[k.a & index_mask(d)], 1);
 }
 
 uint64_t duplicates_find(const struct duplicates *d, struct duplicate_key k, uint32_t feed)

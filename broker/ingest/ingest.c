@@ -402,29 +402,22 @@ static void keep_retained(struct ingest *in, const struct way *w, uint64_t seque
 	hub_put(in->hub, STORE_RETAINED, k, span_of((const char *)value, sizeof(value)));
 }
 
-static void keep(struct ingest *in, struct way *w)
+/* The record is in the log already: says which, and keeps nothing. */
+static void refer(struct ingest *in, const struct way *w, uint64_t former)
+{
+	char text[48];
+	snprintf(text, sizeof(text), "duplicate of %llu", (unsigned long long)former);
+	in->stats.duplicates++;
+	w->feed->count.duplicates++;
+	if (w->m->quarantine_id)
+		quarantine_remove(in->hub, w->m->quarantine_feed, w->m->quarantine_id);
+	answer(in, w, VERDICT_DUPLICATE, former, text);
+}
+
+/* The single copy. */
+static uint8_t *build(struct ingest *in, const struct way *w, size_t *ret_n)
 {
 	const struct ingest_message *m = w->m;
-	struct feed *f = w->feed;
-	bool own_time = !(w->flags & RECORD_TIME_RECEIVED);
-	struct duplicate_key k = {0};
-	if (own_time) {
-		k = duplicates_key(in->duplicates, f->id, w->thing, w->time_ms, m->payload);
-		uint64_t former = f->conf->duplicates == CONFIG_KEEP
-		                      ? 0
-		                      : duplicates_find(in->duplicates, k, f->id);
-		if (former) {
-			char text[48];
-			snprintf(text, sizeof(text), "duplicate of %llu",
-			         (unsigned long long)former);
-			in->stats.duplicates++;
-			f->count.duplicates++;
-			if (m->quarantine_id)
-				quarantine_remove(in->hub, m->quarantine_feed, m->quarantine_id);
-			answer(in, w, VERDICT_DUPLICATE, former, text);
-			return;
-		}
-	}
 	struct record_parts p = {.topic = m->topic,
 	                         .thing = w->thing,
 	                         .publisher = m->publisher,
@@ -440,13 +433,35 @@ static void keep(struct ingest *in, struct way *w)
 		p.schema = span_str(schema_name(w->schema));
 		p.schema_version = (uint16_t)schema_version(w->schema);
 	}
-	size_t n = record_size(&p);
-	assert(n); /* the parts were bounded before */
-	uint8_t *bytes = hub_alloc(in->hub, n);
+	*ret_n = record_size(&p);
+	assert(*ret_n); /* the parts were bounded before */
+	uint8_t *bytes = hub_alloc(in->hub, *ret_n);
 	record_build(&p, bytes);
+	return bytes;
+}
+
+static void keep(struct ingest *in, struct way *w)
+{
+	const struct ingest_message *m = w->m;
+	struct feed *f = w->feed;
+	struct duplicates *d = w->flags & RECORD_TIME_RECEIVED ? NULL : in->duplicates;
+	struct duplicate_key k = {0};
+	if (d) {
+		k = duplicates_key(d, f->id, w->thing, w->time_ms, m->payload);
+		duplicates_expect(d, k);
+	}
+	size_t n;
+	uint8_t *bytes = build(in, w, &n); /* most are new: the copy hides the wait for the index */
+	uint64_t former =
+	    d && f->conf->duplicates != CONFIG_KEEP ? duplicates_find(d, k, f->id) : 0;
+	if (former) {
+		hub_alloc_undo(in->hub, bytes, n);
+		refer(in, w, former);
+		return;
+	}
 	uint64_t seq = hub_record(in->hub, f, bytes, n);
-	if (own_time)
-		duplicates_add(in->duplicates, k, f->id, seq);
+	if (d)
+		duplicates_add(d, k, f->id, seq);
 	if (m->retain)
 		keep_retained(in, w, seq);
 	if (m->quarantine_id)
