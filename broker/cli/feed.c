@@ -135,6 +135,30 @@ void feed_print_ending(const json_t *feeds)
 	}
 }
 
+/* What differs from what most feeds say. */
+static void print_contract(const json_t *r)
+{
+	static const struct {
+		const char *label, *name, *usual;
+	} rows[] = {{"decode", "decode", "json"},       {"duplicates", "duplicates", "ignore"},
+	            {"bad time", "badTime", "refuse"},  {"licence", "licence", ""},
+	            {"contact", "contact", ""},         {"purpose", "purpose", ""},
+	            {"legal ground", "legalGround", ""}};
+	struct buf b;
+	buf_init(&b, 64 << 10);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *v = reply_text(r, rows[i].name, "");
+		if (strcmp(v, rows[i].usual) != 0)
+			buf_addf(&b, "%-13s %s\n", rows[i].label, v);
+	}
+	if (json_is_true(json_object_get(r, "draft")))
+		buf_addf(&b, "%-13s %s\n", "draft", "its schemas may still change in place");
+	if (json_is_true(json_object_get(r, "personalData")))
+		buf_addf(&b, "%-13s yes; DPIA %s\n", "personal data",
+		         reply_text(r, "dpia", "not stated"));
+	print_buf(&b);
+}
+
 static int show(struct cli *c, const char *feed)
 {
 	json_t *r = NULL;
@@ -151,6 +175,7 @@ static int show(struct cli *c, const char *feed)
 	print_buf(&b);
 	print_strings("topics", json_object_get(r, "topics"));
 	print_strings("schemas", json_object_get(r, "schemas"));
+	print_contract(r);
 	buf_init(&b, 64 << 10);
 	uint64_t records = reply_count(r, "records");
 	buf_addf(&b, "%-13s ", "records");

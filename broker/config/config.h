@@ -122,6 +122,7 @@ struct span config_schema(const char *item, int64_t *ret_until_ms);
 /* The words of the file for an enum value, for catalogues and messages. Static. */
 const char *config_access_text(enum config_access v);
 const char *config_priority_text(enum config_priority v);
+const char *config_feed_word(const char *option, int v); /* the same for any enum of a feed */
 
 /* What a reload changes: lines such as "feed air-quality: keep-messages 14d -> 7d" into changes,
  * and those that only a restart brings into restart. Either is empty when there is nothing. */

@@ -252,9 +252,9 @@ const struct config_tls *config_tls_find(const struct config *c, const char *nam
 	return NULL;
 }
 
-static const char *word(enum block b, const char *option, int v)
+const char *config_feed_word(const char *option, int v)
 {
-	const struct row *r = row_find(b, option, NULL);
+	const struct row *r = row_find(BLOCK_FEED, option, NULL);
 	assert(r && r->words && v >= 0);
 	return r->words[v];
 }
@@ -262,11 +262,11 @@ static const char *word(enum block b, const char *option, int v)
 const char *config_access_text(enum config_access v)
 {
 	assert(v <= CONFIG_INTERNAL);
-	return word(BLOCK_FEED, "access", (int)v);
+	return config_feed_word("access", (int)v);
 }
 
 const char *config_priority_text(enum config_priority v)
 {
 	assert(v <= CONFIG_BULK);
-	return word(BLOCK_FEED, "priority", (int)v);
+	return config_feed_word("priority", (int)v);
 }

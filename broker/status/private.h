@@ -20,4 +20,8 @@ struct status {
 	struct refresh *refresh;
 };
 
+/* contract.c: members of the feed's contract, from its block of the configuration; begins with a
+ * comma. */
+void status_write_contract(const struct config_feed *f, struct buf *b);
+
 #endif

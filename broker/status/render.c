@@ -297,7 +297,9 @@ void status_write_feed(struct status *s, const struct feed *f, struct buf *b)
 	} else {
 		buf_add_str(b, "null");
 	}
-	buf_addf(b, ",\"quarantined\":%llu}", (unsigned long long)f->count.quarantine_rows);
+	buf_addf(b, ",\"quarantined\":%llu", (unsigned long long)f->count.quarantine_rows);
+	status_write_contract(f->conf, b);
+	buf_add_char(b, '}');
 }
 
 void status_write_json(struct status *s, struct buf *b)

@@ -120,6 +120,7 @@ def test_versions_are_counted_and_end(own, name):
         assert p.props["reason"] == "test-air/1: /pm25: 1200 is more than maximum 1000"
     f = d.feed("air")
     assert f["schemas"] == ["test-air/2", "test-air/1"]
+    assert (f["decode"], f["draft"], f["duplicates"], f["personalData"]) == ("json", False, "ignore", False), f
     new, old = f["versions"]
     assert new == {"schema": "test-air/2", "state": "taken", "until": None, "messages": 2, "refused": 0, "things": 2}
     assert old == {"schema": "test-air/1", "state": "ending", "until": end, "messages": 2, "refused": 1, "things": 1}
