@@ -10,6 +10,7 @@
 #include "ingest/ingest.h"
 #include "net/loop.h"
 #include "net/tcp.h"
+#include "register/register.h"
 #include "schema/catalog.h"
 #include "session/session.h"
 #include "status/status.h"
@@ -36,6 +37,7 @@ struct daemon {
 	struct store *store;
 	struct loop *loop;
 	struct hub *hub;
+	struct things *things;
 	struct ingest *ingest;
 	struct sessions *sessions;
 	struct tcp *tcp;
@@ -175,6 +177,7 @@ static void look_at_certificates(struct daemon *d)
 static void on_record(void *arg, struct feed *f, const struct record *r)
 {
 	struct daemon *d = arg;
+	things_record(d->things, f, r);
 	sessions_record(d->sessions, f, r);
 }
 
@@ -416,6 +419,7 @@ static void open_listeners(struct daemon *d)
 	                        .hub = d->hub,
 	                        .ingest = d->ingest,
 	                        .sessions = d->sessions,
+	                        .things = d->things,
 	                        .ops = {.arg = d,
 	                                .reload = reload,
 	                                .ready = op_ready,
@@ -445,12 +449,14 @@ static void build(struct daemon *d)
 	err = err ? err : hub_configure(d->hub, d->config, d->catalog, &why);
 	if (err)
 		fatal("The feeds could not be opened: %s %s", err_text(err), buf_str(&why));
-	err = ingest_new(d->hub, &d->ingest);
+	err = things_new(d->hub, &d->things);
+	err = err ? err : ingest_new(d->hub, &d->ingest);
 	err = err ? err : sessions_new(d->hub, d->ingest, &d->sessions);
 	err = err ? err
 	          : tcp_new(d->loop, d->sessions, (unsigned)d->config->max_connections, &d->tcp);
 	if (err)
 		fatal("The broker could not be built: %s", err_text(err));
+	ingest_set_things(d->ingest, d->things);
 	struct status_options so = {.hub = d->hub,
 	                            .ingest = d->ingest,
 	                            .runner = loop_runner(d->loop),
@@ -471,6 +477,7 @@ static void build(struct daemon *d)
 	    .arg = d, .turn = on_turn, .second = on_second, .signal = on_signal};
 	if (loop_start(d->loop, &calls))
 		fatal("The event loop could not be started.");
+	things_look_back(d->things);
 	buf_done(&why);
 }
 
@@ -479,12 +486,14 @@ static void take_down(struct daemon *d)
 	web_free(d->web);
 	d->web = NULL;
 	tcp_close(d->tcp);
+	things_stop(d->things);
 	loop_free(d->loop);
 	sessions_turn(d->sessions);
 	sessions_free(d->sessions);
 	tcp_free(d->tcp);
 	status_free(d->status);
 	ingest_free(d->ingest);
+	things_free(d->things);
 	hub_close(d->hub);
 	store_close(d->store);
 	tls_set_free(d->tls);

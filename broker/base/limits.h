@@ -144,6 +144,19 @@ enum {
 	                                   kept as their beginning, with a flag */
 	LIMIT_SERIES_TEXTS_BYTES = 16 << 20, /* texts of points in memory together */
 
+	/* register of things */
+	LIMIT_THINGS = 100000,        /* entries: a large city's sensors; 3 KB each in memory */
+	LIMIT_THING_BYTES = 16 << 10, /* one entry: a page of text, not a document */
+	LIMIT_THING_ID_BYTES = 255,   /* an id that can be registered and listed: part of a key */
+	LIMIT_THING_VERSIONS = 100,   /* former texts of an entry that are kept */
+	LIMIT_THING_FAULTS = 50,      /* of one entry, told at once */
+	LIMIT_THINGS_SEEN = 1 << 17,  /* that published without an entry: the most silent goes */
+	LIMIT_THING_FEEDS = 8,        /* feeds of one thing that are remembered */
+	LIMIT_THINGS_SCAN_BYTES = 1
+	                          << 30, /* of the logs, read after a start to find who published */
+	LIMIT_THINGS_PAGE = 1000,        /* things of one page */
+	LIMIT_THINGS_EXAMINED = 20000,   /* looked at for one page: 2 ms */
+
 	/* configuration */
 	LIMIT_CONFIG_BYTES = 4 << 20,   /* one file: 1,000 feed blocks are a third of that */
 	LIMIT_CONFIG_FILES = 2000,      /* one per feed and as many again */

@@ -62,6 +62,20 @@ static const struct command commands[] = {
      "  trim FEED            deletes the oldest records, also when the disk is full\n"
      "  --before SEQUENCE    those before this one\n"
      "  --keep N             all but the newest N\n"},
+    {"thing", cmd_thing,
+     "list | show THING | add THING FILE|MEMBER=VALUE... | end THING | import FILE",
+     "things and their register",
+     "  list                 things that are registered or published\n"
+     "  --feed FEED          that published to it   --state STATE   whose entry has it\n"
+     "  --registered         without those that only published   --limit N  (1000)\n"
+     "  show THING           one; --history: all versions of its entry\n"
+     "  add THING ...        registers it, or replaces its entry: a JSON file (- is standard\n"
+     "                       input), or members such as name.nl=Brug owner.organisation=...\n"
+     "  end THING            it has ended; --date DATE: it ends after that day\n"
+     "  import FILE          CSV, JSON or GeoJSON; nothing is registered while a line has faults\n"
+     "  --skip-faulty        registers the others\n"
+     "  --dry-run            add, import: says what would happen\n"
+     "  --organisation NAME  whose things (list: all; else the administrator's own)\n"},
     {"quarantine", cmd_quarantine, "list [FEED] | show ID | retry FEED [ID...]   [--unrouted]",
      "refused messages: look at them, try them again",
      "  list [FEED]      rows, oldest first; without FEED of all feeds and the unrouted\n"

@@ -299,9 +299,6 @@ static void check_feed(struct loader *ld, size_t at)
 		    ld, AT(p, BLOCK_FEED, "privacy"), false,
 		    "privacy: this version has no steps before storage; take them out of the"
 		    " data before it comes here, or leave the list empty");
-	if (f->registration == CONFIG_REQUIRED)
-		problem_add(ld, AT(p, BLOCK_FEED, "registration"), false,
-		            "registration: this version has no register of things; write optional");
 }
 
 static void check_room(struct loader *ld)

@@ -25,6 +25,7 @@ struct ingest {
 	struct extract extract;
 	struct verdict verdict;
 	struct duplicates *duplicates;
+	const struct things *things; /* NULL: nothing is registered */
 	struct ingest_stats stats;
 };
 
@@ -50,6 +51,11 @@ void ingest_free(struct ingest *in)
 	schema_scratch_done(&in->scratch);
 	duplicates_free(in->duplicates);
 	free(in);
+}
+
+void ingest_set_things(struct ingest *in, const struct things *t)
+{
+	in->things = t;
 }
 
 const struct ingest_stats *ingest_stats(const struct ingest *in)
@@ -313,6 +319,25 @@ static bool find_thing(struct ingest *in, struct way *w)
 	return true;
 }
 
+/* registration = required: only of things with an entry that is valid now. */
+static bool is_registered(struct ingest *in, struct way *w)
+{
+	if (w->feed->conf->registration != CONFIG_REQUIRED)
+		return true;
+	struct span organisation = span_str(w->m->who->organisation);
+	int64_t now_ms = clock_wall_ms(hub_clock(in->hub));
+	const char *why = !w->thing.n  ? "is not named"
+	                  : in->things ? things_refuse(in->things, organisation, w->thing, now_ms)
+	                               : "is not in the register";
+	if (!why)
+		return true;
+	char text[256];
+	snprintf(text, sizeof(text), "thing %.*s of %s %s; this feed takes registered things only",
+	         (int)MIN_OF(w->thing.n, (size_t)80), w->thing.p, w->m->who->organisation, why);
+	refuse_text(in, w, "registration", "", text);
+	return false;
+}
+
 /* Where the time stands in the payload: "/dateObserved". Walks down the tape to it. */
 static const char *time_pointer(const struct ingest *in, const struct way *w, char out[160])
 {
@@ -500,7 +525,7 @@ static void admit(struct ingest *in, struct way *w)
 			return;
 		}
 	}
-	if (!find_thing(in, w) || !find_time(in, w))
+	if (!find_thing(in, w) || !is_registered(in, w) || !find_time(in, w))
 		return;
 	keep(in, w);
 }

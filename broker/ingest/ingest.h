@@ -12,6 +12,7 @@
 #include "access/access.h"
 #include "feed/hub.h"
 #include "feed/quarantine.h"
+#include "register/register.h"
 #include "schema/schema.h"
 
 enum verdict_code { /* what became of a message; design 3.2 */
@@ -49,6 +50,8 @@ struct ingest_message {
 
 int ingest_new(struct hub *h, struct ingest **ret) MUSTCHECK;
 void ingest_free(struct ingest *in);
+/* The register that feeds with registration = required ask; without it they refuse everything. */
+void ingest_set_things(struct ingest *in, const struct things *t);
 
 /* 0: it is in the batch and the answer will come. ERR_AGAIN: no room now; nothing happened, ask
  * again when the hub's room hook has called. Never anything else. */

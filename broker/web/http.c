@@ -146,8 +146,8 @@ static int add_all(struct req *r, unsigned char **p, unsigned char *end)
 	if (r->extra_name[0])
 		err |= add(wsi, r->extra_name, r->extra_value, p, end);
 	if (r->method == METHOD_OPTIONS) {
-		err |=
-		    add(wsi, "Access-Control-Allow-Methods:", "GET, HEAD, POST, OPTIONS", p, end);
+		err |= add(wsi, "Access-Control-Allow-Methods:",
+		           "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", p, end);
 		err |=
 		    add(wsi, "Access-Control-Allow-Headers:", "Content-Type, Accept, Last-Event-ID",
 		        p, end);
@@ -300,8 +300,8 @@ static enum method method_of(struct lws *wsi, char *path, size_t size)
 		enum method method;
 	} rows[] = {{WSI_TOKEN_GET_URI, METHOD_GET},    {WSI_TOKEN_POST_URI, METHOD_POST},
 	            {WSI_TOKEN_HEAD_URI, METHOD_HEAD},  {WSI_TOKEN_OPTIONS_URI, METHOD_OPTIONS},
-	            {WSI_TOKEN_PUT_URI, METHOD_OTHER},  {WSI_TOKEN_DELETE_URI, METHOD_OTHER},
-	            {WSI_TOKEN_PATCH_URI, METHOD_OTHER}};
+	            {WSI_TOKEN_PUT_URI, METHOD_PUT},    {WSI_TOKEN_DELETE_URI, METHOD_DELETE},
+	            {WSI_TOKEN_PATCH_URI, METHOD_PATCH}};
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
 		if (lws_hdr_total_length(wsi, rows[i].token) > 0) {
 			copy_header(wsi, path, size, rows[i].token);
@@ -330,6 +330,11 @@ int read_query(struct lws *wsi, struct query *ret)
 	}
 }
 
+static bool takes_body(const struct req *r)
+{
+	return r->method == METHOD_POST || r->method == METHOD_PUT || r->method == METHOD_PATCH;
+}
+
 static uint64_t body_limit(const struct req *r)
 {
 	uint64_t one = hub_config(r->web->hub)->max_packet_bytes;
@@ -350,9 +355,9 @@ static bool refuse_early(struct req *r, const char *length_text)
 		problem(r, 400, "Content-Length is not a length");
 	else if (length > r->body.max)
 		problem(r, 413, "the body is larger than %zu bytes", r->body.max);
-	else if (r->method == METHOD_POST && !has_length)
+	else if (takes_body(r) && !has_length)
 		problem(r, 411, "send the body with its Content-Length");
-	r->wants_body = r->method == METHOD_POST && length > 0;
+	r->wants_body = takes_body(r) && length > 0;
 	return r->answering;
 }
 

@@ -9,7 +9,7 @@
  *   frames.c    frames shared by many      latest.c    slow=latest
  *   post.c      publishing                 quarantine.c rows, retry
  *   api.c       everything else            echo.c      --test-echo
- *   mqtt.c      MQTT at /mqtt */
+ *   mqtt.c      MQTT at /mqtt              things.c    things and their register */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
 
@@ -28,7 +28,16 @@
 
 enum { PATH_BYTES = 1024, PARAMS = 2, ERRORS_SHOWN = 32, LISTENERS = LIMIT_LISTENERS + 1 };
 enum { SUBPROTOCOL_BYTES = 120 }; /* lws 4.1.6 fails on a longer header of subprotocols */
-enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OPTIONS, METHOD_OTHER };
+enum method {
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_POST,
+	METHOD_PUT,
+	METHOD_PATCH,
+	METHOD_DELETE,
+	METHOD_OPTIONS,
+	METHOD_OTHER
+};
 
 struct web {
 	struct web_ops ops;
@@ -36,6 +45,7 @@ struct web {
 	struct hub *hub;
 	struct ingest *ingest;
 	struct sessions *sessions; /* NULL: no MQTT here */
+	struct things *things;
 	struct lws_context *context;
 	char vhost_names[LISTENERS][64]; /* lws keeps the pointer: "kind:number:name" */
 	bool trusted[LISTENERS], secure[LISTENERS];
@@ -182,6 +192,14 @@ void get_readyz(struct req *r);
 void get_schemas(struct req *r);
 void get_schema(struct req *r);
 void post_reload(struct req *r);
+
+/* things.c */
+void get_things(struct req *r);
+void get_thing(struct req *r);
+void get_thing_versions(struct req *r);
+void put_thing(struct req *r);
+void patch_thing(struct req *r);
+void delete_thing(struct req *r);
 
 /* live.c */
 struct live *live_open(struct web *w, struct feed *f, const struct ask *a, enum live_kind kind);

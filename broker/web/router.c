@@ -44,6 +44,20 @@ static const struct row {
     {METHOD_GET, "/v1/schemas", get_schemas, API, false, "All schemas", "", "application/json"},
     {METHOD_GET, "/v1/schemas/{name}/{version}", get_schema, API, false, "One schema version", "",
      "application/schema+json"},
+    {METHOD_GET, "/v1/things", get_things, API, false,
+     "Things: those of the register that may be seen, and those that published",
+     "feed bbox state organisation registered limit after", "application/json"},
+    {METHOD_GET, "/v1/things/{thing}", get_thing, API, false, "One thing", "organisation",
+     "application/json"},
+    {METHOD_PUT, "/v1/things/{thing}", put_thing, API, true,
+     "Register a thing, or replace its entry", "organisation dryRun", "application/json"},
+    {METHOD_PATCH, "/v1/things/{thing}", patch_thing, API, true,
+     "Change members of an entry (JSON merge patch, RFC 7396)", "organisation dryRun",
+     "application/json"},
+    {METHOD_DELETE, "/v1/things/{thing}", delete_thing, API, true,
+     "Take an entry out of the register; its history stays", "organisation", "application/json"},
+    {METHOD_GET, "/v1/things/{thing}/versions", get_thing_versions, API, true,
+     "All versions of an entry, oldest first", "organisation", "application/json"},
     {METHOD_GET, "/v1/openapi.json", get_openapi, API, false, "This description", "",
      "application/json"},
     {METHOD_GET, "/metrics", get_metrics, WEB_ADMIN, false, NULL, "", ""},
@@ -51,7 +65,17 @@ static const struct row {
     {METHOD_GET, "/readyz", get_readyz, WEB_ADMIN, false, NULL, "", ""},
 };
 
+static const char *const method_names[] = {
+    [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
+    [METHOD_PUT] = "PUT", [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE"};
+
 /* ---- the description ---- */
+
+static void write_method(struct buf *b, const struct row *w)
+{
+	for (const char *p = method_names[w->method]; *p; p++)
+		buf_add_char(b, (char)(*p - 'A' + 'a'));
+}
 
 static void write_parameters(struct buf *b, const struct row *w)
 {
@@ -69,7 +93,9 @@ static void write_parameters(struct buf *b, const struct row *w)
 		buf_addf(b, "%s{\"name\":\"%.*s\",\"in\":\"query\",\"schema\":{\"type\":\"%s\"}}",
 		         first ? "" : ",", (int)n, at,
 		         strncmp(at, "limit", n) == 0 || strncmp(at, "wait", n) == 0 ? "integer"
-		                                                                     : "string");
+		         : strncmp(at, "dryRun", n) == 0 || strncmp(at, "registered", n) == 0
+		             ? "boolean"
+		             : "string");
 		first = false;
 		at += n + (at[n] == ' ');
 	}
@@ -78,8 +104,10 @@ static void write_parameters(struct buf *b, const struct row *w)
 
 static void write_operation(struct buf *b, const struct row *w)
 {
-	buf_addf(b, "\"%s\":{\"operationId\":\"", w->method == METHOD_GET ? "get" : "post");
-	buf_add_str(b, w->method == METHOD_GET ? "get" : "post");
+	buf_add_char(b, '"');
+	write_method(b, w);
+	buf_add_str(b, "\":{\"operationId\":\"");
+	write_method(b, w);
 	for (const char *p = w->path + 3; *p; p++) { /* letters and digits of the path */
 		bool letter = (*p >= 'a' && *p <= 'z');
 		if (letter)
@@ -87,7 +115,7 @@ static void write_operation(struct buf *b, const struct row *w)
 	}
 	buf_addf(b, "\",\"summary\":\"%s\",", w->summary);
 	write_parameters(b, w);
-	if (w->method == METHOD_POST)
+	if (w->method == METHOD_POST || w->method == METHOD_PUT || w->method == METHOD_PATCH)
 		buf_add_str(b, ",\"requestBody\":{\"content\":{\"application/json\":{}}}");
 	buf_addf(b,
 	         ",\"responses\":{\"2XX\":{\"description\":\"It worked\",\"headers\":{\"API-"
@@ -153,12 +181,15 @@ static bool fits(const char *pattern, const char *path, struct span param[PARAMS
 /* The methods there are for this path. */
 static void allow(struct req *r)
 {
-	char text[64] = "";
+	char text[80] = "";
+	size_t n = 0;
 	struct span param[PARAMS];
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
 		if ((rows[i].kinds & (int)r->kind) && fits(rows[i].path, r->path, param))
-			strcat(text, rows[i].method == METHOD_GET ? "GET, HEAD, " : "POST, ");
-	strcat(text, "OPTIONS");
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s, %s",
+			                      method_names[rows[i].method],
+			                      rows[i].method == METHOD_GET ? "HEAD, " : "");
+	snprintf(text + n, sizeof(text) - n, "OPTIONS");
 	respond_header(r, "Allow:", text);
 }
 

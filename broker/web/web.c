@@ -160,6 +160,7 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	w->hub = o->hub;
 	w->ingest = o->ingest;
 	w->sessions = o->sessions;
+	w->things = o->things;
 	w->test_echo = o->test_echo;
 	list_init(&w->reqs);
 	list_init(&w->lives);

@@ -18,6 +18,7 @@
 #include <uv.h>
 
 struct sessions;
+struct things;
 struct web;
 
 /* What the web room asks of the rest of the daemon. main.c fills it in; NULL members answer 404. */
@@ -49,6 +50,7 @@ struct web_options {
 	struct hub *hub;
 	struct ingest *ingest;
 	struct sessions *sessions; /* for MQTT at /mqtt; NULL: 404 there. Outlives web */
+	struct things *things;     /* for /v1/things. Outlives web */
 	struct web_ops ops;
 	const struct web_listener *listeners; /* copied */
 	unsigned n_listeners;

@@ -1,5 +1,6 @@
 """TLS: what is offered and what is refused, three kinds of listener, certificates that change while the broker runs."""
 import http.client
+import json
 import os
 import re
 import shutil
@@ -313,6 +314,11 @@ def outside_address():
             return "127.0.0.1"
 
 
+def inside_publish(d, topic):
+    with d.client("inside-" + topic.replace("/", "-")) as c:
+        return c.publish(topic, b"y").reason == 0
+
+
 def test_beyond_loopback_anonymous_reads_public_feeds_only(own, tmp_path, name):
     address = outside_address()
     if address.startswith("127."):
@@ -346,6 +352,14 @@ def test_beyond_loopback_anonymous_reads_public_feeds_only(own, tmp_path, name):
     assert [f["name"] for f in get("/v1/feeds").json()["feeds"]] == ["open"]
     for path in ("/v1/feeds/mine", "/v1/feeds/mine/events?after=0"):
         assert get(path).status == 404, path
+    entry = {"name": {"nl": "x"}, "owner": {"organisation": "x"}, "goal": {"nl": "x"}, "legalGround": "x", "personalData": False}
+    for thing, more in (("hidden", {}), ("shown", {"public": True}), ("b", {})):
+        assert d.admin("PUT", f"/v1/things/{thing}", {**entry, **more}).status == 201
+    assert inside_publish(d, "mine/shown") and inside_publish(d, "mine/a")
+    things = {t["id"]: t for t in get("/v1/things").json()["things"]}
+    assert set(things) == {"a", "shown"}, "public entries, and who published to a public feed"
+    assert things["a"]["seen"]["feeds"] == ["open"] and "seen" not in things["shown"], "no word of feeds that do not exist"
+    assert get("/v1/things/hidden").status == 404 and get("/v1/things/hidden", "PUT", json.dumps(entry)).status == 403
     assert get("/v1/feeds/open/events?after=0").status == 200
     assert get("/v1/feeds/open/events?thing=a", "POST", b"x").status == 403
     assert get("/v1/feeds/mine/events?thing=a", "POST", b"x").status == 404

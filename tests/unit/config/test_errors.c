@@ -137,8 +137,6 @@ static void feeds(void **state)
 	    {"privacy = { \"drop /a\" }", "privacy: this version has no steps before storage; take "
 	                                  "them out of the data before it"
 	                                  " comes here, or leave the list empty"},
-	    {"registration = required",
-	     "registration: this version has no register of things; write optional"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char text[512], problem[512];

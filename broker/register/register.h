@@ -1,0 +1,82 @@
+/* register.h - the things there are: those that stand in the register, and those that published
+ * without standing there.
+ *
+ * An entry is a row in the journal (a version each, so that its history is kept) and is committed
+ * before it is answered; all current ones are in memory, loaded at start. What a thing published
+ * (feeds, first and last time, place) is in memory only and found again from the newest part of the
+ * logs after a start, in steps on the reader pool.
+ *
+ * A thing is named by organisation and id; ids are unique within an organisation. Loop thread only.
+ *
+ * Rows (STORE_STATE): "thing/" organisation "/" id 0 version (u64 big endian); value JSON: code,
+ * changed (ms), by, document (null: taken out). */
+#ifndef REGISTER_REGISTER_H
+#define REGISTER_REGISTER_H
+
+#include "feed/hub.h"
+#include "register/entry.h"
+
+struct thing {
+	struct span key; /* organisation "/" id */
+	struct span organisation, id;
+	/* the register's */
+	bool registered;
+	struct entry entry; /* when registered */
+	char code[THING_CODE_BYTES +
+	          1];     /* of /t/{code}: short, random, stays; "": never registered */
+	uint64_t version; /* of the newest row; 0: never registered */
+	int64_t changed_ms;
+	char by[THING_BY_BYTES];
+	/* what it published, as far as it is known */
+	int64_t first_ms, last_ms; /* storedTime; 0: nothing */
+	bool has_location;
+	int32_t lat_e7, lon_e7;
+	unsigned n_feeds;
+	uint16_t feeds[LIMIT_THING_FEEDS]; /* indexes in the hub */
+	/* private */
+	struct list silent; /* those that are not registered, the most silent first */
+	uint64_t given;     /* the highest version given out, perhaps not committed yet */
+	char next_code[THING_CODE_BYTES + 1];
+};
+
+struct things; /* all of them */
+
+/* Loads the register. The hub is configured. 0 or the store's error. */
+int things_new(struct hub *h, struct things **ret) MUSTCHECK;
+/* The look through the logs ends at its next step. */
+void things_stop(struct things *t);
+void things_free(struct things *t); /* accepts NULL; no job may be in flight */
+
+/* Starts to look through the logs for what published before the start; goes on by itself. */
+void things_look_back(struct things *t);
+/* A record was committed. No allocation when the thing is known. */
+void things_record(struct things *t, const struct feed *f, const struct record *r);
+
+/* NULL: not known. Pointers are valid until the loop goes on. */
+const struct thing *things_find(const struct things *t, struct span organisation, struct span id);
+const struct thing *things_by_code(const struct things *t, struct span code);
+unsigned things_count(const struct things *t);
+unsigned things_registered(const struct things *t);
+/* In the order of their keys. */
+const struct thing *things_at(const struct things *t, unsigned i);
+unsigned things_after(const struct things *t, struct span key); /* index of the first one > key */
+
+/* registration = required: may data of this thing be stored now? NULL, or why not (a sentence's
+ * end; static). */
+const char *things_refuse(const struct things *t, struct span organisation, struct span id,
+                          int64_t now_ms);
+
+/* Writes a version; e is taken over, NULL takes the entry out. by: who. done(arg, err) after the
+ * commit, err 0 or ERR_STORE_FULL. ERR_AGAIN: no room in the batch now; ERR_TOO_LARGE: the register
+ * is full; ERR_NOT_FOUND: nothing to take out. done is then not called. */
+typedef void (*things_done_fn)(void *arg, int err);
+int things_put(struct things *t, struct span organisation, struct span id, struct entry *e,
+               struct span by, things_done_fn done, void *arg) MUSTCHECK;
+
+/* All versions of one thing, oldest first, as a JSON array appended to out; read on the pool. done
+ * on the loop. */
+typedef void (*things_history_fn)(void *arg, const struct buf *json, int err);
+void things_history(struct things *t, struct span organisation, struct span id,
+                    things_history_fn done, void *arg);
+
+#endif
