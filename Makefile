@@ -73,7 +73,7 @@ $(B)/oudp: $(CLI_OBJ) $(B)/liboudp.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(B)/oudp-connect: $(CONNECT_OBJ) $(B)/liboudp.a
-	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljq -lexpat -lz $(LDLIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljq -lexpat -lz -lmicrohttpd $(LDLIBS)
 
 $(B)/obj/connectors/%.o: CPPFLAGS += -Iconnectors -DOUDP_CONNECTOR_DIR='"$(PREFIX)/share/oudp/connectors"'
 

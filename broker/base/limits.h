@@ -198,6 +198,16 @@ enum {
 	LIMIT_CONNECT_RETRY_AFTER_S = 86400,  /* a server that asks for longer gets a day */
 	LIMIT_CONNECT_FILES = 100000,         /* of one directory: their names are remembered */
 	LIMIT_CONNECT_STATE_BYTES = 32 << 20, /* the position of one connector on disk */
+	LIMIT_CONNECT_BATCH = 500,  /* messages of a source that sends, held until delivered */
+	LIMIT_CONNECT_TOPICS = 100, /* filters of one mqtt source */
+	LIMIT_CONNECT_HOLD_MS =
+	    5000,                       /* a batch not answered by then goes to disk: well within
+	                                   the keep-alive of the source, which has no turn meanwhile */
+	LIMIT_CONNECT_SILENT_MS = 2000, /* --once: a source that sends has nothing more */
+	LIMIT_CONNECT_FEED_WAIT_S = 25, /* a page of a feed waits so long for its first event */
+	LIMIT_CONNECT_KEEPALIVE_S = 60, /* towards sources; what NAT and proxies let stand */
+	LIMIT_CONNECT_METRICS_BYTES = 4 << 20,  /* of 200 connectors: 1 MB */
+	LIMIT_CONNECT_METRICS_CONNECTIONS = 32, /* a collector, and who looks */
 	LIMIT_CONNECT_LOG_LINES = 20, /* a connector and minute, of one kind; then counted */
 };
 

@@ -47,6 +47,11 @@ static cfg_opt_t connector_opts[] = {CFG_BOOL("enabled", cfg_true, CFGF_NONE),
                                      CFG_STR("body-max", "256MiB", CFGF_NONE),
                                      CFG_STR("path", NULL, CFGF_NONE),
                                      CFG_STR("pattern", "*", CFGF_NONE),
+                                     CFG_STR_LIST("topics", NULL, CFGF_NONE),
+                                     CFG_INT("qos", 1, CFGF_NONE),
+                                     CFG_STR("protocol", "5", CFGF_NONE),
+                                     CFG_STR("client-id", NULL, CFGF_NONE),
+                                     CFG_STR("spool", "64MiB", CFGF_NONE),
                                      CFG_STR("user", NULL, CFGF_NONE),
                                      CFG_STR("password-file", NULL, CFGF_NONE),
                                      CFG_STR("ca", NULL, CFGF_NONE),
@@ -57,6 +62,7 @@ static cfg_opt_t connector_opts[] = {CFG_BOOL("enabled", cfg_true, CFGF_NONE),
 static cfg_opt_t top_opts[] = {
     CFG_STR("state-dir", "/var/lib/oudp-connect", CFGF_NONE),
     CFG_STR("connector-dir", OUDP_CONNECTOR_DIR, CFGF_NONE),
+    CFG_STR("listen", NULL, CFGF_NONE),
     CFG_SEC("target", target_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_SEC("connector", connector_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_FUNC("include", cfg_include),
@@ -142,6 +148,9 @@ static void durations(cfg_t *s, struct connector_conf *k)
 	if (check_size(cfg_getstr(s, "body-max"), &k->body_max) < 0)
 		cfg_error(s, "body-max of connector \"%s\" is no size: %s", k->name,
 		          cfg_getstr(s, "body-max"));
+	if (check_size(cfg_getstr(s, "spool"), &k->spool_max) < 0)
+		cfg_error(s, "spool of connector \"%s\" is no size: %s", k->name,
+		          cfg_getstr(s, "spool"));
 	if (check_size(cfg_getstr(s, "memory"), &k->memory_max) < 0 || k->memory_max < 64 << 20)
 		cfg_error(s, "memory of connector \"%s\" must be a size of 64MiB or more: %s",
 		          k->name, cfg_getstr(s, "memory"));
@@ -160,6 +169,9 @@ static void read_connector(struct config *c, struct connector_conf *k, cfg_t *s)
 	k->header_file = path_of(c, s, "header-file");
 	k->path = path_of(c, s, "path");
 	k->pattern = text_of(s, "pattern");
+	k->topics = list_of(s, "topics", &k->n_topics);
+	k->qos = (int)cfg_getint(s, "qos");
+	k->client_id = text_of(s, "client-id");
 	k->user = text_of(s, "user");
 	k->password_file = path_of(c, s, "password-file");
 	k->ca = path_of(c, s, "ca");
@@ -191,6 +203,8 @@ static void read_all(struct config *c, cfg_t *cfg)
 	c->connector_dir = path_of(c, cfg, "connector-dir");
 	if (!c->state_dir || !c->connector_dir)
 		cfg_error(cfg, "state-dir and connector-dir must be given");
+	c->listen = text_of(cfg, "listen");
+	check_listen(c, cfg);
 	c->n_targets = cfg_size(cfg, "target");
 	c->targets = xcalloc(c->n_targets + 1, sizeof(*c->targets));
 	for (size_t i = 0; i < c->n_targets; i++)
@@ -238,13 +252,14 @@ static void free_list(char **list, size_t n)
 
 static void free_connector(struct connector_conf *k)
 {
-	char *texts[] = {k->name,        k->method,        k->body,    k->next,
-	                 k->header_file, k->path,          k->pattern, k->user,
-	                 k->ca,          k->password_file, k->key,     k->certificate,
-	                 k->separator,   k->charset,       k->zone,    k->mapping};
+	char *texts[] = {k->name,    k->method,      k->body,      k->next,    k->header_file,
+	                 k->path,    k->pattern,     k->user,      k->ca,      k->password_file,
+	                 k->key,     k->certificate, k->separator, k->charset, k->zone,
+	                 k->mapping, k->client_id};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		free(texts[i]);
 	free_list(k->urls, k->n_urls);
+	free_list(k->topics, k->n_topics);
 	free_list(k->headers, k->n_headers);
 	free_list(k->records, k->n_records);
 	free_list(k->settings, k->n_settings);
@@ -267,6 +282,7 @@ void config_free(struct config *c)
 	free(c->connectors);
 	free(c->file);
 	free(c->dir);
+	free(c->listen);
 	free(c->state_dir);
 	free(c->connector_dir);
 	free(c);

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum source_kind { SOURCE_HTTP, SOURCE_FILE };
+enum source_kind { SOURCE_HTTP, SOURCE_FILE, SOURCE_MQTT, SOURCE_WEBSOCKET, SOURCE_FEED };
 enum decoder_kind { DECODE_JSON, DECODE_NDJSON, DECODE_CSV, DECODE_SENML, DECODE_XML, DECODE_TEXT };
 
 struct target_conf {
@@ -47,7 +47,15 @@ struct connector_conf {
 	/* file */
 	char *path, *pattern;
 
-	/* http: who asks */
+	/* mqtt, websocket, feed */
+	char **topics; /* filters */
+	size_t n_topics;
+	int qos;
+	bool mqtt5;
+	char *client_id;
+	uint64_t spool_max;
+
+	/* who asks */
 	char *user, *password_file, *ca, *certificate, *key;
 
 	/* decoders */
@@ -66,6 +74,7 @@ struct connector_conf {
 
 struct config {
 	char *file, *dir, *state_dir, *connector_dir;
+	char *listen; /* address:port on loopback, for metrics; NULL: nowhere */
 	struct target_conf *targets;
 	size_t n_targets;
 	struct connector_conf *connectors;

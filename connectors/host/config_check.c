@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
+#include <mosquitto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,26 +82,97 @@ static void need(cfg_t *s, bool there, const char *option, const char *source)
 		cfg_error(s, "connector \"%s\": source %s needs %s", cfg_title(s), source, option);
 }
 
+static bool has_user(const char *authority)
+{
+	return memchr(authority, '@', strcspn(authority, "/?")) != NULL;
+}
+
+static void check_urls(struct connector_conf *k, cfg_t *s, const char *source,
+                       const char *const *schemes, size_t max)
+{
+	need(s, k->n_urls > 0, "url", source);
+	if (k->n_urls > max)
+		cfg_error(s, "connector \"%s\": more than %zu urls", k->name, max);
+	for (size_t i = 0; i < k->n_urls; i++) {
+		size_t j = 0;
+		while (schemes[j] && strncmp(k->urls[i], schemes[j], strlen(schemes[j])) != 0)
+			j++;
+		if (!schemes[j])
+			cfg_error(s, "connector \"%s\": not a URL of source %s (%s...): %s",
+			          k->name, source, schemes[0], k->urls[i]);
+		else if (has_user(k->urls[i] + strlen(schemes[j])))
+			cfg_error(
+			    s,
+			    "connector \"%s\": a URL holds no user and password: use user and "
+			    "password-file",
+			    k->name);
+	}
+}
+
+static void check_mqtt(struct connector_conf *k, cfg_t *s)
+{
+	const char *version = cfg_getstr(s, "protocol");
+	need(s, k->n_topics > 0, "topics", "mqtt");
+	for (size_t i = 0; i < k->n_topics; i++)
+		if (mosquitto_sub_topic_check(k->topics[i]) != MOSQ_ERR_SUCCESS)
+			cfg_error(s, "connector \"%s\": no topic filter: %s", k->name,
+			          k->topics[i]);
+	if (k->n_topics > LIMIT_CONNECT_TOPICS)
+		cfg_error(s, "connector \"%s\": more than %d topics", k->name,
+		          LIMIT_CONNECT_TOPICS);
+	if (k->qos != 0 && k->qos != 1)
+		cfg_error(s, "connector \"%s\": qos is 0 or 1", k->name);
+	if (!version || (strcmp(version, "5") != 0 && strcmp(version, "3.1.1") != 0))
+		cfg_error(s, "connector \"%s\": protocol is 5 or 3.1.1", k->name);
+	k->mqtt5 = version && strcmp(version, "5") == 0;
+}
+
 static void check_source(struct connector_conf *k, cfg_t *s)
 {
+	static const char *const http[] = {"http://", "https://", NULL};
+	static const char *const mqtt[] = {"mqtt://", "mqtts://", NULL};
+	static const char *const websocket[] = {"ws://", "wss://", NULL};
+	if (k->source != SOURCE_MQTT && k->source != SOURCE_FILE && k->interval_ms < 1000)
+		cfg_error(s, "connector \"%s\": interval is less than 1s", k->name);
 	switch (k->source) {
 	case SOURCE_HTTP:
-		need(s, k->n_urls > 0, "url", "http");
-		if (k->n_urls > LIMIT_CONNECT_URLS)
-			cfg_error(s, "connector \"%s\": more than %d urls", k->name,
-			          LIMIT_CONNECT_URLS);
-		for (size_t i = 0; i < k->n_urls; i++)
-			if (strncmp(k->urls[i], "http://", 7) != 0 &&
-			    strncmp(k->urls[i], "https://", 8) != 0)
-				cfg_error(s, "connector \"%s\": not an http or https URL: %s",
-				          k->name, k->urls[i]);
-		if (k->interval_ms < 1000)
-			cfg_error(s, "connector \"%s\": interval is less than 1s", k->name);
+		check_urls(k, s, "http", http, LIMIT_CONNECT_URLS);
 		if (!k->method || (strcmp(k->method, "GET") != 0 && strcmp(k->method, "POST") != 0))
 			cfg_error(s, "connector \"%s\": method is GET or POST", k->name);
 		break;
 	case SOURCE_FILE: need(s, k->path != NULL, "path", "file"); break;
+	case SOURCE_MQTT:
+		check_urls(k, s, "mqtt", mqtt, 1);
+		check_mqtt(k, s);
+		break;
+	case SOURCE_WEBSOCKET: check_urls(k, s, "websocket", websocket, 1); break;
+	case SOURCE_FEED:
+		check_urls(k, s, "feed", http, 1);
+		for (size_t i = 0; i < k->n_urls; i++)
+			if (!strstr(k->urls[i], "/v1/feeds/"))
+				cfg_error(s,
+				          "connector \"%s\": not the URL of a feed "
+				          "(http://HOST:PORT/v1/feeds/NAME): %s",
+				          k->name, k->urls[i]);
+		break;
 	}
+}
+
+void check_listen(struct config *c, cfg_t *cfg)
+{
+	static const char *const own[] = {"127.0.0.1:", "[::1]:", "localhost:"};
+	if (!c->listen)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		size_t n = strlen(own[i]);
+		char *end = NULL;
+		long port =
+		    strncmp(c->listen, own[i], n) == 0 ? strtol(c->listen + n, &end, 10) : 0;
+		if (port > 0 && port < 65536 && *end == '\0')
+			return;
+	}
+	cfg_error(cfg, "listen is a port of this machine alone, as in 127.0.0.1:9884, not %s",
+	          c->listen);
 }
 
 static void check_decoder(struct connector_conf *k, cfg_t *s)
@@ -161,7 +233,11 @@ static void find_target(struct config *c, struct connector_conf *k, cfg_t *s)
 
 void check_connector(struct config *c, struct connector_conf *k, cfg_t *s)
 {
-	static const struct word sources[] = {{"http", SOURCE_HTTP}, {"file", SOURCE_FILE}};
+	static const struct word sources[] = {{"http", SOURCE_HTTP},
+	                                      {"file", SOURCE_FILE},
+	                                      {"mqtt", SOURCE_MQTT},
+	                                      {"websocket", SOURCE_WEBSOCKET},
+	                                      {"feed", SOURCE_FEED}};
 	static const struct word decoders[] = {{"json", DECODE_JSON}, {"ndjson", DECODE_NDJSON},
 	                                       {"csv", DECODE_CSV},   {"senml", DECODE_SENML},
 	                                       {"xml", DECODE_XML},   {"text", DECODE_TEXT}};

@@ -134,7 +134,8 @@ static void set_options(struct worker *w, struct transfer *t, CURL *c, struct cu
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)LIMIT_CONNECT_OPEN_S);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)LIMIT_CONNECT_STALL_S);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME,
+	                 r->stall_s ? r->stall_s : (long)LIMIT_CONNECT_STALL_S);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, error);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);

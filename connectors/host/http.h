@@ -11,6 +11,7 @@
 struct http_request {
 	const char *url, *method, *body, *etag, *modified, *accept;
 	int64_t timeout_ms;
+	long stall_s; /* without a byte; 0: LIMIT_CONNECT_STALL_S */
 	uint64_t body_max;
 	int fd; /* where the body goes */
 };

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "host/backoff.h"
 #include "host/mapping.h"
+#include "host/metrics.h"
 #include "host/worker.h"
 
 #include <curl/curl.h>
@@ -122,6 +123,7 @@ static void start(const struct config *c, const struct options *o, struct child 
 	k->pid = fork();
 	if (k->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		close_range(3, ~0u, 0); /* the listener and its connections are the parent's */
 		exit(run_connector(c, o, k));
 	}
 	if (k->pid < 0) {
@@ -168,7 +170,8 @@ static void reap(const struct options *o, struct child *all, size_t n)
 				ended(o, &all[i], status);
 }
 
-static int supervise(const struct config *c, const struct options *o, struct child *all, size_t n)
+static int supervise(const struct config *c, const struct options *o, struct child *all, size_t n,
+                     struct metrics *m)
 {
 	int worst = 0;
 	for (bool told = false;;) {
@@ -186,7 +189,7 @@ static int supervise(const struct config *c, const struct options *o, struct chi
 		told = stopping;
 		if (stopping ? alive == 0 : left == 0)
 			break;
-		poll(NULL, 0, 100); /* a child's end interrupts it */
+		metrics_serve(m, 100);
 		reap(o, all, n);
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -258,6 +261,29 @@ static int check_mappings(const struct config *c)
 	return bad;
 }
 
+static const char *const source_names[] = {[SOURCE_HTTP] = "http",
+                                           [SOURCE_FILE] = "file",
+                                           [SOURCE_MQTT] = "mqtt",
+                                           [SOURCE_WEBSOCKET] = "websocket",
+                                           [SOURCE_FEED] = "feed"};
+
+static int run_chosen(const struct config *c, const struct options *o, struct child *all, size_t n)
+{
+	struct metrics *m = NULL;
+	auto_free struct metrics_row *rows = xcalloc(n + 1, sizeof(*rows));
+	for (size_t i = 0; i < n; i++)
+		rows[i] = (struct metrics_row){all[i].conf->name, source_names[all[i].conf->source],
+		                               all[i].tally};
+	if (c->listen && !o->once) {
+		m = metrics_listen(c->listen, rows, n);
+		if (!m)
+			return 2;
+	}
+	int status = supervise(c, o, all, n, m);
+	metrics_close(m);
+	return status;
+}
+
 static int run_all(const struct config *c, const struct options *o, char **names, int n)
 {
 	struct child *all = xcalloc(c->n_connectors + 1, sizeof(*all));
@@ -274,7 +300,7 @@ static int run_all(const struct config *c, const struct options *o, char **names
 	else if (!o->dry && mkdir(c->state_dir, 0700) < 0 && errno != EEXIST)
 		fprintf(stderr, "oudp-connect: %s: %s\n", c->state_dir, strerror(errno));
 	else
-		status = supervise(c, o, all, count);
+		status = run_chosen(c, o, all, count);
 	for (size_t i = 0; i < count; i++)
 		munmap(all[i].tally, sizeof(*all[i].tally));
 	free(all);

@@ -30,14 +30,16 @@ struct tally {
 	_Atomic uint64_t source_failures, target_failures;
 	_Atomic uint64_t holes;    /* known to be lost: gaps of a feed, polls missed, QoS 0 */
 	_Atomic uint64_t restarts; /* of the process */
-	_Atomic int64_t last_stored_ms;
-	_Atomic int target_up;   /* the broker has answered CONNECT */
-	_Atomic int source_ok;   /* the last attempt at the source succeeded */
-	_Atomic int in_flight;   /* published and not answered */
-	_Atomic int done;        /* ended by itself: --once */
-	_Atomic uint64_t work;   /* the record being mapped; 0: none */
-	_Atomic uint64_t poison; /* the record that ended the process last */
-	_Atomic int crashes;     /* and how often */
+	_Atomic int64_t last_stored_ms, last_fetched_ms; /* 0: never */
+	_Atomic int64_t lag_ms;   /* from receipt to mapping, of the last document */
+	_Atomic uint64_t spooled; /* bytes that wait on disk */
+	_Atomic int target_up;    /* the broker has answered CONNECT */
+	_Atomic int source_ok;    /* the last attempt at the source succeeded */
+	_Atomic int in_flight;    /* published and not answered */
+	_Atomic int done;         /* ended by itself: --once */
+	_Atomic uint64_t work;    /* the record being mapped; 0: none */
+	_Atomic uint64_t poison;  /* the record that ended the process last */
+	_Atomic int crashes;      /* and how often */
 };
 
 #define TALLY_ADD(t, member, n) atomic_fetch_add_explicit(&(t)->member, (n), memory_order_relaxed)

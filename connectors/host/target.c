@@ -35,6 +35,7 @@ struct target {
 	bool up;                /* CONNACK has come */
 	bool broken;            /* to be taken down outside of the library's callbacks */
 	struct backoff backoff;
+	uint64_t hurry_ns; /* monotonic: waiting ends then; 0: never */
 	struct quiet refusals;
 	struct slot window[LIMIT_CONNECT_WINDOW]; /* a ring, oldest at head */
 	size_t head, n, bytes, unsent;
@@ -262,6 +263,7 @@ void target_pump(struct target *t, int ms, struct pollfd *more, size_t n)
  * at once needs no second look. */
 static int wait_for(struct target *t, bool empty, size_t bytes)
 {
+	struct clock clock = clock_system();
 	for (;;) {
 		pop_answered(t);
 		bool room = t->n < LIMIT_CONNECT_WINDOW &&
@@ -270,8 +272,38 @@ static int wait_for(struct target *t, bool empty, size_t bytes)
 			return 0;
 		if (*t->stopping)
 			return ERR_CLOSED;
-		target_pump(t, 500, NULL, 0);
+		if (t->hurry_ns && clock_mono_ns(&clock) >= t->hurry_ns)
+			return ERR_AGAIN;
+		target_pump(t, t->hurry_ns ? 100 : 500, NULL, 0);
 	}
+}
+
+void target_hurry(struct target *t, int64_t ms)
+{
+	struct clock clock = clock_system();
+	t->hurry_ns = ms > 0 ? clock_mono_ns(&clock) + (uint64_t)ms * 1000000 : 0;
+}
+
+bool target_is_up(const struct target *t)
+{
+	return t->up;
+}
+
+static void drop_window(struct target *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		free(slot_at(t, i)->topic);
+		free(slot_at(t, i)->payload);
+		memset(slot_at(t, i), 0, sizeof(struct slot));
+	}
+	t->n = t->unsent = t->bytes = 0;
+	TALLY_SET(t->tally, in_flight, 0);
+}
+
+void target_forget(struct target *t)
+{
+	drop_window(t);
+	take_down(t, "it does not answer");
 }
 
 static void print_message(struct target *t, const char *topic, const void *p, size_t n)
@@ -347,9 +379,6 @@ void target_free(struct target *t)
 			mosquitto_disconnect(t->mosq);
 		mosquitto_destroy(t->mosq);
 	}
-	for (size_t i = 0; i < t->n; i++) {
-		free(slot_at(t, i)->topic);
-		free(slot_at(t, i)->payload);
-	}
+	drop_window(t);
 	free(t);
 }

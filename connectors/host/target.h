@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct config;
@@ -36,6 +37,12 @@ int target_publish(struct target *t, const char *topic, const void *p, size_t n,
 
 /* Waits until everything in the window is answered: 0, or ERR_CLOSED when stopped before. */
 int target_flush(struct target *t) MUSTCHECK;
+
+/* From now on waiting lasts ms at most, all together: ERR_AGAIN. 0: as long as it takes. */
+void target_hurry(struct target *t, int64_t ms);
+bool target_is_up(const struct target *t);
+/* Gives up what is in the window, for the caller has it elsewhere, and the connection with it. */
+void target_forget(struct target *t);
 
 /* Serves the connection and waits up to ms for it or for one of n descriptors (revents filled). */
 void target_pump(struct target *t, int ms, struct pollfd *more, size_t n);

@@ -13,9 +13,13 @@
 #include "host/state.h"
 #include "host/target.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static void complain(struct worker *w, const char *what, const char *why)
 {
@@ -40,7 +44,7 @@ static int on_result(void *ctx, const struct result *r)
 		return 0;
 	}
 	int err = target_publish(w->target, r->topic, r->text, (size_t)r->text_len, r->retain);
-	return err == ERR_CLOSED ? err : 0;
+	return err == ERR_CLOSED || err == ERR_AGAIN ? err : 0;
 }
 
 /* A record that has ended the process too often is passed over. The name is made of what stays the
@@ -117,6 +121,7 @@ void worker_begin(struct worker *w, jv envelope, uint64_t skip, uint64_t offset)
 		envelope = jv_object_set(envelope, jv_string("received"),
 		                         jv_string_sized(text, sizeof(text)));
 	}
+	TALLY_SET(w->tally, lag_ms, MAX_OF(clock_wall_ms(&clock) - now, 0));
 	jv_free(received);
 	envelope = jv_object_set(envelope, jv_string("connector"), jv_string(w->conf->name));
 	jv_free(w->envelope);
@@ -197,7 +202,9 @@ void worker_source_failed(struct worker *w, const char *fmt, ...)
 
 void worker_source_ok(struct worker *w)
 {
+	struct clock clock = clock_system();
 	TALLY_SET(w->tally, source_ok, 1);
+	TALLY_SET(w->tally, last_fetched_ms, clock_wall_ms(&clock));
 }
 
 void worker_hole(struct worker *w, uint64_t n, const char *fmt, ...)
@@ -231,12 +238,34 @@ int worker_keep(struct worker *w, jv position)
 	return err;
 }
 
+int worker_keep_member(struct worker *w, const char *name, jv value)
+{
+	jv position = worker_position(w);
+	if (jv_is_valid(position))
+		return worker_keep(w, jv_object_set(position, jv_string(name), value));
+	jv_free(value);
+	jv_free(position);
+	return ERR_STORE_DAMAGED;
+}
+
 char *worker_file(const struct worker *w, const char *end)
 {
 	char *p = NULL;
 	if (asprintf(&p, "%s/%s%s", w->config->state_dir, w->conf->name, end) < 0)
 		abort();
 	return p;
+}
+
+/* Two processes with one position would undo each other's. */
+static int lock(struct worker *w)
+{
+	auto_free char *path = worker_file(w, ".lock");
+	w->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (w->lock >= 0 && flock(w->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	log_error("connector is not started connector=%s why=\"%s: %s\"", w->conf->name, path,
+	          errno == EWOULDBLOCK ? "another process runs it" : strerror(errno));
+	return ERR_CONFIG;
 }
 
 int worker_init(struct worker *w, const struct config *c, const struct connector_conf *k,
@@ -257,7 +286,10 @@ int worker_init(struct worker *w, const struct config *c, const struct connector
 	w->mapping = mapping_new(k, lib, stderr);
 	w->target = target_new(c, k, tally, stopping, print);
 	w->decoder = decoder_new(k, on_record, w);
-	return w->mapping ? 0 : ERR_CONFIG;
+	w->lock = -1;
+	if (!w->mapping)
+		return ERR_CONFIG;
+	return w->dry ? 0 : lock(w);
 }
 
 void worker_done(struct worker *w)
@@ -266,13 +298,18 @@ void worker_done(struct worker *w)
 	target_free(w->target);
 	decoder_free(w->decoder);
 	jv_free(w->envelope);
+	if (w->lock >= 0)
+		close(w->lock);
 	memset(w, 0, sizeof(*w));
 }
 
 int worker_run(struct worker *w)
 {
-	static int (*const sources[])(struct worker *) = {
-	    [SOURCE_HTTP] = source_http, [SOURCE_FILE] = source_file};
+	static int (*const sources[])(struct worker *) = {[SOURCE_HTTP] = source_http,
+	                                                  [SOURCE_FILE] = source_file,
+	                                                  [SOURCE_MQTT] = source_mqtt,
+	                                                  [SOURCE_WEBSOCKET] = source_websocket,
+	                                                  [SOURCE_FEED] = source_feed};
 	int err = sources[w->conf->source](w);
 	return err == ERR_CLOSED ? 0 : err;
 }

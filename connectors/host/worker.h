@@ -22,6 +22,7 @@ struct worker {
 	struct mapping *mapping;
 	struct decoder *decoder;
 	const volatile sig_atomic_t *stopping;
+	int lock;       /* of the state, while it runs; -1: none */
 	bool once, dry; /* dry: nothing is published and no position kept */
 	struct quiet log_record, log_source;
 
@@ -61,9 +62,14 @@ void worker_hole(struct worker *w, uint64_t n, const char *fmt, ...) PRINTF(3, 4
 
 jv worker_position(struct worker *w) MUSTCHECK; /* an object; invalid: the file is damaged */
 int worker_keep(struct worker *w, jv position) MUSTCHECK; /* takes it over; nothing in a dry run */
+/* Changes one member of what is kept; takes value over. */
+int worker_keep_member(struct worker *w, const char *name, jv value) MUSTCHECK;
 char *worker_file(const struct worker *w, const char *end); /* <state-dir>/<name><end>, allocated */
 
 int source_http(struct worker *w) MUSTCHECK;
 int source_file(struct worker *w) MUSTCHECK;
+int source_mqtt(struct worker *w) MUSTCHECK;
+int source_websocket(struct worker *w) MUSTCHECK;
+int source_feed(struct worker *w) MUSTCHECK;
 
 #endif
