@@ -6,7 +6,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 B       := build/$(MODE)
 
-PKGS     := libuv lmdb jansson libwebsockets openssl libconfuse libcurl libmosquitto libpcre2-8 libsystemd
+PKGS     := libuv lmdb jansson libwebsockets openssl libconfuse libcurl libmosquitto libpcre2-8 libsystemd libqrencode
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -51,7 +51,9 @@ FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 TOOL_SRC  := $(wildcard tests/tools/*.c)
 REPLAY_SRC := $(wildcard tests/replay/*.c)
-LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o)
+ASSETS    := broker/web/assets
+LEAFLET   ?= /usr/share/javascript/leaflet
+LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/broker/web/assets_S.o
 CLI_OBJ   := $(CLI_SRC:%.c=$(B)/obj/%.o)
 UNITS     := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS   := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
@@ -86,6 +88,11 @@ $(B)/obj/tests/%.o: CPPFLAGS += -Itests
 $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The files of the pages go into the program as they are.
+$(B)/obj/broker/web/assets_S.o: broker/web/assets.S $(wildcard $(ASSETS)/*) $(LEAFLET)/leaflet.min.js $(LEAFLET)/leaflet.css
+	@mkdir -p $(@D)
+	$(call say,AS)$(CC) -c -Wa,-I$(ASSETS),-I$(LEAFLET) -o $@ $<
 
 units: $(UNITS)
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(B)/liboudp.a

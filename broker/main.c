@@ -430,6 +430,8 @@ static void open_listeners(struct daemon *d)
 	                        .n_listeners = n,
 	                        .base_url = base,
 	                        .test_echo = d->test_echo};
+	if (*d->config->public_url)
+		o.base_url = d->config->public_url;
 	if (web_new(&o, &d->web, &why))
 		fatal("%s", buf_str(&why));
 	free(w);

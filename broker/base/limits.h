@@ -138,6 +138,15 @@ enum {
 	LIMIT_WEB_ECHO_BYTES = 17 << 20,         /* a message of --test-echo: suites send 16 MB */
 	LIMIT_WEB_RETRY_ROWS = 10000,            /* results of one retry that are listed */
 
+	/* pages */
+	LIMIT_SEEN_RECORDS = 20000,      /* of a feed, read for a first page: 24 blocks */
+	LIMIT_SEEN_THINGS = 50000,       /* over all feeds; more are counted only */
+	LIMIT_SEEN_BYTES = 32 << 20,     /* of their newest values */
+	LIMIT_SEEN_RESULTS_BYTES = 4096, /* of one of them: 50 values; of more none is shown */
+	LIMIT_PAGE_RECORDS_TURN = 2000,  /* read for a page per turn: 1 ms */
+	LIMIT_PAGE_WAIT_MS = 2000,       /* then a page shows what is known by then */
+	LIMIT_LOGO_BYTES = 256 << 10,    /* a picture at the top of each page */
+
 	/* series */
 	LIMIT_ZONE_BYTES = 64 << 10,    /* a file of the time zone database; the largest has 4 KB */
 	LIMIT_SERIES_TEXT_BYTES = 1024, /* of one observation; three fit in a chunk: longer ones are

@@ -330,6 +330,7 @@ void check_all(struct loader *ld)
 {
 	struct config *c = ld->config;
 	root_defaults(ld);
+	check_public(ld);
 	check_schema_dirs(ld);
 	if (c->n_listeners == 0)
 		default_listeners(c, ld);

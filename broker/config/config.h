@@ -87,6 +87,16 @@ struct config {
 	uint64_t max_sessions;       /* MQTT, of those that outlive their connection */
 	uint64_t max_session_expiry_s; /* 0: no bound */
 	uint64_t unrouted_max;         /* rows of the quarantine of messages that no feed takes */
+	char *public_url; /* how the web listener is reached from outside, no slash at the end */
+	char *title;      /* of the pages */
+	char *publisher;  /* URI of the organisation in catalogues */
+	char *publisher_name; /* and its name for people */
+	char *colour;         /* "#rrggbb" of the house style */
+	char *logo;           /* SVG, PNG or WebP file, or NULL */
+	char *map_tiles;      /* address with {z}, {x} and {y}; "": a map without streets */
+	char *map_attribution;
+	char *address_search; /* PDOK Locatieserver or what answers alike; "": none */
+	char *accessibility;  /* address of the accessibility statement */
 
 	struct config_listener *listeners; /* in the order of the file */
 	size_t n_listeners;

@@ -75,6 +75,9 @@ void parse_text(struct loader *ld, char *text);
 void finish_rows(struct loader *ld, enum block b, const struct place *place, void *base);
 /* After all files: the defaults of what was not given, then everything that needs two options. */
 void check_all(struct loader *ld);
+/* What the pages and the catalogue need: addresses that are addresses, and of each public feed what
+ * DCAT-AP-NL asks for. */
+void check_public(struct loader *ld);
 
 void problem_add(struct loader *ld, unsigned file, int line, bool warning, const char *fmt, ...)
     PRINTF(5, 6);

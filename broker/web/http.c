@@ -99,6 +99,20 @@ void problem_write(struct buf *b, int status, const char *detail, const struct f
 	buf_add_str(b, f && f->n ? "]}" : "}");
 }
 
+/* Who asked for a page gets one; the API speaks JSON whoever asks. */
+static void answer_problem(struct req *r, int status, const char *detail, const struct faults *f)
+{
+	buf_clear(&r->out);
+	if (r->kind != WEB_ADMIN && strncmp(r->path, "/v1/", 4) != 0 &&
+	    strstr(r->accept, "text/html")) {
+		page_problem(r, status, detail);
+		return;
+	}
+	r->html = false;
+	problem_write(&r->out, status, detail, f);
+	respond(r, status, "application/problem+json");
+}
+
 void problem(struct req *r, int status, const char *fmt, ...)
 {
 	char detail[DETAIL_BYTES];
@@ -106,9 +120,7 @@ void problem(struct req *r, int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
-	buf_clear(&r->out);
-	problem_write(&r->out, status, detail, NULL);
-	respond(r, status, "application/problem+json");
+	answer_problem(r, status, detail, NULL);
 }
 
 void problem_faults(struct req *r, int status, const struct faults *f)
@@ -120,9 +132,7 @@ void problem_faults(struct req *r, int status, const struct faults *f)
 		n += snprintf(detail + n, sizeof(detail) - (size_t)n, "%s%s%s%s", i ? "; " : "",
 		              f->one[i].parameter, f->one[i].parameter[0] ? ": " : "",
 		              f->one[i].detail);
-	buf_clear(&r->out);
-	problem_write(&r->out, status, detail, f);
-	respond(r, status, "application/problem+json");
+	answer_problem(r, status, detail, f);
 }
 
 static int add(struct lws *wsi, const char *name, const char *value, unsigned char **p,
@@ -133,12 +143,30 @@ static int add(struct lws *wsi, const char *name, const char *value, unsigned ch
 	                                   end);
 }
 
+/* What every answer says, as this one says it: pages load their own style and script, files may be
+ * kept. */
+static const char *common_value(const struct req *r, unsigned i)
+{
+	const char *name = common_headers[i].name;
+	if (r->html && strcmp(name, "Content-Security-Policy:") == 0)
+		return r->web->page_csp;
+	if (r->cache && strcmp(name, "Cache-Control:") == 0)
+		return r->cache;
+	return common_headers[i].value;
+}
+
 static int add_all(struct req *r, unsigned char **p, unsigned char *end)
 {
 	struct lws *wsi = r->wsi;
 	int err = lws_add_http_header_status(wsi, (unsigned)r->status, p, end);
 	for (unsigned i = 0; i < n_common_headers; i++)
-		err |= add(wsi, common_headers[i].name, common_headers[i].value, p, end);
+		err |= add(wsi, common_headers[i].name, common_value(r, i), p, end);
+	if (r->etag[0])
+		err |= add(wsi, "ETag:", r->etag, p, end);
+	if (r->html && r->content_language[0]) {
+		err |= add(wsi, "Content-Language:", r->content_language, p, end);
+		err |= add(wsi, "Vary:", "Accept-Language", p, end);
+	}
 	if (r->content_type)
 		err |= add(wsi, "Content-Type:", r->content_type, p, end);
 	if (is_secure(wsi)) /* RFC 6797: a year */
@@ -241,6 +269,8 @@ static int writeable(struct req *r)
 {
 	if (r->live && r->live->kind == LIVE_PAGE && !r->answering)
 		page_fill(r->live);
+	if (r->again && !r->answering)
+		r->again(r);
 	if (!r->answering)
 		return 0;
 	if (!r->head_sent) {
@@ -278,11 +308,14 @@ void req_release(struct req *r)
 	if (r->pending)
 		return;
 	post_done(r);
+	if (r->own)
+		r->own_free(r->own);
 	drop_body(r);
 	assert(r->web->answer_bytes >= r->counted);
 	r->web->answer_bytes -= r->counted;
 	list_remove(&r->node);
 	list_remove(&r->room_node);
+	list_remove(&r->page_node);
 	buf_done(&r->out);
 	free(r);
 }
@@ -386,6 +419,7 @@ static void begin(struct lws *wsi, struct pss *pss)
 	    r->kind == WEB_UNIX ? access_administrator(c) : access_anonymous(c, is_trusted(wsi));
 	list_init(&r->node);
 	list_init(&r->room_node);
+	list_init(&r->page_node);
 	list_append(&w->reqs, &r->node);
 	buf_init(&r->out, LIMIT_WEB_EVENT_BYTES);
 	pss->req = r;
@@ -393,6 +427,8 @@ static void begin(struct lws *wsi, struct pss *pss)
 	r->method = method_of(wsi, r->path, sizeof(r->path));
 	copy_header(wsi, r->type, sizeof(r->type), WSI_TOKEN_HTTP_CONTENT_TYPE);
 	copy_header(wsi, r->accept, sizeof(r->accept), WSI_TOKEN_HTTP_ACCEPT);
+	copy_header(wsi, r->language, sizeof(r->language), WSI_TOKEN_HTTP_ACCEPT_LANGUAGE);
+	copy_header(wsi, r->if_none_match, sizeof(r->if_none_match), WSI_TOKEN_HTTP_IF_NONE_MATCH);
 	copy_header(wsi, length, sizeof(length), WSI_TOKEN_HTTP_CONTENT_LENGTH);
 	if (!length[0] && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0)
 		strcpy(length, "?");

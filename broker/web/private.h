@@ -9,7 +9,9 @@
  *   frames.c    frames shared by many      latest.c    slow=latest
  *   post.c      publishing                 quarantine.c rows, retry
  *   api.c       everything else            echo.c      --test-echo
- *   mqtt.c      MQTT at /mqtt              things.c    things and their register */
+ *   mqtt.c      MQTT at /mqtt              things.c    things and their register
+ *   pages.h     pages for people
+ *   dcat.c      the catalogue          asyncapi.c  the description of the streams */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
 
@@ -22,6 +24,7 @@
 #include "web/frames.h"
 #include "web/latest.h"
 #include "web/query.h"
+#include "web/seen.h"
 #include "web/web.h"
 
 #include <libwebsockets.h>
@@ -67,6 +70,12 @@ struct web {
 	struct frames_set frames;
 	struct buf scratch; /* what is written to a subscriber, LWS_PRE bytes before it */
 	struct buf one;     /* an event on its way into a struct latest */
+	struct seen seen;   /* what the pages know of things */
+	struct list pages;  /* struct req.page_node: pages that wait for it */
+	struct buf logo;
+	const char *logo_type; /* NULL: there is none */
+	char page_csp[1024];   /* Content-Security-Policy of pages */
+	uint32_t asset_version[8];
 	size_t body_bytes, answer_bytes; /* of all requests */
 	uint64_t connections;
 	struct web_stats stats;
@@ -83,7 +92,7 @@ struct req {
 	enum web_kind kind;
 	struct identity who;
 	enum method method;
-	char path[PATH_BYTES], type[128], accept[256];
+	char path[PATH_BYTES], type[128], accept[256], language[128], if_none_match[64];
 	struct span param[PARAMS]; /* of the path */
 	struct query query;
 	struct buf body, out;
@@ -91,6 +100,14 @@ struct req {
 	int status;
 	const char *content_type;
 	char extra_name[16], extra_value[1000]; /* one more header */
+	bool html;                              /* the headers of a page */
+	char etag[16], content_language[4];     /* "": none */
+	const char *cache;                      /* Cache-Control; NULL: no-store */
+	handler_fn again;                       /* a page that waits: call this again */
+	uint64_t again_until_ms;
+	struct list page_node;
+	void *own; /* of the handler, while it waits for others */
+	void (*own_free)(void *own);
 	bool answering, head_sent, stream, wants_body;
 	bool body_done;   /* the whole body has come */
 	unsigned pending; /* answers of others that are still to come */
@@ -200,6 +217,25 @@ void get_thing_versions(struct req *r);
 void put_thing(struct req *r);
 void patch_thing(struct req *r);
 void delete_thing(struct req *r);
+/* pages: pages.h */
+void get_home(struct req *r);
+void get_feed_page(struct req *r);
+void get_map(struct req *r);
+void get_thing_page(struct req *r);
+void get_thing_code(struct req *r);
+void get_schemas_page(struct req *r);
+void get_schema_page(struct req *r);
+void post_schema_page(struct req *r);
+void get_admin(struct req *r);
+void get_refusals(struct req *r);
+void get_asset(struct req *r);
+void get_theme(struct req *r);
+void get_logo(struct req *r);
+void page_problem(struct req *r, int status, const char *detail);
+void pages_wake(void *web); /* pages that wait look again */
+void pages_policy(struct web *w);
+void assets_init(struct web *w);
+void logo_read(struct web *w); /* of the configuration in force */
 
 /* live.c */
 struct live *live_open(struct web *w, struct feed *f, const struct ask *a, enum live_kind kind);

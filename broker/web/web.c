@@ -102,6 +102,8 @@ static void on_tick(uv_timer_t *t)
 {
 	struct web *w = t->data;
 	live_tick(w, uv_now(w->loop));
+	seen_tick(&w->seen, uv_now(w->loop));
+	pages_wake(w); /* one that has waited long enough takes what there is */
 	mqtt_tick(w, uv_now(w->loop));
 	w->stats.frame_bytes = w->frames.bytes;
 }
@@ -167,7 +169,11 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	list_init(&w->room);
 	list_init(&w->mqtts);
 	list_init(&w->mqtt_resume);
+	list_init(&w->pages);
 	frames_init(&w->frames, w->hub, &w->event);
+	seen_init(&w->seen, w->hub, pages_wake, w);
+	buf_init(&w->logo, LIMIT_LOGO_BYTES + 1);
+	assets_init(w);
 	buf_init(&w->scratch, LIMIT_WEB_EVENT_BYTES);
 	buf_init(&w->one, LIMIT_WEB_EVENT_BYTES);
 	snprintf(w->base_url, sizeof(w->base_url), "%s", o->base_url);
@@ -197,6 +203,8 @@ void web_reconfigured(struct web *w)
 	const struct config *c = hub_config(w->hub);
 	w->event = (struct event_context){span_str(c->oin), span_str(c->system),
 	                                  span_str(c->domain), span_str(w->base_url)};
+	logo_read(w);
+	pages_policy(w);
 }
 
 void web_drain(struct web *w)
@@ -245,6 +253,8 @@ void web_free(struct web *w)
 	}
 	assert(list_empty(&w->lives) && list_empty(&w->mqtts));
 	frames_done(&w->frames);
+	seen_done(&w->seen);
+	buf_done(&w->logo);
 	if (w->socket_path[0])
 		unlink(w->socket_path);
 	buf_done(&w->scratch);

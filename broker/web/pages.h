@@ -1,0 +1,96 @@
+/* pages.h - what the pages for people share. A page is rendered by the server in Dutch or English
+ * and complete without JavaScript; oudp.js makes the same page live.
+ *
+ *     void get_x(struct req *r)
+ *     {
+ *             struct page p;
+ *             if (!page_query(r, "lang ...") || !page_knows(r, NULL, get_x))
+ *                     return;                      (answered, or called again later)
+ *             page_begin(&p, r, "Titel", "Title");
+ *             ... html_open(&p.h, ...) ...
+ *             page_end(&p);
+ *     }
+ *
+ *   page_frame.c  frame, language, waiting     page_home.c   all feeds
+ *   page_feed.c   one feed                     page_ways.c   how to subscribe
+ *   page_map.c    things: map and table        page_thing.c  one thing, its code
+ *   page_schema.c schemas, try a payload       page_admin.c  quarantine, lag, certificates
+ *   assets.c      style, script, map library   words.h       words, numbers, times */
+#ifndef WEB_PAGES_H
+#define WEB_PAGES_H
+
+#include "web/html.h"
+#include "web/private.h"
+#include "web/seen.h"
+#include "web/words.h"
+
+struct page {
+	struct req *r;
+	struct html h;
+	enum language lang;
+	bool lang_given; /* by lang=: links keep it */
+	int64_t now_ms;
+	char url[2048]; /* of the last page_url() */
+};
+
+/* ---- frame ---- */
+/* False after a 400: names of the query that the page knows, space separated. */
+bool page_query(struct req *r, const char *names);
+/* Whether all that the page tells of things is known: of f, or of all feeds that may be seen. When
+ * not, again is called later; after LIMIT_PAGE_WAIT_MS what is known has to do. */
+bool page_knows(struct req *r, struct feed *f, handler_fn again);
+bool page_may_see(const struct req *r, const struct feed *f);
+
+/* Language and clock only, for pieces without a frame. */
+void page_init(struct page *p, struct req *r);
+/* Head, banner, navigation; main is open. feeds: whose events make the page live, space separated;
+ * NULL or "": it is asked for again now and then. */
+void page_begin(struct page *p, struct req *r, const char *dutch, const char *english,
+                const char *feeds);
+void page_end(struct page *p); /* and answers 200 */
+void page_end_with(struct page *p, int status);
+/* 404 and the like, as a page. detail: in English, as the API says it. */
+void page_problem(struct req *r, int status, const char *detail);
+
+/* The words in the language of the page. */
+static inline const char *say(const struct page *p, const char *dutch, const char *english)
+{
+	return p->lang == DUTCH ? dutch : english;
+}
+/* A path of this server with lang= when it was asked for; format and text are not encoded. */
+const char *page_url(struct page *p, const char *fmt, ...) PRINTF(2, 3);
+/* "/feeds/NAME", "/t/THING": text percent-encoded after the front. */
+const char *page_url_of(struct page *p, const char *front, struct span text);
+
+/* ---- pieces ---- */
+void page_time(struct page *p, int64_t ms); /* <time>: how long ago, with the time as its title */
+/* A number or a text with its unit; unit may be empty. */
+void page_value(struct page *p, const struct record_result *v, struct span unit);
+/* Name and value pairs of a <dl>; nothing when the text is empty. */
+void page_fact(struct page *p, const char *name, const char *text);
+void page_fact_link(struct page *p, const char *name, const char *url, const char *text);
+void page_code(struct page *p, const char *label, const char *text); /* a block to copy */
+void page_member(struct page *p, struct span member);                /* its name for people */
+void page_words(struct page *p, void (*words)(struct buf *, enum language, uint64_t), uint64_t n);
+/* Words in which each '#' stands for the next number. */
+void page_counts(struct page *p, const char *dutch, const char *english, uint64_t first,
+                 uint64_t second);
+const char *page_access_text(const struct page *p, int access);
+bool page_is_silent(const struct page *p, const struct seen_thing *t);
+/* The unit of a result of this thing, "" when nobody says. */
+struct span page_unit(const struct page *p, const struct seen_thing *t,
+                      const struct record_result *v);
+/* A row of a table of things: cells of the thing, its values and how old they are. with_feed: the
+ * feed as well. */
+void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
+                    struct span property, const double *distance_m);
+void page_thing_heads(struct page *p, bool with_feed, bool distance);
+
+/* How to subscribe, with lines to copy: page_ways.c. */
+void page_ways(struct page *p, const struct feed *f);
+
+/* ---- assets ---- */
+/* "/assets/NAME?v=...": an address whose answer may be kept for ever. */
+const char *asset_url(const struct web *w, const char *name, char *out, size_t size);
+
+#endif

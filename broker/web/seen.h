@@ -1,0 +1,74 @@
+/* seen.h - what the pages know of things: the newest record of each thing in each feed.
+ *
+ * Nothing is kept for it while nobody looks, and no publish pays for it: each feed has a cursor
+ * that goes on to the head when a page asks, and starts over from the latest LIMIT_SEEN_RECORDS
+ * when it would have to read more than that. So a thing that has been silent for longer than so
+ * many records of its feed is not known; pages say so.
+ *
+ * Bounded by LIMIT_SEEN_THINGS and LIMIT_SEEN_BYTES over all feeds; a thing that finds no room is
+ * counted. Loop thread only. */
+#ifndef WEB_SEEN_H
+#define WEB_SEEN_H
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "feed/cursor.h"
+
+enum { SEEN_MEMBERS = 64 }; /* names of results of one feed that a filter offers */
+
+struct seen_thing {
+	struct feed *feed;
+	struct span thing; /* its id; views into the entry */
+	int64_t stored_ms, phenomenon_ms;
+	uint64_t sequence;
+	bool has_location, time_received;
+	int32_t lat_e7, lon_e7;
+	uint16_t schema_version;
+	struct span schema;
+	struct record results; /* n_results and results only: for record_next_result() */
+	size_t bytes;          /* of the entry */
+};
+
+struct seen_feed {
+	struct cursor cursor;
+	bool open, failed;
+	uint32_t epoch;
+	struct seen_thing **things; /* in the order in which they were first seen */
+	unsigned n, cap;
+	struct map by_thing;
+	uint64_t no_room; /* things that found none */
+	unsigned n_members;
+	char *members[SEEN_MEMBERS];
+	/* life signs: records stored, noted each SEEN_SAMPLE_MS */
+	uint64_t samples[7];
+	unsigned n_samples;
+};
+
+struct seen {
+	struct hub *hub;
+	struct seen_feed *feeds; /* by index of the feed */
+	unsigned n_feeds, n_things;
+	size_t bytes;
+	uint64_t sampled_ms;
+	void (*wake)(void *arg); /* a read of the disk has come: ask again */
+	void *arg;
+};
+
+void seen_init(struct seen *s, struct hub *h, void (*wake)(void *arg), void *arg);
+void seen_done(struct seen *s);
+
+/* Goes on for at most *budget records (counted down). True: all is known up to the last committed
+ * record, or cannot be (s->feeds[].failed). False: ask again, next turn when budget is used up,
+ * else after wake(). */
+bool seen_ready(struct seen *s, struct feed *f, unsigned *budget);
+
+/* What is known now of one feed: never NULL. */
+const struct seen_feed *seen_of(struct seen *s, const struct feed *f);
+const struct seen_thing *seen_find(struct seen *s, const struct feed *f, struct span thing);
+
+/* Call some times a second, with the loop's time. */
+void seen_tick(struct seen *s, uint64_t now_ms);
+/* Records stored in the last minute, or since the start when that is less long ago. */
+uint64_t seen_per_minute(struct seen *s, const struct feed *f);
+
+#endif
