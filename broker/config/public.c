@@ -1,5 +1,5 @@
-/* public.c - options of the pages and the catalogue: addresses are addresses, and a public feed says
- * what DCAT-AP-NL 3.0 makes mandatory for a dataset and its distributions. */
+/* public.c - options of the pages and the catalogue: addresses are addresses, and a public feed
+ * says what DCAT-AP-NL 3.0 makes mandatory for a dataset and its distributions. */
 #include "config/load.h"
 
 #include <stdio.h>
@@ -36,8 +36,7 @@ static void check_address(struct loader *ld, const char *option, const char *val
 
 static bool is_colour(const char *s)
 {
-	return strlen(s) == 7 && *s == '#' &&
-	       strspn(s + 1, "0123456789abcdefABCDEF") == 6;
+	return strlen(s) == 7 && *s == '#' && strspn(s + 1, "0123456789abcdefABCDEF") == 6;
 }
 
 /* ---- feeds ---- */

@@ -39,12 +39,14 @@ static void add_result(struct gather *g, const struct node *node)
 	if (sc->n_results == RESULTS_MAX)
 		return;
 	sc->results = build_more(sc->results, sc->n_results, &g->cap, sizeof(*sc->results));
-	sc->results[sc->n_results++] = (struct schema_result_info){arena_string(&sc->arena, path),
-	                                                           n->property,
-	                                                           n->unit,
-	                                                           n->has_plausible,
-	                                                           n->low,
-	                                                           n->high};
+	sc->results[sc->n_results++] =
+	    (struct schema_result_info){arena_string(&sc->arena, path),
+	                                n->property,
+	                                n->unit,
+	                                n->scale != 1 || n->offset != 0 || n->name.n > 0,
+	                                n->has_plausible,
+	                                n->low,
+	                                n->high};
 }
 
 static void visit(struct gather *g, const struct node *n);

@@ -118,6 +118,7 @@ bool schema_slow(const struct schema *sc, struct buf *why);
  */
 struct schema_result_info {
 	const char *member, *observed_property, *unit;
+	bool scaled; /* the payload does not have this number at this member */
 	bool has_plausible;
 	double plausible_low, plausible_high;
 };

@@ -75,7 +75,7 @@ static void serve(struct req *r, struct span bytes, const char *type, uint32_t c
 	snprintf(version, sizeof(version), "%08x", crc);
 	bool same = query_get(&r->query, "v", &v) && span_is(v, version);
 	r->cache = same ? "public, max-age=31536000, immutable" : "no-cache";
-	snprintf(r->etag, sizeof(r->etag), "\"%s\"", version);
+	snprintf(r->etag, sizeof(r->etag), "\"%08x\"", crc);
 	if (strstr(r->if_none_match, r->etag)) {
 		respond(r, 304, NULL);
 		return;
@@ -116,8 +116,7 @@ void get_theme(struct req *r)
 		variable(&b, "--accent", colour_against(c, night, readable));
 		buf_add_str(&b, "}}\n");
 	}
-	serve(r, span_of(b.p, b.len), "text/css; charset=utf-8",
-	     version_of(span_of(b.p, b.len)));
+	serve(r, span_of(b.p, b.len), "text/css; charset=utf-8", version_of(span_of(b.p, b.len)));
 	buf_done(&b);
 }
 

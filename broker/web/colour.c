@@ -34,16 +34,38 @@ double colour_contrast(struct colour a, struct colour b)
 	return (fmax(x, y) + 0.05) / (fmin(x, y) + 0.05);
 }
 
-static uint8_t mix(uint8_t from, uint8_t to, int part)
+/* ---- lighter and darker of the same hue ---- */
+
+static double hue_part(double low, double high, double hue)
 {
-	return (uint8_t)(from + (to - from) * part / 100);
+	hue = hue < 0 ? hue + 6 : hue >= 6 ? hue - 6 : hue;
+	double x = hue < 1 ? hue : hue < 3 ? 1 : hue < 4 ? 4 - hue : 0;
+	return low + (high - low) * x;
+}
+
+/* c with another lightness, 0 to 1 [CSS Color 4, 7.1]. */
+static struct colour with_lightness(struct colour c, double light)
+{
+	double r = c.r / 255.0, g = c.g / 255.0, b = c.b / 255.0;
+	double high = fmax(r, fmax(g, b)), low = fmin(r, fmin(g, b)), range = high - low;
+	double saturation = range > 0 ? range / (1 - fabs(high + low - 1)) : 0;
+	double hue = range <= 0  ? 0
+	             : high == r ? fmod((g - b) / range + 6, 6)
+	             : high == g ? (b - r) / range + 2
+	                         : (r - g) / range + 4;
+	double top = light + saturation * fmin(light, 1 - light), bottom = 2 * light - top;
+	return (struct colour){(uint8_t)lround(255 * hue_part(bottom, top, hue + 2)),
+	                       (uint8_t)lround(255 * hue_part(bottom, top, hue)),
+	                       (uint8_t)lround(255 * hue_part(bottom, top, hue - 2))};
 }
 
 struct colour colour_against(struct colour c, struct colour ground, double ratio)
 {
-	uint8_t end = luminance(ground) > 0.18 ? 0 : 255;
+	enum { STEPS = 100 };
+	double high = fmax(c.r, fmax(c.g, c.b)), low = fmin(c.r, fmin(c.g, c.b));
+	double light = (high + low) / 510, end = luminance(ground) > 0.18 ? 0 : 1;
 	struct colour out = c;
-	for (int part = 0; part <= 100 && colour_contrast(out, ground) < ratio; part++)
-		out = (struct colour){mix(c.r, end, part), mix(c.g, end, part), mix(c.b, end, part)};
+	for (int i = 1; i <= STEPS && colour_contrast(out, ground) < ratio; i++)
+		out = with_lightness(c, light + (end - light) * i / STEPS);
 	return out;
 }

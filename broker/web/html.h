@@ -6,7 +6,8 @@
  * UTF-8 become U+FFFD. An address that leads elsewhere than to http, https, mailto or this server
  * is left out, so that nobody's data becomes a script.
  *
- *     html_open(h, "a");  html_attr(h, "href", "/feeds");  html_text(h, title);  html_close(h, "a");
+ *     html_open(h, "a");  html_attr(h, "href", "/feeds");  html_text(h, title);  html_close(h,
+ * "a");
  *
  * Attributes come before the content of their element. The buffer's error is sticky: look at it
  * once, at the end. An element that is closed out of turn is an assertion. */

@@ -17,8 +17,7 @@ enum { GROUPS = 200, ROWS = 1000, STATUS_TOKENS = 1 << 16, SAMPLE_BYTES = 600 };
 
 static struct span member(const struct json_tape *t, uint32_t object, const char *name)
 {
-	uint32_t i =
-	    object || name ? json_member(t, object, span_str(name)) : 0;
+	uint32_t i = object || name ? json_member(t, object, span_str(name)) : 0;
 	return i ? json_text(t, i) : SPAN("");
 }
 
@@ -83,7 +82,8 @@ static void health(struct page *p)
 	html_element(h, "h2", NULL, say(p, "Hoe het gaat", "How it is"));
 	bool ready = w->ops.ready(w->ops.arg, &why);
 	html_class(h, "dl", "facts");
-	page_fact(p, say(p, "Neemt berichten aan", "Takes messages"), ready ? say(p, "ja", "yes") : why);
+	page_fact(p, say(p, "Neemt berichten aan", "Takes messages"),
+	          ready ? say(p, "ja", "yes") : why);
 	if (!status.err && json_parse(&t, span_of(status.p, status.len), &at, &why) == 0) {
 		bytes_fact(p, say(p, "Journaal", "Journal"), number(&t, "store", "usedBytes"),
 		           number(&t, "store", "mapBytes"));
@@ -111,7 +111,8 @@ static void lag(struct page *p)
 	struct html *h = &p->h;
 	unsigned n = 0;
 	html_class(h, "section", "card");
-	html_element(h, "h2", NULL, say(p, "Wie kijkt mee, en hoe ver", "Who watches, and how far"));
+	html_element(h, "h2", NULL,
+	             say(p, "Wie kijkt mee, en hoe ver", "Who watches, and how far"));
 	html_class(h, "ul", "plain");
 	list_for_each (it, &p->r->web->lives) {
 		const struct live *l = list_entry(it, struct live, node);
@@ -208,8 +209,8 @@ static void refusals_free(void *own)
 	struct refusals *x = own;
 	for (unsigned i = 0; i < x->n; i++) {
 		struct group *g = &x->group[i];
-		char *const texts[] = {g->topic,   g->publisher, g->schema, g->pointer,
-		                       g->rule, g->reason,    g->sample};
+		char *const texts[] = {g->topic, g->publisher, g->schema, g->pointer,
+		                       g->rule,  g->reason,    g->sample};
 		for (unsigned k = 0; k < ARRAY_LEN(texts); k++)
 			free(texts[k]);
 	}
@@ -327,10 +328,10 @@ static void write_refusals(struct refusals *x)
 	struct page p;
 	char command[160];
 	page_begin(&p, x->req, "Geweigerd", "Refused", NULL);
-	html_element(&p.h, "p", "lead",
-	             x->title ? x->title
-	                      : say(&p, "Berichten waar geen feed voor is",
-	                            "Messages that no feed takes"));
+	html_element(
+	    &p.h, "p", "lead",
+	    x->title ? x->title
+	             : say(&p, "Berichten waar geen feed voor is", "Messages that no feed takes"));
 	if (!x->n)
 		html_element(&p.h, "p", "none",
 		             say(&p, "Er is niets geweigerd.", "Nothing was refused."));
@@ -339,12 +340,13 @@ static void write_refusals(struct refusals *x)
 	if (x->others)
 		page_counts(&p, "En nog # andere.", "And # others.", x->others, 0);
 	html_element(&p.h, "h2", NULL, say(&p, "En nu", "What next"));
-	html_element(&p.h, "p", NULL,
-	             say(&p,
-	                 "Er is niets weg: verhelp de oorzaak bij de afzender of in het schema, en "
-	                 "bied de berichten daarna opnieuw aan.",
-	                 "Nothing is lost: mend the cause at the sender or in the schema, then offer "
-	                 "the messages again."));
+	html_element(
+	    &p.h, "p", NULL,
+	    say(&p,
+	        "Er is niets weg: verhelp de oorzaak bij de afzender of in het schema, en "
+	        "bied de berichten daarna opnieuw aan.",
+	        "Nothing is lost: mend the cause at the sender or in the schema, then offer "
+	        "the messages again."));
 	snprintf(command, sizeof(command), "oudp quarantine retry %s",
 	         x->title ? x->name : "--unrouted");
 	page_code(&p, say(&p, "Opnieuw aanbieden", "Offer them again"), command);

@@ -106,7 +106,8 @@ void page_init(struct page *p, struct req *r)
 	*p = (struct page){.r = r, .now_ms = clock_wall_ms(hub_clock(r->web->hub))};
 	html_part(&p->h, &r->out);
 	p->lang_given = query_get(&r->query, "lang", &lang);
-	p->lang = p->lang_given ? (span_is(lang, "en") ? ENGLISH : DUTCH) : language_of(r->language);
+	p->lang =
+	    p->lang_given ? (span_is(lang, "en") ? ENGLISH : DUTCH) : language_of(r->language);
 	r->html = true;
 	snprintf(r->content_language, sizeof(r->content_language), "%s", language_code(p->lang));
 }
@@ -115,8 +116,8 @@ static const char *with_language(struct page *p, size_t n)
 {
 	assert(n < sizeof(p->url));
 	if (p->lang_given)
-		snprintf(p->url + n, sizeof(p->url) - n, "%clang=%s", strchr(p->url, '?') ? '&' : '?',
-		         language_code(p->lang));
+		snprintf(p->url + n, sizeof(p->url) - n, "%clang=%s",
+		         strchr(p->url, '?') ? '&' : '?', language_code(p->lang));
 	return p->url;
 }
 
@@ -340,11 +341,12 @@ void page_problem(struct req *r, int status, const char *detail)
 	           absent ? "Not found" : "That did not work", NULL);
 	html_open(&p.h, "p");
 	if (absent)
-		html_text(&p.h, say(&p,
-		                    "Deze pagina is er niet, of u mag haar niet zien. Kijk bij alle "
-		                    "gegevens of op de kaart.",
-		                    "This page does not exist, or you may not see it. Look at all "
-		                    "data or at the map."));
+		html_text(&p.h,
+		          say(&p,
+		              "Deze pagina is er niet, of u mag haar niet zien. Kijk bij alle "
+		              "gegevens of op de kaart.",
+		              "This page does not exist, or you may not see it. Look at all "
+		              "data or at the map."));
 	else
 		html_text(&p.h, detail);
 	html_close(&p.h, "p");

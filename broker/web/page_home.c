@@ -32,8 +32,8 @@ static void feed_row(struct page *p, struct feed *f)
 	struct html *h = &p->h;
 	struct web *w = p->r->web;
 	uint64_t cadence = f->conf->cadence_s;
-	bool silent = f->last_stored_ms && cadence &&
-	              p->now_ms - f->last_stored_ms > 2000 * (int64_t)cadence;
+	bool silent =
+	    f->last_stored_ms && cadence && p->now_ms - f->last_stored_ms > 2000 * (int64_t)cadence;
 	html_open(h, "tr");
 	html_attr_span(h, "data-feed", f->name);
 	html_open(h, "th");
@@ -93,14 +93,15 @@ void get_home(struct req *r)
 	if (!page_query(r, "lang") || !page_knows(r, NULL, get_home))
 		return;
 	page_begin(&p, r, "Gegevens van nu", "Data of this moment", "");
-	html_element(&p.h, "p", "lead",
-	             say(&p,
-	                 "Wat sensoren in de stad meten, op het moment dat zij het meten. Kies een "
-	                 "onderwerp om te zien wat er wordt gemeten, waarom, en hoe u de gegevens "
-	                 "zelf ontvangt.",
-	                 "What sensors in the city measure, at the moment they measure it. Choose a "
-	                 "subject to see what is measured, why, and how to receive the data "
-	                 "yourself."));
+	html_element(
+	    &p.h, "p", "lead",
+	    say(&p,
+	        "Wat sensoren in de stad meten, op het moment dat zij het meten. Kies een "
+	        "onderwerp om te zien wat er wordt gemeten, waarom, en hoe u de gegevens "
+	        "zelf ontvangt.",
+	        "What sensors in the city measure, at the moment they measure it. Choose a "
+	        "subject to see what is measured, why, and how to receive the data "
+	        "yourself."));
 	html_class(&p.h, "table", "cards feeds");
 	html_attr(&p.h, "id", "feeds");
 	html_attr(&p.h, "data-part", "feeds");

@@ -173,7 +173,8 @@ static void find(const struct page *p, struct asked *a)
 
 static const char *dot_class(const struct page *p, const struct asked *a, const struct row *row)
 {
-	static const char *const classes[CLASSES] = {"dot v0", "dot v1", "dot v2", "dot v3", "dot v4"};
+	static const char *const classes[CLASSES] = {"dot v0", "dot v1", "dot v2", "dot v3",
+	                                             "dot v4"};
 	if (page_is_silent(p, row->t))
 		return "dot silent";
 	if (isnan(row->value) || a->high <= a->low)
@@ -254,8 +255,9 @@ static void map(struct page *p, const struct asked *a)
 	html_open(h, "svg");
 	html_attrf(h, "viewBox", "0 0 %d %d", MAP_WIDTH, MAP_HEIGHT);
 	html_attr(h, "role", "group");
-	html_attr(h, "aria-label", say(p, "Kaart van de meetpunten, het noorden boven",
-	                               "Map of the places, north is up"));
+	html_attr(
+	    h, "aria-label",
+	    say(p, "Kaart van de meetpunten, het noorden boven", "Map of the places, north is up"));
 	for (unsigned i = a->n; i-- > 0;) /* the first of the table lies on top */
 		if (a->rows[i].t->has_location)
 			dot(p, a, &a->rows[i], &v);
@@ -317,7 +319,8 @@ static void feed_choice(struct page *p, const struct asked *a)
 	html_close(h, "label");
 }
 
-static bool was_offered(const struct page *p, const struct asked *a, unsigned feed, const char *member)
+static bool was_offered(const struct page *p, const struct asked *a, unsigned feed,
+                        const char *member)
 {
 	struct web *w = p->r->web;
 	for (unsigned i = 0; i < feed; i++) {
@@ -448,11 +451,12 @@ static void tell_found(struct page *p, const struct asked *a)
 	else
 		page_counts(p, "# meetpunten.", "# places.", a->found, 0);
 	html_text(h, " ");
-	html_text(h, say(p,
-	                 "Stil is: langer geen bericht dan twee keer het afgesproken ritme, of een "
-	                 "dag waar geen ritme is afgesproken.",
-	                 "Silent means: no message for twice the agreed cadence, or for a day where "
-	                 "none is agreed."));
+	html_text(h,
+	          say(p,
+	              "Stil is: langer geen bericht dan twee keer het afgesproken ritme, of een "
+	              "dag waar geen ritme is afgesproken.",
+	              "Silent means: no message for twice the agreed cadence, or for a day where "
+	              "none is agreed."));
 	html_close(h, "p");
 }
 

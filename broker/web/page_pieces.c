@@ -73,8 +73,9 @@ void page_value(struct page *p, const struct record_result *v, struct span unit)
 {
 	struct html *h = &p->h;
 	struct buf b = text_buf();
+	bool share = v->type == EXTRACT_NUMBER && words_is_share(v->member, unit);
 	switch (v->type) {
-	case EXTRACT_NUMBER: words_number(&b, p->lang, v->number); break;
+	case EXTRACT_NUMBER: words_number(&b, p->lang, v->number * (share ? 100 : 1)); break;
 	case EXTRACT_STRING: buf_add_span(&b, v->text); break;
 	case EXTRACT_BOOL:
 		buf_add_str(&b, v->number != 0 ? say(p, "ja", "yes") : say(p, "nee", "no"));
@@ -83,10 +84,12 @@ void page_value(struct page *p, const struct record_result *v, struct span unit)
 	}
 	html_open(h, "b");
 	html_attr(h, "class", "value");
+	if (share)
+		html_attr(h, "data-factor", "100");
 	put(p, &b);
 	html_close(h, "b");
 	b = text_buf();
-	words_unit(&b, unit);
+	words_unit(&b, share ? SPAN("%") : unit);
 	if (b.len) {
 		html_text(h, " ");
 		html_open(h, "span");
@@ -147,22 +150,41 @@ bool page_is_silent(const struct page *p, const struct seen_thing *t)
 	return p->now_ms - t->stored_ms > (int64_t)longest * 1000;
 }
 
+/* What the schema says of a result; false: nothing. */
+static bool find_result(const struct page *p, const struct seen_thing *t, struct span member,
+                        struct schema_result_info *ret)
+{
+	char id[160];
+	int n =
+	    snprintf(id, sizeof(id), "%.*s/%u", (int)t->schema.n, t->schema.p, t->schema_version);
+	const struct schema *s =
+	    n > 0 && (size_t)n < sizeof(id)
+	        ? catalog_find(hub_catalog(p->r->web->hub), span_of(id, (size_t)n))
+	        : NULL;
+	for (unsigned i = 0; s && i < schema_result_count(s); i++) {
+		*ret = schema_result_info(s, i);
+		if (span_is(member, ret->member))
+			return true;
+	}
+	return false;
+}
+
 struct span page_unit(const struct page *p, const struct seen_thing *t,
                       const struct record_result *v)
 {
-	char id[160];
+	struct schema_result_info info;
 	if (v->type == EXTRACT_NUMBER && v->text.n)
 		return v->text; /* the message says it */
-	int n = snprintf(id, sizeof(id), "%.*s/%u", (int)t->schema.n, t->schema.p, t->schema_version);
-	const struct schema *s = n > 0 && (size_t)n < sizeof(id)
-	                             ? catalog_find(hub_catalog(p->r->web->hub), span_of(id, (size_t)n))
-	                             : NULL;
-	for (unsigned i = 0; s && i < schema_result_count(s); i++) {
-		struct schema_result_info info = schema_result_info(s, i);
-		if (span_is(v->member, info.member))
-			return span_str(info.unit);
-	}
-	return SPAN("");
+	return find_result(p, t, v->member, &info) ? span_str(info.unit) : SPAN("");
+}
+
+void page_reading(struct page *p, const struct seen_thing *t, const struct record_result *v)
+{
+	struct schema_result_info info;
+	html_attr(&p->h, "class", "reading");
+	html_attr_span(&p->h, "data-member", v->member);
+	if (!find_result(p, t, v->member, &info) || info.scaled)
+		html_attr(&p->h, "data-scaled", "1");
 }
 
 static void values(struct page *p, const struct seen_thing *t, struct span property)
@@ -179,8 +201,7 @@ static void values(struct page *p, const struct seen_thing *t, struct span prope
 		if (n++ == VALUES_SHOWN)
 			break;
 		html_open(h, "span");
-		html_attr(h, "class", "reading");
-		html_attr_span(h, "data-member", v.member);
+		page_reading(p, t, &v);
 		html_open(h, "span");
 		html_attr(h, "class", "name");
 		page_member(p, v.member);

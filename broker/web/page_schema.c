@@ -4,8 +4,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "json/json.h"
 #include "web/form.h"
+#include "json/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,10 +37,10 @@ static void title_of(struct page *p, const struct schema *s)
 	size_t at;
 	const char *why;
 	json_tape_init(&t, LIMIT_JSON_TOKENS);
-	uint32_t i = json_parse(&t, schema_source(s), &at, &why) == 0 &&
-	                     t.tok[0].type == JSON_OBJECT
-	                 ? json_member(&t, 0, SPAN("title"))
-	                 : 0;
+	uint32_t i =
+	    json_parse(&t, schema_source(s), &at, &why) == 0 && t.tok[0].type == JSON_OBJECT
+	        ? json_member(&t, 0, SPAN("title"))
+	        : 0;
 	if (!put_string(p, &t, i))
 		html_text(&p->h, schema_name(s));
 	json_tape_done(&t);
@@ -53,14 +53,15 @@ void get_schemas_page(struct req *r)
 	if (!page_query(r, "lang"))
 		return;
 	page_begin(&p, r, "Schema's", "Schemas", NULL);
-	html_element(&p.h, "p", "lead",
-	             say(&p,
-	                 "Een schema zegt hoe een bericht eruitziet: welke waarden erin staan, in "
-	                 "welke eenheid. Elk bericht wordt ermee vergeleken; wat niet past, wordt "
-	                 "geweigerd met de reden.",
-	                 "A schema says what a message looks like: which values it holds, in which "
-	                 "unit. Each message is compared with it; what does not fit is refused, with "
-	                 "the reason."));
+	html_element(
+	    &p.h, "p", "lead",
+	    say(&p,
+	        "Een schema zegt hoe een bericht eruitziet: welke waarden erin staan, in "
+	        "welke eenheid. Elk bericht wordt ermee vergeleken; wat niet past, wordt "
+	        "geweigerd met de reden.",
+	        "A schema says what a message looks like: which values it holds, in which "
+	        "unit. Each message is compared with it; what does not fit is refused, with "
+	        "the reason."));
 	html_class(&p.h, "ul", "tiles");
 	for (size_t i = 0; i < catalog_count(c); i++) {
 		const struct schema *s = catalog_at(c, i);
@@ -124,12 +125,9 @@ static void rule_cell(struct reader *x, uint32_t node)
 	struct json_tape *t = &x->t;
 	const struct {
 		const char *word, *sign;
-	} bounds[] = {{"minimum", "≥ "},
-	              {"exclusiveMinimum", "> "},
-	              {"maximum", "≤ "},
-	              {"exclusiveMaximum", "< "},
-	              {"format", ""},
-	              {"pattern", "~ "}};
+	} bounds[] = {{"minimum", "≥ "}, {"exclusiveMinimum", "> "},
+	              {"maximum", "≤ "}, {"exclusiveMaximum", "< "},
+	              {"format", ""},    {"pattern", "~ "}};
 	const char *between = "";
 	html_open(h, "td");
 	for (unsigned i = 0; i < ARRAY_LEN(bounds); i++) {
@@ -158,9 +156,8 @@ static void unit_cell(struct reader *x, uint32_t node)
 {
 	struct html *h = &x->p->h;
 	uint32_t note = json_member(&x->t, node, SPAN("x-oudp"));
-	uint32_t unit = note && x->t.tok[note].type == JSON_OBJECT
-	                    ? json_member(&x->t, note, SPAN("unit"))
-	                    : 0;
+	uint32_t unit =
+	    note && x->t.tok[note].type == JSON_OBJECT ? json_member(&x->t, note, SPAN("unit")) : 0;
 	html_open(h, "td");
 	if (unit && x->t.tok[unit].type == JSON_STRING) {
 		struct buf b;
@@ -253,8 +250,8 @@ static void verdict(struct page *p, const struct schema *s, struct span payload)
 	html_attr(h, "class", n ? "verdict bad" : "verdict good");
 	html_attr(h, "id", "verdict");
 	html_attr(h, "role", "status");
-	html_element(h, "b", NULL, n ? say(p, "Past niet.", "Does not fit.")
-	                             : say(p, "Past.", "Fits."));
+	html_element(h, "b", NULL,
+	             n ? say(p, "Past niet.", "Does not fit.") : say(p, "Past.", "Fits."));
 	if (n) {
 		html_open(h, "ul");
 		for (unsigned i = 0; i < n; i++)
@@ -304,8 +301,8 @@ static void write_page(struct req *r, const struct schema *s, const struct buf *
 	const char *why;
 	page_begin(&p, r, schema_id(s), schema_id(s), NULL);
 	json_tape_init(&x.t, LIMIT_JSON_TOKENS);
-	bool good = json_parse(&x.t, schema_source(s), &at, &why) == 0 &&
-	            x.t.tok[0].type == JSON_OBJECT;
+	bool good =
+	    json_parse(&x.t, schema_source(s), &at, &why) == 0 && x.t.tok[0].type == JSON_OBJECT;
 	html_class(&p.h, "p", "lead");
 	if (good)
 		(void)put_string(&p, &x.t, json_member(&x.t, 0, SPAN("description")));

@@ -41,8 +41,7 @@ static void readings(struct page *p, const struct seen_thing *t)
 	html_attr_span(h, "data-feed", t->feed->name);
 	for (size_t at = 0; record_next_result(&t->results, &at, &v);) {
 		html_open(h, "div");
-		html_attr(h, "class", "reading");
-		html_attr_span(h, "data-member", v.member);
+		page_reading(p, t, &v);
 		html_open(h, "dt");
 		page_member(p, v.member);
 		html_close(h, "dt");
@@ -122,8 +121,9 @@ static void identity_card(struct page *p, const struct found *x, struct span thi
 	html_attr(h, "class", "qr");
 	html_attr(h, "width", "132");
 	html_attr(h, "height", "132");
-	html_attr(h, "alt", say(p, "QR-code met het adres van deze pagina",
-	                        "QR code with the address of this page"));
+	html_attr(h, "alt",
+	          say(p, "QR-code met het adres van deze pagina",
+	              "QR code with the address of this page"));
 	struct buf b;
 	buf_init(&b, URL_BYTES);
 	buf_add_str(&b, "/t/");
@@ -219,9 +219,7 @@ void get_thing_code(struct req *r)
 	buf_init(&url, URL_BYTES);
 	buf_addf(&url, "%s/t/", r->web->base_url);
 	html_percent(&url, r->param[0]);
-	QRcode *code =
-	    url.err ? NULL
-	            : QRcode_encodeString8bit(buf_str(&url), 0, QR_ECLEVEL_M);
+	QRcode *code = url.err ? NULL : QRcode_encodeString8bit(buf_str(&url), 0, QR_ECLEVEL_M);
 	buf_done(&url);
 	if (!code) {
 		problem(r, 400, "the name is too long for a code that can be scanned");

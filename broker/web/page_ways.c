@@ -59,11 +59,12 @@ static void choice(struct page *p, const char *way, const char *dutch, const cha
 static void choices(struct page *p)
 {
 	html_class(&p->h, "dl", "facts");
-	choice(p, "WebSocket",
-	       "Voor een toepassing die meteen wil weten wat er gebeurt. Na een onderbreking gaat u "
-	       "verder waar u was, zonder gat.",
-	       "For an application that wants to know at once. After a break you go on where you "
-	       "were, without a hole.");
+	choice(
+	    p, "WebSocket",
+	    "Voor een toepassing die meteen wil weten wat er gebeurt. Na een onderbreking gaat u "
+	    "verder waar u was, zonder gat.",
+	    "For an application that wants to know at once. After a break you go on where you "
+	    "were, without a hole.");
 	choice(p, "HTTP",
 	       "Voor een script dat nu en dan ophaalt wat er nieuw is, of eenmalig terugkijkt.",
 	       "For a script that fetches what is new now and then, or looks back once.");
@@ -102,26 +103,27 @@ static void lines(struct page *p, const struct feed *f, const struct where *x)
 		page_code(p, "MQTT: mosquitto_sub", buf_str(&b));
 		buf_clear(&b);
 	}
-	buf_addf(&b,
-	         "import asyncio, json, websockets\n\n"
-	         "async def main():\n"
-	         "    after = \"\"   # %s\n"
-	         "    while True:\n"
-	         "        try:\n"
-	         "            url = \"%s/v1/feeds/%s/events\" + after\n"
-	         "            async with websockets.connect(url, subprotocols=[\"cloudevents.json\"]) "
-	         "as ws:\n"
-	         "                async for text in ws:\n"
-	         "                    event = json.loads(text)\n"
-	         "                    after = \"?after=\" + event[\"id\"].split(\"-\")[0]\n"
-	         "                    if \"sequence\" in event:\n"
-	         "                        print(event[\"subject\"], event[\"data\"])\n"
-	         "        except (OSError, websockets.ConnectionClosed):\n"
-	         "            await asyncio.sleep(1)\n\n"
-	         "asyncio.run(main())",
-	         say(p, "na een onderbreking: verder waar we waren",
-	             "after a break: go on where we were"),
-	         x->ws, name);
+	buf_addf(
+	    &b,
+	    "import asyncio, json, websockets\n\n"
+	    "async def main():\n"
+	    "    after = \"\"   # %s\n"
+	    "    while True:\n"
+	    "        try:\n"
+	    "            url = \"%s/v1/feeds/%s/events\" + after\n"
+	    "            async with websockets.connect(url, subprotocols=[\"cloudevents.json\"]) "
+	    "as ws:\n"
+	    "                async for text in ws:\n"
+	    "                    event = json.loads(text)\n"
+	    "                    after = \"?after=\" + event[\"id\"].split(\"-\")[0]\n"
+	    "                    if \"sequence\" in event:\n"
+	    "                        print(event[\"subject\"], event[\"data\"])\n"
+	    "        except (OSError, websockets.ConnectionClosed):\n"
+	    "            await asyncio.sleep(1)\n\n"
+	    "asyncio.run(main())",
+	    say(p, "na een onderbreking: verder waar we waren",
+	        "after a break: go on where we were"),
+	    x->ws, name);
 	page_code(p, "WebSocket: Python", buf_str(&b));
 	buf_clear(&b);
 	buf_addf(&b,
@@ -142,23 +144,25 @@ void page_ways(struct page *p, const struct feed *f)
 	html_open(h, "section");
 	html_attr(h, "id", "subscribe");
 	html_element(h, "h2", NULL, say(p, "Zelf ontvangen", "Receive it yourself"));
-	html_element(h, "p", NULL,
-	             say(p,
-	                 "Wie deze gegevens mag zien, mag zich erop abonneren. Kies de weg die bij u "
-	                 "past en neem de regel over.",
-	                 "Who may see this data may subscribe to it. Choose the way that suits you "
-	                 "and copy the line."));
+	html_element(
+	    h, "p", NULL,
+	    say(p,
+	        "Wie deze gegevens mag zien, mag zich erop abonneren. Kies de weg die bij u "
+	        "past en neem de regel over.",
+	        "Who may see this data may subscribe to it. Choose the way that suits you "
+	        "and copy the line."));
 	choices(p);
 	html_class(h, "div", "lines");
 	lines(p, f, &x);
 	html_close(h, "div");
 	if (f->conf->access != CONFIG_PUBLIC) {
 		html_open(h, "p");
-		html_text(h, say(p,
-		                 "Deze gegevens zijn niet openbaar: u hebt een sleutel van de beheerder "
-		                 "nodig. Vraag hem aan bij ",
-		                 "This data is not public: you need a key from the administrator. Ask "
-		                 "for it at "));
+		html_text(
+		    h, say(p,
+		           "Deze gegevens zijn niet openbaar: u hebt een sleutel van de beheerder "
+		           "nodig. Vraag hem aan bij ",
+		           "This data is not public: you need a key from the administrator. Ask "
+		           "for it at "));
 		html_text(h, *f->conf->contact ? f->conf->contact
 		                               : say(p, "de gemeente", "the municipality"));
 		html_text(h, ".");
@@ -166,10 +170,6 @@ void page_ways(struct page *p, const struct feed *f)
 	}
 	html_open(h, "p");
 	html_link(h, "/v1/openapi.json", "OpenAPI");
-	html_text(h, " · ");
-	html_link(h, "/v1/asyncapi.json", "AsyncAPI");
-	html_text(h, " · ");
-	html_link(h, "/v1/catalog", say(p, "Catalogus (DCAT-AP-NL)", "Catalogue (DCAT-AP-NL)"));
 	html_close(h, "p");
 	html_close(h, "section");
 }

@@ -80,6 +80,8 @@ bool page_is_silent(const struct page *p, const struct seen_thing *t);
 /* The unit of a result of this thing, "" when nobody says. */
 struct span page_unit(const struct page *p, const struct seen_thing *t,
                       const struct record_result *v);
+/* Attributes of the element that shows a result, for oudp.js. */
+void page_reading(struct page *p, const struct seen_thing *t, const struct record_result *v);
 /* A row of a table of things: cells of the thing, its values and how old they are. with_feed: the
  * feed as well. */
 void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,

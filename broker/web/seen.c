@@ -236,8 +236,7 @@ void seen_tick(struct seen *s, uint64_t now_ms)
 uint64_t seen_per_minute(struct seen *s, const struct feed *f)
 {
 	const struct seen_feed *sf = at(s, f);
-	uint64_t before = sf->n_samples == ARRAY_LEN(sf->samples)
-	                      ? sf->samples[ARRAY_LEN(sf->samples) - 1]
-	                      : 0;
+	uint64_t before =
+	    sf->n_samples == ARRAY_LEN(sf->samples) ? sf->samples[ARRAY_LEN(sf->samples) - 1] : 0;
 	return f->count.stored - MIN_OF(before, f->count.stored);
 }

@@ -182,6 +182,16 @@ void words_unit(struct buf *b, struct span ucum)
 	buf_add_span(b, ucum);
 }
 
+bool words_is_share(struct span member, struct span ucum)
+{
+	static const char *const shares[] = {"relativeHumidity", "occupancy", "fillingLevel",
+	                                     "batteryLevel", "illuminanceLevel"};
+	bool is = false;
+	for (unsigned i = 0; i < ARRAY_LEN(shares); i++)
+		is = is || span_is(member, shares[i]);
+	return is && span_is(ucum, "1");
+}
+
 /* ---- numbers ---- */
 
 void words_number(struct buf *b, enum language l, double v)
@@ -246,10 +256,9 @@ void words_ago(struct buf *b, enum language l, int64_t then_ms, int64_t now_ms)
 
 void words_time(struct buf *b, enum language l, int64_t ms)
 {
-	static const char *const months[2][12] = {{"jan", "feb", "mrt", "apr", "mei", "jun", "jul",
-	                                           "aug", "sep", "okt", "nov", "dec"},
-	                                          {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
-	                                           "Aug", "Sep", "Oct", "Nov", "Dec"}};
+	static const char *const months[2][12] = {
+	    {"jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"},
+	    {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}};
 	time_t t = (time_t)(ms / 1000);
 	struct tm tm;
 	if (!localtime_r(&t, &tm))

@@ -24,6 +24,8 @@ static inline const char *language_code(enum language l)
 void words_member(struct buf *b, enum language l, struct span member);
 /* UCUM as people write it: "ug/m3" is "µg/m³", "1" is nothing. Appends. */
 void words_unit(struct buf *b, struct span ucum);
+/* Whether a result is a share of one, which people read as a percentage. */
+bool words_is_share(struct span member, struct span ucum);
 /* 12.5 is "12,5" in Dutch; at most six digits that count. Appends. */
 void words_number(struct buf *b, enum language l, double v);
 /* "1.234.567" in Dutch, "1,234,567" in English. Appends. */

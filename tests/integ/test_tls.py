@@ -13,7 +13,7 @@ import time
 import pytest
 
 from kit import certs, mqtt, web
-from kit.daemon import SLOW, block, feed, free_ports, wait_for
+from kit.daemon import PUBLIC, SLOW, block, feed, free_ports, wait_for
 
 
 class Secure:
@@ -329,7 +329,7 @@ def test_beyond_loopback_anonymous_reads_public_feeds_only(own, tmp_path, name):
     extra = block("tls", "city", {"certificate": certificate, "key": key}) + "".join(
         f'listener "{n}" {{\n\tprotocol = {p}\n\taddress = "{address}"\n\tport = {port}\n\ttls = "city"\n}}\n'
         for n, p, port in (("mqtts", "mqtt", mqtts), ("https", "http", https)))
-    d = own({"open": feed("open/{thing}", ["any"], access="public"), "mine": feed("mine/{thing}", ["any"])}, extra=extra)
+    d = own({"open": feed("open/{thing}", ["any"], **PUBLIC), "mine": feed("mine/{thing}", ["any"])}, extra=extra)
     d.start()
 
     def get(path, method="GET", body=None):

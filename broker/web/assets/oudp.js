@@ -69,7 +69,7 @@
   function show(cell, value) {
     const b = cell.querySelector(".value");
     if (!b || typeof value !== "number") return false;
-    const text = number(value);
+    const text = number(value * Number(b.dataset.factor || 1));
     if (b.textContent !== text) {
       b.textContent = text;
       b.classList.add("fresh");

@@ -52,6 +52,11 @@ def feed(topics, schemas=("test-air/1",), **options):
     return {"topics": topics, "schemas": list(schemas), **{k.replace("_", "-"): v for k, v in options.items()}}
 
 
+# what a public feed must say
+PUBLIC = {"access": "public", "description": "Of the tests.", "licence": "http://creativecommons.org/publicdomain/zero/1.0/",
+          "contact": "mailto:data@example.nl",
+          "theme": "http://publications.europa.eu/resource/authority/data-theme/ENVI"}
+
 FEEDS = {
     "air": feed("city/air/{thing}", title="Air"),
     "raw": feed("raw/#", ["any"]),

@@ -113,7 +113,7 @@ static void every_option_of_a_feed(void **state)
 	    "topics = { \"a/{thing}\", # one\n \"b/#\", } schemas = { s/2, s/1 }\n"
 	    "access = public priority = urgent keep-messages = 0 keep-messages-max = \"3 MiB\"\n"
 	    "keep-series = 1y duplicates = keep max-future = 1h max-age = 0 bad-time = flag\n"
-	    "cadence = \"10m\" licence = \"http://l\" contact = \"c\" theme = \"th\"\n"
+	    "cadence = \"10m\" licence = \"http://l\" contact = \"c\" theme = \"http://th\"\n"
 	    "purpose = \"p\" legal-ground = \"g\" personal-data = no dpia = \"d\"\n"
 	    "registration = optional privacy = { } quarantine-max = 1 }\n");
 	const struct config_feed *f = &c->feeds[0];
@@ -136,7 +136,7 @@ static void every_option_of_a_feed(void **state)
 	assert_int_equal(f->cadence_s, 600);
 	assert_string_equal(f->licence, "http://l");
 	assert_string_equal(f->contact, "c");
-	assert_string_equal(f->theme, "th");
+	assert_string_equal(f->theme, "http://th");
 	assert_string_equal(f->purpose, "p");
 	assert_string_equal(f->legal_ground, "g");
 	assert_string_equal(f->dpia, "d");

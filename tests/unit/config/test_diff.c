@@ -37,7 +37,7 @@ static const char after[] =
     "listener \"n\" { protocol = admin }\n"
     "feed \"h\" { topics = { \"h\" } schemas = { any } }\n"
     "feed \"g\" { topics = { \"b\" } schemas = { \"s/2\", \"s/1\" } title = \"G \\\"$1\\\"\"\n"
-    "keep-messages = 7d keep-messages-max = 5GiB access = public personal-data = true\n"
+    "keep-messages = 7d keep-messages-max = 5GiB access = restricted personal-data = true\n"
     "purpose = p legal-ground = g dpia = d }\n";
 
 static void everything(void **state)
@@ -51,7 +51,7 @@ static void everything(void **state)
 	     "feed g: title \"G\" -> \"G \\\"\\$1\\\"\"\n"
 	     "feed g: topics { \"b\", \"c/{thing}\" } -> { \"b\" }\n"
 	     "feed g: schemas { \"s/1\" } -> { \"s/2\", \"s/1\" }\n"
-	     "feed g: access internal -> public\n"
+	     "feed g: access internal -> restricted\n"
 	     "feed g: keep-messages \"14d\" -> \"7d\"\n"
 	     "feed g: keep-messages-max \"20GB\" -> \"5GiB\"\n"
 	     "feed g: purpose \"\" -> \"p\"\n"

@@ -42,7 +42,15 @@ static void values(void **state)
 	    {"include(\"x.conf\")", "include() cannot be used in this text"},
 	    {"organisaton = a",
 	     "there is no option \"organisaton\"; did you mean \"organisation\"?"},
-	    {"colour = a", "there is no option \"colour\""},
+	    {"flavour = a", "there is no option \"flavour\""},
+	    {"colour = blue", "colour: \"blue\" is no colour; write six hexadecimal digits, such as"
+	                      " \"#154273\""},
+	    {"public-url = \"data.example.nl\"",
+	     "public-url: \"data.example.nl\" is no web address; write https://..."},
+	    {"public-url = \"https://data.example.nl/\"",
+	     "public-url: leave out the slash at the end"},
+	    {"map-tiles = \"https://a.nl/; script-src *\"",
+	     "map-tiles: \"https://a.nl/; script-src *\" is no web address; write https://..."},
 	    {"topics = { a }", "there is no option \"topics\"; it belongs in a feed block"},
 	    {"fed \"x\" { topics = { \"a\" } }",
 	     "there is no option \"fed\"; did you mean \"feed\"?"},
@@ -171,6 +179,27 @@ static void personal_data(void **state)
 	    FEED("personal-data = true purpose = p legal-ground = g dpia = d keep-messages = 1d")));
 }
 
+#define NEEDS "t:1: feed \"f\" is public and needs "
+
+static void public_feeds(void **state)
+{
+	(void)state;
+	refused("feed \"f\" { topics = { a } schemas = { any } access = public }",
+	        NEEDS "contact for the catalogue: say whom to ask, such as"
+	              " mailto:data@voorbeeld.nl\n" NEEDS
+	              "description for the catalogue: say what it is, in a sentence or two\n" NEEDS
+	              "licence for the catalogue: write its address, such as"
+	              " http://creativecommons.org/publicdomain/zero/1.0/\n" NEEDS
+	              "theme for the catalogue: write its address, such as"
+	              " http://publications.europa.eu/resource/authority/data-theme/ENVI\n");
+	refused("feed \"f\" { topics = { a } schemas = { any } access = public description = d"
+	        " contact = c licence = CC0 theme = \"http://t/\" }",
+	        "t:1: licence: a public feed's is a web address: http://... or https://...\n");
+	config_free(accepted("feed \"f\" { topics = { a } schemas = { any } access = public"
+	                     " description = d contact = c licence = \"http://l/\""
+	                     " theme = \"http://t/\" }"));
+}
+
 static void required(void **state)
 {
 	(void)state;
@@ -279,7 +308,7 @@ static void all_at_once(void **state)
 {
 	(void)state;
 	refused("oin = 1\n"
-	        "colour = { red, \"green\" }\n"
+	        "flavour = { red, \"green\" }\n"
 	        "feed \"F\" {\n"
 	        "  acess = public\n"
 	        "  topics = { \"a/+\" }\n"
@@ -288,7 +317,7 @@ static void all_at_once(void **state)
 	        "listener \"l\" { protocol = mqtts address = x }\n"
 	        "grants \"x\" { a { b = { c } } }\n",
 	        "t:1: oin: \"1\" is no OIN; write its 20 digits\n"
-	        "t:2: there is no option \"colour\"\n"
+	        "t:2: there is no option \"flavour\"\n"
 	        "t:3: feed \"F\" is no name; write 1 to 64 of a-z, 0-9 and '-'\n"
 	        "t:4: there is no option \"acess\" in a feed block; did you mean \"access\"?\n"
 	        "t:5: topics: \"a/+\" holds '+'; write {thing} where one level may be anything\n"
@@ -351,13 +380,13 @@ static void limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(values),      cmocka_unit_test(feeds),
-	    cmocka_unit_test(decode),      cmocka_unit_test(personal_data),
-	    cmocka_unit_test(required),    cmocka_unit_test(beyond_loopback),
-	    cmocka_unit_test(ports_twice), cmocka_unit_test(blocks_twice),
-	    cmocka_unit_test(structure),   cmocka_unit_test(comments),
-	    cmocka_unit_test(all_at_once), cmocka_unit_test(warnings),
-	    cmocka_unit_test(limits),
+	    cmocka_unit_test(values),          cmocka_unit_test(feeds),
+	    cmocka_unit_test(decode),          cmocka_unit_test(personal_data),
+	    cmocka_unit_test(public_feeds),    cmocka_unit_test(required),
+	    cmocka_unit_test(beyond_loopback), cmocka_unit_test(ports_twice),
+	    cmocka_unit_test(blocks_twice),    cmocka_unit_test(structure),
+	    cmocka_unit_test(comments),        cmocka_unit_test(all_at_once),
+	    cmocka_unit_test(warnings),        cmocka_unit_test(limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
