@@ -1,7 +1,8 @@
 /* How long a message takes to be read, checked and extracted: three messages beside jansson, that
- * only reads them; then the largest valid example of every schema in schemas/, beside jansson and,
- * where node and its ajv are, beside JSON.parse and ajv. Run from the top of the repository. Ends
- * in some seconds. */
+ * only reads them; then the largest valid example of every schema in schemas/, and the published
+ * examples of the data models that are stored as they are (tests/vectors/recordings.tsv, where
+ * their folder is), beside jansson and, where node and its ajv are, beside JSON.parse and ajv. Run
+ * from the top of the repository. Ends in some seconds. */
 #include "../unit/json/peer.h"
 
 #include "base/clock.h"
@@ -10,6 +11,9 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+static const char RECORDINGS[] = "../shared/payloads/ngsi";
 
 enum { ROUNDS = 5, BATCH_NS = 60000000, SCHEMAS_MAX = 100, PATH_BYTES = 400 };
 
@@ -183,7 +187,7 @@ static void ask_ajv(struct example *e, size_t n)
 	buf_init(&command, 1 << 16);
 	buf_addf(&command, "node tests/bench/ajv.js");
 	for (size_t i = 0; i < n; i++)
-		buf_addf(&command, " %s", e[i].path);
+		buf_addf(&command, " %s:%s", schema_id(e[i].sc), e[i].path);
 	buf_addf(&command, " 2>/dev/null");
 	FILE *f = popen(buf_str(&command), "r");
 	while (f && fgets(line, sizeof(line), f))
@@ -214,6 +218,18 @@ static void row(const struct example *e)
 	schema_scratch_done(&w.s);
 }
 
+static void table(const char *title, struct example *e, size_t n)
+{
+	printf("\n%-26s  bytes  results      ours   jansson       ajv\n"
+	       "microseconds a message                     with all     parse   parse+validate\n",
+	       title);
+	ask_ajv(e, n);
+	for (size_t i = 0; i < n; i++) {
+		row(&e[i]);
+		free(e[i].text);
+	}
+}
+
 static void every_schema(const struct catalog *c)
 {
 	static struct example e[SCHEMAS_MAX];
@@ -222,13 +238,34 @@ static void every_schema(const struct catalog *c)
 		die("too many schemas");
 	for (size_t i = 0; i < n; i++)
 		e[i] = largest(catalog_at(c, i));
-	ask_ajv(e, n);
-	printf("\nmicroseconds a message     bytes  results      ours   jansson       ajv\n"
-	       "                                          with all     parse   parse+validate\n");
-	for (size_t i = 0; i < n; i++) {
-		row(&e[i]);
-		free(e[i].text);
+	table("largest valid examples", e, n);
+}
+
+static void every_recording(const struct catalog *c)
+{
+	static struct example e[SCHEMAS_MAX];
+	char line[1000], file[150], id[100], verdict[20];
+	size_t n = 0;
+	FILE *f = fopen("tests/vectors/recordings.tsv", "r");
+	if (!f || access(RECORDINGS, R_OK) != 0) {
+		printf("\nthe published examples are left out: %s is not here\n", RECORDINGS);
+		if (f)
+			fclose(f);
+		return;
 	}
+	while (n < SCHEMAS_MAX && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%149[^#\t]\t%99s\t%19s", file, id, verdict) != 3 ||
+		    strcmp(verdict, "stored") != 0)
+			continue;
+		e[n].sc = catalog_find(c, span_str(id));
+		if (!e[n].sc)
+			die(id);
+		snprintf(e[n].path, sizeof(e[n].path), "%s/%s", RECORDINGS, file);
+		e[n].text = read_file(e[n].path);
+		n++;
+	}
+	fclose(f);
+	table("published examples", e, n);
 }
 
 int main(void)
@@ -243,6 +280,7 @@ int main(void)
 	run(c, "device-measurement/1", DEVICE);
 	run(c, "air-quality-observed/1", LARGE);
 	every_schema(c);
+	every_recording(c);
 	catalog_free(c);
 	buf_done(&why);
 	return 0;
