@@ -18,7 +18,7 @@ endif
 VERSION  := $(shell sed -n 's/^\#\# \([0-9][0-9.]*\).*/\1/p' CHANGES 2>/dev/null | head -n 1)
 CPPFLAGS += -Ibroker -D_GNU_SOURCE -DOUDP_VERSION='"$(or $(VERSION),0.0.0)"' $(PKG_CFLAGS)
 CFLAGS   += -std=gnu11 -g -fno-omit-frame-pointer $(WARN)
-LDLIBS   += $(PKG_LIBS) -lpthread -lm
+LDLIBS   += -Wl,--as-needed $(PKG_LIBS) -lgeos_c -lpthread -lm
 ifeq ($(MODE),release)
 CFLAGS  += -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 LDFLAGS += -pie -Wl,-z,relro,-z,now

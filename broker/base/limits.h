@@ -218,6 +218,24 @@ enum {
 	LIMIT_CONNECT_METRICS_BYTES = 4 << 20,  /* of 200 connectors: 1 MB */
 	LIMIT_CONNECT_METRICS_CONNECTIONS = 32, /* a collector, and who looks */
 	LIMIT_CONNECT_LOG_LINES = 20, /* a connector and minute, of one kind; then counted */
+
+	/* SensorThings: one query lies in one piece of memory of about 100 KB */
+	LIMIT_STA_QUERY_BYTES = 16 << 10, /* decoded; longer ones belong into fewer conditions */
+	LIMIT_STA_STEPS = 8,              /* of a path: Things(1)/Datastreams(2)/Observations */
+	LIMIT_STA_NODES = 600,            /* operators, literals and names of all expressions */
+	LIMIT_STA_DEPTH = 40,             /* of an expression and of its evaluation */
+	LIMIT_STA_CHAIN = 200,            /* a or b or c ...: each costs a level of the stack */
+	LIMIT_STA_EXPANDS = 32,           /* over all levels */
+	LIMIT_STA_EXPAND_DEPTH = 6,       /* Thing to Observation and back is four */
+	LIMIT_STA_SELECTS = 128,
+	LIMIT_STA_LOOKED_UP = 200000, /* related entities that one request asks for: a second */
+	LIMIT_STA_EXAMINED = 300000,  /* entities that one request looks at: a second */
+	LIMIT_STA_PAGE_DEFAULT = 100, /* without $top */
+	LIMIT_STA_PAGE = 1000,        /* a larger $top gets pages of this */
+	LIMIT_STA_ENTITIES = 20000,   /* in one answer, with all that is expanded */
+	LIMIT_STA_SKIP = 10000,       /* of a sorted set: what is skipped is held in memory */
+	LIMIT_STA_KEY_BYTES = 120,    /* of a text by which a set is sorted */
+	LIMIT_STA_ORDERS = 8,         /* keys of one $orderby */
 };
 
 #endif

@@ -1,0 +1,34 @@
+/* parse.h - between query.c, options.c and expr.c: a place in the text of one option. */
+#ifndef STA_PARSE_H
+#define STA_PARSE_H
+
+#include "sta/query.h"
+
+struct parse {
+	struct sta_query *q;
+	const char *option; /* "$filter", for messages */
+	const char *begin, *p, *end;
+	unsigned depth;
+};
+
+/* Sets q->error: the option, the place and the text; returns err. */
+int parse_fail(struct parse *s, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void parse_blank(struct parse *s); /* passes over spaces */
+bool parse_char(struct parse *s, char c);
+/* A whole word, case as given, not the beginning of a longer one. */
+bool parse_word(struct parse *s, const char *word);
+/* A name as properties have: letters, digits, _ @ . - and what is not ASCII. n 0: none here. */
+struct span parse_name(struct parse *s);
+int parse_number(struct parse *s, uint64_t *ret) MUSTCHECK;
+
+/* A path of names that begins at an entity of this type, into q->name. */
+int parse_path(struct parse *s, enum sta_type of, uint16_t *ret_name, uint16_t *ret_n,
+               uint16_t *ret_relations) MUSTCHECK;
+/* expr.c: an expression about entities of this type. */
+int parse_expression(struct parse *s, enum sta_type of, uint16_t *ret_node) MUSTCHECK;
+/* options.c: one option, name and '=' read before, into o. */
+int parse_option(struct parse *s, struct span name, struct sta_options *o, bool top) MUSTCHECK;
+void options_init(struct sta_options *o, enum sta_type of);
+
+#endif

@@ -1,0 +1,28 @@
+/* run.h - answers one query of SensorThings from a source. Blocks as long as the source does: run
+ * it on a thread that may. Bounded: LIMIT_STA_PAGE entities of the set, LIMIT_STA_ENTITIES in the
+ * whole answer, LIMIT_STA_EXAMINED looked at, the buffer's own bound in bytes; where a bound ends a
+ * page early there is an @iot.nextLink, which SensorThings clients follow anyway.
+ *
+ * Links to the next page name the last entity of this one, not a number to skip: entities that come
+ * and go meanwhile repeat and hide nothing. */
+#ifndef STA_RUN_H
+#define STA_RUN_H
+
+#include "base/buf.h"
+#include "sta/query.h"
+#include "sta/source.h"
+
+struct sta_request {
+	const struct sta_query *q;
+	const struct sta_source *source;
+	const char *root;          /* URL of the service, without a slash at its end */
+	struct span path, options; /* as they came, percent-encoded: for links */
+	int64_t now_ms;
+};
+
+/* Appends the body. 0; ERR_NOT_FOUND: no such entity; ERR_MALFORMED, ERR_TOO_LARGE: the question,
+ * error says what to do; ERR_AGAIN and the store's errors from the source. *ret_type: static. */
+int sta_run(const struct sta_request *r, struct buf *out, const char **ret_type,
+            char error[200]) MUSTCHECK;
+
+#endif
