@@ -21,8 +21,8 @@ struct sta_list {
 	/* Entities that this relation of entity id leads to; NULL: all of the set. */
 	const struct sta_relation *relation;
 	int64_t id;
-	/* Go on behind this one, as a former walk's visit() was told it; it went through the hands of
-	 * the asker: ERR_MALFORMED when it is none. n 0: from the start. */
+	/* Go on behind this one, as a former walk's visit() was told it; it went through the hands
+	 * of the asker: ERR_MALFORMED when it is none. n 0: from the start. */
 	struct span token;
 	bool descending; /* Observations of one Datastream */
 	/* Observations: from_ms <= phenomenonTime <= to_ms; INT64_MIN and INT64_MAX: all. */

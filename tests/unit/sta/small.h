@@ -165,7 +165,8 @@ static bool small_count(void *arg, const struct sta_list *l, uint64_t *ret)
 static const struct sta_source small_source = {NULL, small_get, small_one, small_walk, small_count};
 
 /* The answer as JSON (a new reference), or NULL with *ret_err and error. */
-static inline json_t *small_ask(const char *path, const char *options, int *ret_err, char error[200])
+static inline json_t *small_ask(const char *path, const char *options, int *ret_err,
+                                char error[200])
 {
 	struct sta_query *q = calloc(1, sizeof(*q));
 	struct sta_request r = {q,
