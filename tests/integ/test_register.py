@@ -7,11 +7,11 @@ import time
 import pytest
 
 from kit import city, web
-from kit.daemon import feed, wait_for
+from kit.daemon import PUBLIC, feed, wait_for
 
 FEEDS = {
     "air": feed("city/air/{thing}"),
-    "open": feed("open/air/{thing}", access="public"),
+    "open": feed("open/air/{thing}", **PUBLIC),
     "strict": feed("strict/{thing}", registration="required", max_age="0"),
     "raw": feed("raw/#", ["any"]),
 }
