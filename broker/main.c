@@ -12,8 +12,10 @@
 #include "net/tcp.h"
 #include "register/register.h"
 #include "schema/catalog.h"
+#include "series/engine.h"
 #include "session/session.h"
 #include "status/status.h"
+#include "store/side.h"
 #include "store/store.h"
 #include "web/web.h"
 
@@ -35,9 +37,11 @@ struct daemon {
 	struct tls_set *tls;
 	struct clock clock;
 	struct store *store;
+	struct side *side;
 	struct loop *loop;
 	struct hub *hub;
 	struct things *things;
+	struct series *series;
 	struct ingest *ingest;
 	struct sessions *sessions;
 	struct tcp *tcp;
@@ -142,6 +146,7 @@ static int reload(void *arg, struct buf *text)
 	catalog_free(d->catalog);
 	d->config = c;
 	d->catalog = schemas;
+	series_configure(d->series);
 	web_reconfigured(d->web);
 	log_info("The configuration was reloaded. feeds=%zu schemas=%zu", c->n_feeds,
 	         catalog_count(schemas));
@@ -178,7 +183,13 @@ static void on_record(void *arg, struct feed *f, const struct record *r)
 {
 	struct daemon *d = arg;
 	things_record(d->things, f, r);
+	series_record(d->series, f);
 	sessions_record(d->sessions, f, r);
+}
+
+static void on_commit(void *arg, uint64_t commit)
+{
+	series_commit(((struct daemon *)arg)->series, commit);
 }
 
 static void on_room(void *arg)
@@ -316,6 +327,7 @@ static void on_second(void *arg)
 		status_each_sys(d->status, d->sessions, emit_sys);
 		sessions_system_end(d->sessions);
 	}
+	series_second(d->series);
 	hub_retention(d->hub);
 	if (clock_mono_ns(&d->clock) - d->versions_told_ns >
 	    (uint64_t)LIMIT_UNTIL_WARN_H * 3600 * 1000000000u)
@@ -384,6 +396,33 @@ static void open_store(struct daemon *d)
 		fatal("The store cannot be opened: %s", why);
 }
 
+static void open_side(struct daemon *d)
+{
+	char why[1024] = "";
+	struct side_options o = {.data_dir = d->config->data_dir,
+	                         .map_bytes = d->config->series_size_bytes,
+	                         .verify = d->verify,
+	                         .check = series_row_is_whole};
+	store_id(d->store, o.store_id);
+	if (side_open(&o, &d->side, why, sizeof(why)))
+		fatal("The time series cannot be opened: %s", why);
+}
+
+static void open_series(struct daemon *d, struct buf *why)
+{
+	struct series_options o = {.hub = d->hub,
+	                           .side = d->side,
+	                           .runner = loop_runner(d->loop),
+	                           .fatal = on_fatal,
+	                           .arg = d};
+	int err = series_open(&o, &d->series, why);
+	if (err)
+		fatal("The time series cannot be opened: %s",
+		      why->len ? buf_str(why) : err_text(err));
+	if (series_start(d->series))
+		fatal("The thread of the time series could not be started.");
+}
+
 static void open_listeners(struct daemon *d)
 {
 	struct buf why;
@@ -443,6 +482,7 @@ static void build(struct daemon *d)
 	struct buf why;
 	buf_init(&why, ERRORS_BYTES);
 	open_store(d);
+	open_side(d);
 	if (loop_new(&d->loop))
 		fatal("The event loop could not be made.");
 	struct hub_options ho = {
@@ -451,6 +491,7 @@ static void build(struct daemon *d)
 	err = err ? err : hub_configure(d->hub, d->config, d->catalog, &why);
 	if (err)
 		fatal("The feeds could not be opened: %s %s", err_text(err), buf_str(&why));
+	open_series(d, &why);
 	err = things_new(d->hub, &d->things);
 	err = err ? err : ingest_new(d->hub, &d->ingest);
 	err = err ? err : sessions_new(d->hub, d->ingest, &d->sessions);
@@ -471,6 +512,7 @@ static void build(struct daemon *d)
 	                          .room = on_room,
 	                          .record = on_record,
 	                          .abandoned = on_abandoned,
+	                          .commit = on_commit,
 	                          .fatal = on_fatal,
 	                          .gave_up = on_gave_up};
 	hub_set_hooks(d->hub, &hooks);
@@ -485,6 +527,7 @@ static void build(struct daemon *d)
 
 static void take_down(struct daemon *d)
 {
+	series_stop(d->series);
 	web_free(d->web);
 	d->web = NULL;
 	tcp_close(d->tcp);
@@ -496,7 +539,9 @@ static void take_down(struct daemon *d)
 	status_free(d->status);
 	ingest_free(d->ingest);
 	things_free(d->things);
+	series_close(d->series);
 	hub_close(d->hub);
+	side_close(d->side);
 	store_close(d->store);
 	tls_set_free(d->tls);
 	catalog_free(d->catalog);

@@ -152,6 +152,32 @@ enum {
 	LIMIT_SERIES_TEXT_BYTES = 1024, /* of one observation; three fit in a chunk: longer ones are
 	                                   kept as their beginning, with a flag */
 	LIMIT_SERIES_TEXTS_BYTES = 16 << 20, /* texts of points in memory together */
+	LIMIT_SERIES_STREAMS =
+	    2000000, /* datastreams, 200 bytes of memory each: a city has fewer */
+	LIMIT_SERIES_TAIL_BYTES =
+	    128 << 20, /* observations that are not on disk yet; then they are written */
+	LIMIT_SERIES_TAIL_POINTS = 4096,           /* of one datastream: more than a chunk holds */
+	LIMIT_SERIES_CHECKPOINT_S = 900,           /* what a start has to read again, at most */
+	LIMIT_SERIES_CHECKPOINT_RECORDS = 4000000, /* and in records: some seconds */
+	LIMIT_SERIES_LAG_RECORDS =
+	    4000000, /* behind the journal: some seconds; then publishers wait */
+	LIMIT_SERIES_BLOCK_BYTES = 128 << 10, /* of the journal, applied under one lock: 0.2 ms */
+	LIMIT_SERIES_FLUSH_STREAMS = 256,     /* written in one transaction: 20 ms */
+	LIMIT_SERIES_FLUSH_POINTS = 400000,   /* the same, of datastreams with much to write */
+	LIMIT_SERIES_STEP_POINTS = 100000,    /* looked at in one step of an answer: 1 ms */
+	LIMIT_SERIES_STEP_CHUNKS = 4000,      /* the same, where only heads are looked at */
+	LIMIT_SERIES_STEP_ROWS = 1000,        /* rows in one step's answer */
+	LIMIT_SERIES_STEP_LOOKS = 20000,      /* datastreams or things looked at in one step */
+	LIMIT_SERIES_LOCK_LOOKS = 1000,       /* and without letting the writer in between */
+	LIMIT_SERIES_EDGES = 100001,          /* of buckets: eleven years of hours */
+	LIMIT_SERIES_WAIT_S = 5,         /* for what was acknowledged to be applied; then 503 */
+	LIMIT_SERIES_ASKS = 10000,       /* questions that wait for that */
+	LIMIT_SERIES_AMENDS = 1000,      /* corrections of one datastream */
+	LIMIT_SERIES_REASON_BYTES = 500, /* of one correction, and of who made it */
+	LIMIT_SERIES_PLACES = 4096,      /* new places in memory; then they are written */
+	LIMIT_SERIES_LOOKBACK = 64,      /* points compared with a late one in memory */
+	LIMIT_SERIES_EXPIRE_S = 3600,    /* each datastream is looked at for its end so often */
+	LIMIT_SERIES_STOP_S = 5,         /* at the end, to write what is in memory */
 
 	/* register of things */
 	LIMIT_THINGS = 100000,        /* entries: a large city's sensors; 3 KB each in memory */

@@ -58,6 +58,7 @@ struct config_feed {
 	uint64_t keep_messages_s;         /* 0: no bound by age */
 	uint64_t keep_messages_max_bytes; /* 0: no bound by size */
 	uint64_t keep_series_s;           /* 0: no bound */
+	uint64_t keep_rollups_s;          /* figures of hours, after that; 0: no bound */
 	int duplicates;                   /* enum config_duplicates */
 	uint64_t max_future_s;
 	uint64_t max_age_s; /* 0: no bound */
@@ -81,6 +82,7 @@ struct config {
 	char *data_dir;              /* no trailing slash */
 	char *admin_socket;          /* default <data_dir>/oudpd.sock */
 	char **schema_dirs;          /* NULL-terminated; the first that has a schema wins */
+	uint64_t series_size_bytes;  /* the most the series may take, the same way */
 	uint64_t journal_size_bytes; /* the journal's map; any number, not rounded to pages */
 	uint64_t max_packet_bytes;   /* MQTT packet and HTTP body; at most LIMIT_PACKET_BYTES_MAX */
 	uint64_t max_connections;    /* MQTT */

@@ -97,7 +97,7 @@ static bool batch_empty(const struct batch *b)
 static bool fits(const struct hub *h, enum config_priority priority, size_t bytes)
 {
 	const struct batch *b = h->filling;
-	if (h->full || h->intake_closed)
+	if (h->full || h->throttled || h->intake_closed)
 		return false;
 	if (batch_empty(b))
 		return true; /* one message always fits, whatever its size */
@@ -484,6 +484,15 @@ bool hub_idle(const struct hub *h)
 {
 	return !h->committing && batch_empty(h->filling);
 }
+void hub_throttle(struct hub *h, bool on)
+{
+	h->throttled = on;
+	if (!on && h->was_refused && !h->full && h->hooks.room) {
+		h->was_refused = false;
+		h->hooks.room(h->hooks.arg);
+	}
+}
+
 void hub_close_intake(struct hub *h)
 {
 	h->intake_closed = true;

@@ -170,6 +170,7 @@ static int open_log(struct hub *h, struct span name, struct feed *f)
 	assert(s.n_epochs > 0);
 	f->epoch = s.epochs[s.n_epochs - 1].epoch;
 	f->last_stored_ms = stored;
+	f->held_after = UINT64_MAX;
 	h->last_stored_ms = MAX_OF(h->last_stored_ms, stored);
 	return 0;
 }

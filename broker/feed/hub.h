@@ -43,6 +43,8 @@ struct hub_runner {
 	void (*pool)(void *arg, struct job *j);
 	/* Runs j on the one writer thread, in order. */
 	void (*writer)(void *arg, struct job *j);
+	/* From any thread: runs j->done() alone on the loop. May be NULL where nobody needs it. */
+	void (*post)(void *arg, struct job *j);
 };
 
 /* ---- a feed at work ---- */
@@ -63,6 +65,7 @@ struct feed {
 	uint64_t last;  /* last committed: readable by everybody */
 	uint64_t next;  /* next to give out (last + 1 + what is in flight) */
 	int64_t last_stored_ms;
+	uint64_t held_after; /* retention leaves what comes after: it is not in the series yet */
 	unsigned n_epochs;
 	struct store_epoch epochs[STORE_EPOCHS_MAX];
 
@@ -157,9 +160,10 @@ const char *hub_text(struct hub *h, struct span text);
 /* End of a turn of the loop: hands the batch over when the writer is free and it is time. Returns
  * how long the loop may sleep for this (ms; -1: until something happens). */
 int hub_turn(struct hub *h);
-bool hub_idle(const struct hub *h);   /* nothing filling, nothing committing */
-bool hub_full(const struct hub *h);   /* the store could not commit: publishers wait */
-void hub_close_intake(struct hub *h); /* from now on nothing new has room: for the end */
+bool hub_idle(const struct hub *h);        /* nothing filling, nothing committing */
+bool hub_full(const struct hub *h);        /* the store could not commit: publishers wait */
+void hub_throttle(struct hub *h, bool on); /* nothing new has room while it is on */
+void hub_close_intake(struct hub *h);      /* from now on nothing new has room: for the end */
 
 /* ---- hooks of the rooms above; set once ---- */
 struct hub_hooks {

@@ -81,7 +81,8 @@ struct hub {
 	uint64_t batch_number, done_number;
 	uint64_t last_commit, quarantine_next;
 	int64_t last_stored_ms;
-	bool full, was_refused, intake_closed; /* was_refused: somebody was told "no room" */
+	bool full, throttled, was_refused,
+	    intake_closed; /* was_refused: somebody was told "no room" */
 	uint64_t full_since_ns, retry_ns;
 	uint64_t last_handed_ns, gap_started_ns;
 	unsigned gap_size,

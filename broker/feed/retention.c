@@ -161,7 +161,7 @@ static void sweep_next(struct hub *h, struct sweep *s)
 		s->feed = f;
 		s->feed_id = f->id;
 		s->first = f->first;
-		s->last = f->last;
+		s->last = MIN_OF(f->last, f->held_after);
 		s->rows_max = f->conf->quarantine_max;
 		s->bytes_max = f->conf->keep_messages_max_bytes;
 		if (f->conf->keep_messages_s)

@@ -148,9 +148,19 @@ static void give_pool(void *arg, struct job *j)
 		fatal("cannot queue work");
 }
 
+static void post(void *arg, struct job *j)
+{
+	struct loop *l = arg;
+	pthread_mutex_lock(&l->lock);
+	push(&l->done_first, &l->done_last, j);
+	uv_async_send(&l->written); /* under the lock: after it the loop may end */
+	pthread_mutex_unlock(&l->lock);
+}
+
 struct hub_runner loop_runner(struct loop *l)
 {
-	return (struct hub_runner){.arg = l, .pool = give_pool, .writer = give_writer};
+	return (struct hub_runner){
+	    .arg = l, .pool = give_pool, .writer = give_writer, .post = post};
 }
 
 /* ---- turns ---- */

@@ -12,14 +12,15 @@
  * values, [exceptions: varint how many, each u8 at, f64], [new texts: varint how many, each varint
  * length, bytes].
  *
- * Size: a value of LMDB above 2,036 bytes takes whole pages, whose first has room for 4,080. */
+ * Size: a value of LMDB above 2,036 bytes takes whole pages, whose first has room for 4,080; four
+ * of them are for the row that a chunk stands in. */
 #ifndef SERIES_CHUNK_H
 #define SERIES_CHUNK_H
 
 #include "series/column.h"
 #include "series/points.h"
 
-enum { CHUNK_VERSION = 1, CHUNK_BYTES = 4080, CHUNK_POINTS_MAX = 8000 };
+enum { CHUNK_VERSION = 1, CHUNK_BYTES = 4076, CHUNK_POINTS_MAX = 8000 };
 
 enum chunk_bits {
 	CHUNK_EXACT = 1, /* the head's figures are scaled whole numbers */

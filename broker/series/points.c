@@ -28,6 +28,15 @@ void points_clear(struct points *s)
 	buf_clear(&s->texts);
 }
 
+void points_drop(struct points *s, size_t n)
+{
+	assert(n <= s->n);
+	if (n == 0)
+		return;
+	s->n -= n;
+	memmove(s->p, s->p + n, s->n * sizeof(*s->p));
+}
+
 struct point *points_add(struct points *s)
 {
 	if (s->n == s->max)

@@ -9,12 +9,21 @@
 
 enum point_kind { POINT_NUMBER, POINT_BOOL, POINT_TEXT, POINT_KINDS };
 
-enum {                     /* quality, a bit each; stored with the point */
+enum {                     /* quality, a bit each. Those in POINT_FLAGS are kept with the point, */
        POINT_FUTURE = 1,   /* dated beyond max-future of its feed */
        POINT_LATE = 2,     /* older than max-age of its feed */
        POINT_RECEIVED = 4, /* the payload named no time: it is the time of receipt */
        POINT_CUT = 8,      /* a text over LIMIT_SERIES_TEXT_BYTES: its beginning */
-       POINT_FLAGS = 15
+       POINT_IMPLAUSIBLE = 16, /* outside of what its schema calls plausible */
+       POINT_STUCK = 32,       /* the same value for longer than its feed's stuck-after */
+       POINT_SPIKE = 64,       /* a single value far from those before it */
+       POINT_DUPLICATE = 128,  /* not the first of its time; duplicates = keep */
+       POINT_SKEWED = 256,     /* its thing's clock is far from ours */
+       POINT_FLAGS = 511,
+       /* these come from corrections, when it is read: */
+       POINT_CORRECTED = 512,
+       POINT_REJECTED = 1024,
+       POINT_DOUBTED = 2048 /* flagged by a person */
 };
 
 struct point {
@@ -34,6 +43,7 @@ struct points {
 void points_init(struct points *s, size_t max);
 void points_done(struct points *s);
 void points_clear(struct points *s);
+void points_drop(struct points *s, size_t n); /* the first n */
 /* Room for one more at the end, zeroed; NULL when there are max. */
 struct point *points_add(struct points *s) MUSTCHECK;
 /* Keeps a copy of text; *ret is for point.text. 0 or ERR_TOO_LARGE, -ENOMEM. */

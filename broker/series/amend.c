@@ -1,0 +1,219 @@
+/* amend.c - corrections. What was observed stays on disk as it came; a correction is a row that
+ * says what to make of a span of time, applied whenever observations are read. So it costs the same
+ * for a day and for a year, the original stays askable, and figures are right at once. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "series/private.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+void amends_apply(const struct amend *a, unsigned n, struct point *p)
+{
+	for (unsigned i = 0; i < n; i++, a++) {
+		if (p->time_ms < a->from_ms || p->time_ms >= a->to_ms)
+			continue;
+		switch ((enum series_amend)a->what) {
+		case SERIES_CORRECT:
+			if (p->kind != POINT_NUMBER)
+				break;
+			p->number = p->number * a->factor + a->offset;
+			p->flags |= POINT_CORRECTED;
+			break;
+		case SERIES_FLAG: p->flags |= a->flags; break;
+		case SERIES_REJECT: p->flags |= POINT_REJECTED; break;
+		}
+	}
+}
+
+bool amends_touch(const struct amend *a, unsigned n, int64_t from_ms, int64_t to_ms)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (a[i].from_ms < to_ms && a[i].to_ms > from_ms)
+			return true;
+	return false;
+}
+
+int amend_add(struct stream *st, const struct amend *a)
+{
+	if (st->n_amends == LIMIT_SERIES_AMENDS)
+		return ERR_TOO_LARGE;
+	struct amend *all = realloc(st->amends, (st->n_amends + 1u) * sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	st->amends = all;
+	all[st->n_amends++] = *a;
+	return 0;
+}
+
+/* ---- making one ---- */
+
+static int check(const struct series_correction *c)
+{
+	if (c->from_ms >= c->to_ms || c->reason.n > LIMIT_SERIES_REASON_BYTES ||
+	    c->who.n > LIMIT_SERIES_REASON_BYTES)
+		return ERR_INVALID;
+	if (c->what == SERIES_CORRECT && (!isfinite(c->factor) || !isfinite(c->offset)))
+		return ERR_INVALID;
+	return 0;
+}
+
+/* How many observations lie in the span. */
+static int count_points(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms,
+                        uint64_t *ret)
+{
+	const int64_t edges[2] = {from_ms, to_ms};
+	struct series_ask a = {.what = SERIES_AGGREGATE,
+	                       .id = id,
+	                       .edges = edges,
+	                       .n_edges = ARRAY_LEN(edges),
+	                       .original = true};
+	int err;
+	do {
+		err = series_step(s, &a);
+		if (!err && a.n)
+			*ret += a.buckets[0].points;
+	} while (!err && a.more);
+	series_ask_done(&a);
+	return err;
+}
+
+static int write_one(struct series *s, struct side_txn *t, const struct series_correction *c,
+                     uint32_t stream, uint64_t id)
+{
+	const struct row_amend r = {.what = (uint8_t)c->what,
+	                            .flags = c->flags,
+	                            .from_ms = c->from_ms,
+	                            .to_ms = c->to_ms,
+	                            .at_ms = clock_wall_ms(s->clock),
+	                            .factor = c->factor,
+	                            .offset = c->offset,
+	                            .who = c->who,
+	                            .reason = c->reason};
+	uint8_t mem[12];
+	struct buf b;
+	struct span key = key_amend(mem, stream, id);
+	buf_init(&b, 4096);
+	row_amend_write(key, &r, &b);
+	int err = b.err;
+	if (!err)
+		side_put(t, SIDE_AMEND, key, span_of(b.p, b.len));
+	buf_done(&b);
+	return err;
+}
+
+/* Calls each for every datastream that is meant; only the thread changes their list. */
+static int each_stream(struct series *s, const struct series_correction *c, uint32_t *ids,
+                       unsigned max, unsigned *ret_n)
+{
+	unsigned n = 0;
+	if (c->thing_id == 0 || c->thing_id >= s->n_things || s->things[c->thing_id].gone)
+		return ERR_NOT_FOUND;
+	for (uint32_t id = s->things[c->thing_id].first_stream; id; id = s->streams[id].next) {
+		if (c->stream_id && id != c->stream_id)
+			continue;
+		if (n == max)
+			return ERR_TOO_LARGE;
+		if (s->streams[id].n_amends == LIMIT_SERIES_AMENDS)
+			return ERR_TOO_LARGE;
+		ids[n++] = id;
+	}
+	*ret_n = n;
+	return n ? 0 : ERR_NOT_FOUND;
+}
+
+enum { STREAMS_MAX = 4096 };
+
+static int write_all(struct series *s, struct series_correction *c, const uint32_t *ids, unsigned n)
+{
+	struct side_txn *t;
+	uint64_t id = MAX_OF(s->next_amend, 1u);
+	int err = side_begin(s->side, &t);
+	if (err)
+		return err;
+	for (unsigned i = 0; i < n && !err; i++)
+		err = write_one(s, t, c, ids[i], id);
+	if (err) {
+		side_abort(t);
+		return err;
+	}
+	err = side_commit(t);
+	if (err)
+		return err;
+	const struct amend a = {.id = id,
+	                        .from_ms = c->from_ms,
+	                        .to_ms = c->to_ms,
+	                        .factor = c->factor,
+	                        .offset = c->offset,
+	                        .flags = c->flags,
+	                        .what = (uint8_t)c->what};
+	pthread_mutex_lock(&s->state);
+	for (unsigned i = 0; i < n && !err; i++)
+		err = amend_add(&s->streams[ids[i]], &a);
+	s->stats.amended++;
+	pthread_mutex_unlock(&s->state);
+	s->next_amend = id + 1;
+	c->id = id;
+	c->streams = n;
+	return err;
+}
+
+static int amend(struct series *s, struct series_correction *c)
+{
+	uint32_t *ids = xmalloc(STREAMS_MAX * sizeof(*ids));
+	unsigned n = 0;
+	int err = check(c);
+	err = err ? err : each_stream(s, c, ids, STREAMS_MAX, &n);
+	for (unsigned i = 0; i < n && !err; i++)
+		err = count_points(s, ids[i], c->from_ms, c->to_ms, &c->points);
+	err = err ? err : flush_names(s);
+	err = err ? err : write_all(s, c, ids, n);
+	free(ids);
+	return err;
+}
+
+/* ---- the way of a correction: loop, thread, loop ---- */
+
+static void told(struct job *j)
+{
+	struct series_correction *c = container_of(j, struct series_correction, job);
+	if (c->done)
+		c->done(c);
+}
+
+void series_correct(struct series *s, struct series_correction *c)
+{
+	c->private_ = NULL; /* the next in line */
+	c->points = c->id = 0;
+	c->streams = 0;
+	c->job = (struct job){.done = told};
+	pthread_mutex_lock(&s->hand);
+	if (s->corrections_last)
+		s->corrections_last->private_ = c;
+	else
+		s->corrections_first = c;
+	s->corrections_last = c;
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->hand);
+}
+
+void amends_work(struct series *s)
+{
+	for (;;) {
+		pthread_mutex_lock(&s->hand);
+		struct series_correction *c = s->corrections_first;
+		if (c)
+			s->corrections_first = c->private_;
+		if (!s->corrections_first)
+			s->corrections_last = NULL;
+		pthread_mutex_unlock(&s->hand);
+		if (!c)
+			return;
+		c->err = amend(s, c);
+		if (s->runner.post)
+			s->runner.post(s->runner.arg, &c->job);
+		else
+			told(&c->job);
+	}
+}

@@ -1,0 +1,331 @@
+/* follow.c - the thread: reads the journal behind the commits, decides when memory goes to disk.
+ *
+ * It works in pieces: some blocks of the journal, then one transaction of a round if there is one
+ * under way, then a piece of retention when nothing else is to do. */
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "series/private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+enum { APPLY_SLICE_NS = 20000000, IDLE_MS = 500, STUCK_MS = 20, RETRY_NS = 1000000000 };
+
+/* ---- the journal ---- */
+
+struct block {
+	struct series *s;
+	struct source *from;
+	uint64_t next, goal; /* sequences */
+	uint64_t missing;    /* the journal lost them */
+};
+
+/* Copied, so that no lock is held while pages come from the disk. */
+static int copy_record(void *arg, uint64_t sequence, struct span record)
+{
+	struct block *b = arg;
+	uint32_t n = (uint32_t)record.n;
+	if (sequence > b->goal)
+		return 1;
+	if (sequence > b->next)
+		b->missing += b->from->applied ? sequence - b->next : 0; /* a new reader: no loss */
+	b->next = sequence + 1;
+	buf_add(&b->s->block, &n, sizeof(n));
+	buf_add_span(&b->s->block, record);
+	return b->s->block.err;
+}
+
+static void apply_block(struct series *s, struct source *from)
+{
+	const char *p = s->block.p, *end = s->block.p + s->block.len;
+	uint64_t damaged = 0, n = 0;
+	pthread_mutex_lock(&s->state);
+	while (p < end) {
+		uint32_t size;
+		struct record r;
+		memcpy(&size, p, sizeof(size));
+		if (record_read(span_of(p + sizeof(size), size), true, &r) == 0)
+			apply_record(s, from, &r);
+		else
+			damaged++;
+		p += sizeof(size) + size;
+		n++;
+	}
+	s->stats.damaged += damaged;
+	if (damaged)
+		log_warn("Records of the journal failed their checksum and are not in the series. "
+		         "feed=%s records=%llu",
+		         from->name, (unsigned long long)damaged);
+	pthread_mutex_unlock(&s->state);
+	s->applied_records += n;
+}
+
+static int read_block(struct series *s, struct source *from)
+{
+	struct block b = {.s = s, .from = from, .next = from->applied + 1, .goal = from->goal};
+	uint64_t next;
+	buf_clear(&s->block);
+	int err = store_read(s->store, from->id, from->applied + 1, LIMIT_SERIES_BLOCK_BYTES,
+	                     copy_record, &b, &next);
+	if (err)
+		return err;
+	apply_block(s, from);
+	if (b.next == from->applied + 1) { /* nothing is left up to the goal */
+		b.missing += from->applied ? from->goal - from->applied : 0;
+		b.next = from->goal + 1;
+	}
+	from->applied = MIN_OF(b.next - 1, from->goal);
+	atomic_store(&from->told_applied, from->applied);
+	if (!b.missing)
+		return 0;
+	pthread_mutex_lock(&s->state);
+	log_warn("The journal was trimmed before the series had read it: observations are missing "
+	         "there. feed=%s records=%llu",
+	         from->name, (unsigned long long)b.missing);
+	s->stats.gap_records += b.missing;
+	pthread_mutex_unlock(&s->state);
+	return 0;
+}
+
+/* What was committed when it was looked at; true: something is to do. */
+static uint64_t take_goals(struct series *s)
+{
+	pthread_mutex_lock(&s->hand);
+	uint64_t commit = s->committed;
+	for (uint32_t i = 0; i < s->n_sources; i++) {
+		struct source *src = s->sources[i];
+		if (!src || !src->waiting)
+			continue;
+		src->waiting = false;
+		src->goal = MAX_OF(src->goal, src->target);
+	}
+	pthread_mutex_unlock(&s->hand);
+	return commit;
+}
+
+static bool memory_full(const struct series *s)
+{
+	return s->tail_bytes >= LIMIT_SERIES_TAIL_BYTES || s->n_places >= LIMIT_SERIES_PLACES;
+}
+
+/* 1: it worked and there may be more, 0: up to date, or an error. */
+static int apply_some(struct series *s)
+{
+	uint64_t until = clock_mono_ns(s->clock) + APPLY_SLICE_NS;
+	uint64_t commit = s->taken_commit = take_goals(s);
+	bool worked = false;
+	for (uint32_t i = 0; i < s->n_sources; i++) {
+		struct source *src = s->sources[i];
+		while (src && src->applied < src->goal) {
+			if (!src->follows) {
+				src->applied = src->goal;
+				atomic_store(&src->told_applied, src->applied);
+				break;
+			}
+			if (memory_full(s))
+				return worked;
+			int err = read_block(s, src);
+			if (err)
+				return err;
+			worked = true;
+			if (clock_mono_ns(s->clock) >= until)
+				return 1;
+		}
+	}
+	int err = flush_names(s);
+	if (err)
+		return err;
+	if (commit > atomic_load(&s->applied_commit)) {
+		atomic_store(&s->applied_commit, commit);
+		asks_wake(s);
+	}
+	return worked;
+}
+
+/* ---- the disk ---- */
+
+static uint64_t interval_ns(struct series *s, uint64_t now)
+{
+	int64_t ms = (int64_t)LIMIT_SERIES_CHECKPOINT_S * 1000;
+	if (now < s->interval_next_ns)
+		return s->interval_ns;
+	s->interval_next_ns = now + 1000000000u;
+	pthread_mutex_lock(&s->state);
+	for (uint32_t i = 0; i < s->n_sources; i++) {
+		const struct source *src = s->sources[i];
+		if (src && src->follows && src->keep_messages_ms)
+			ms = MIN_OF(ms, MAX_OF(src->keep_messages_ms / 4, 1000));
+	}
+	pthread_mutex_unlock(&s->state);
+	s->interval_ns = (uint64_t)ms * 1000000u;
+	return s->interval_ns;
+}
+
+static bool round_due(struct series *s, uint64_t now)
+{
+	uint64_t records = s->applied_records - s->round.records;
+	if (s->tail_bytes >= LIMIT_SERIES_TAIL_BYTES / 2 || s->n_places >= LIMIT_SERIES_PLACES / 2)
+		return true;
+	return records && (records >= LIMIT_SERIES_CHECKPOINT_RECORDS ||
+	                   now - s->round_ended_ns >= interval_ns(s, now));
+}
+
+static void disk_failed(struct series *s, int err, uint64_t now)
+{
+	pthread_mutex_lock(&s->state);
+	bool first = !s->stats.full;
+	s->stats.full = true;
+	pthread_mutex_unlock(&s->state);
+	s->retry_ns = now + RETRY_NS;
+	if (err == ERR_STORE_IO) {
+		atomic_store(&s->failed, err);
+		asks_wake(s);
+		return;
+	}
+	if (first)
+		log_warn("The series cannot be written: %s. They are kept in memory, and when that "
+		         "is full publishers wait. Make room on the disk or raise series-size.",
+		         err_text(err));
+}
+
+static void disk_worked(struct series *s)
+{
+	pthread_mutex_lock(&s->state);
+	bool was = s->stats.full;
+	s->stats.full = false;
+	pthread_mutex_unlock(&s->state);
+	if (was)
+		log_info("The series are written again.");
+}
+
+/* One transaction of a round; false: none was to do. */
+static bool flush_some(struct series *s)
+{
+	uint64_t now = clock_mono_ns(s->clock);
+	if (now < s->retry_ns)
+		return false;
+	if (!s->round.running) {
+		if (!round_due(s, now))
+			return false;
+		flush_begin_round(s);
+	}
+	int err = flush_step(s);
+	if (err < 0) {
+		disk_failed(s, err, now);
+		return false;
+	}
+	disk_worked(s);
+	return true;
+}
+
+bool series_work(struct series *s)
+{
+	uint64_t now = clock_mono_ns(s->clock);
+	int applied = 0;
+	if (atomic_load(&s->failed))
+		return false;
+	amends_work(s);
+	if (now >= s->retry_ns || !(s->new_things || s->new_streams))
+		applied = apply_some(s);
+	if (applied < 0) {
+		disk_failed(s, applied, now);
+		applied = 0;
+	}
+	bool flushed = flush_some(s);
+	if (applied || flushed)
+		return true;
+	return now >= s->retry_ns && expire_step(s);
+}
+
+int series_flush(struct series *s)
+{
+	int err = flush_names(s);
+	if (err)
+		return err;
+	for (int i = 0; i < 2; i++) { /* what a round under way passed over takes another one */
+		if (!s->round.running)
+			flush_begin_round(s);
+		while ((err = flush_step(s)) == 0)
+			;
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- the thread ---- */
+
+/* false: it is over. */
+static bool wait_for_work(struct series *s)
+{
+	struct timespec until;
+	bool stuck = s->taken_commit > atomic_load(&s->applied_commit); /* memory and disk full */
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (stuck ? STUCK_MS : IDLE_MS) * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_mutex_lock(&s->hand);
+	int rc = 0;
+	while (!s->stopping && !s->corrections_first && rc == 0 &&
+	       (stuck || s->committed <= atomic_load(&s->applied_commit)))
+		rc = pthread_cond_timedwait(&s->work, &s->hand, &until);
+	bool stopping = s->stopping;
+	pthread_mutex_unlock(&s->hand);
+	return !stopping;
+}
+
+static bool is_stopping(struct series *s)
+{
+	pthread_mutex_lock(&s->hand);
+	bool stopping = s->stopping;
+	pthread_mutex_unlock(&s->hand);
+	return stopping;
+}
+
+static void *thread_main(void *arg)
+{
+	struct series *s = arg;
+	while (series_work(s) ? !is_stopping(s) : wait_for_work(s))
+		;
+	return NULL;
+}
+
+int series_start(struct series *s)
+{
+	sigset_t all, before;
+	assert(!s->started && s->runner.post);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int err = -pthread_create(&s->thread, NULL, thread_main, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	s->started = err == 0;
+	return err;
+}
+
+void series_stop(struct series *s)
+{
+	if (s->started) {
+		pthread_mutex_lock(&s->hand);
+		s->stopping = true;
+		pthread_cond_signal(&s->work);
+		pthread_mutex_unlock(&s->hand);
+		pthread_join(s->thread, NULL);
+		s->started = false;
+		uint64_t until =
+		    clock_mono_ns(s->clock) + (uint64_t)LIMIT_SERIES_STOP_S * 1000000000u;
+		bool more = true;
+		for (int round = 0; more && round < 2;) {
+			if (atomic_load(&s->failed) || clock_mono_ns(s->clock) >= until)
+				break;
+			if (!s->round.running)
+				flush_begin_round(s);
+			int err = flush_names(s);
+			err = err ? err : flush_step(s);
+			more = err >= 0;
+			round += err == 1;
+		}
+	}
+	asks_end(s);
+}

@@ -1,0 +1,293 @@
+/* private.h - the inside of the series, for the files that share it:
+ *
+ *   engine.c   life, configuration, figures   names.c   things and datastreams in memory
+ *   load.c     memory from the rows           apply.c   a record becomes observations
+ *   follow.c   the thread: journal in, disk out, when
+ *   flush.c    tails become chunks, rows are written
+ *   expire.c   the end of keep-series         amend.c   corrections
+ *   view.c     one datastream as an answer sees it: tail and disk together
+ *   raw.c aggregate.c list.c ask.c            answers */
+#ifndef SERIES_PRIVATE_H
+#define SERIES_PRIVATE_H
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "series/chunks.h"
+#include "series/engine.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct tail_text {
+	uint16_t n;
+	char p[];
+};
+
+/* An observation that is not on disk yet. */
+struct tail_point {
+	int64_t time_ms;
+	union {
+		double number;
+		struct tail_text *text; /* POINT_TEXT */
+	};
+	uint32_t stored_s;
+	uint16_t flags;
+	uint8_t kind;
+};
+
+struct held { /* latest, future */
+	int64_t time_ms, stored_ms;
+	union {
+		double number;
+		struct tail_text *text; /* owned */
+	};
+	uint16_t flags;
+	uint8_t kind;
+	bool is_set;
+};
+
+struct amend {
+	uint64_t id;
+	int64_t from_ms, to_ms;
+	double factor, offset;
+	uint16_t flags;
+	uint8_t what; /* enum series_amend */
+};
+
+/* What a schema says of a member: shared by all datastreams of it, kept for ever. */
+struct meaning {
+	char *schema, *property, *unit; /* "" when not known */
+	char *member;                   /* as the schema names it, '*' for any name */
+	bool has_plausible;
+	double low, high;
+};
+
+struct stream {
+	uint32_t thing, next;                /* the next datastream of its thing; 0: none */
+	uint32_t tail_n, tail_cap, flushing; /* flushing: so many are in a transaction now */
+	uint32_t quiet;                      /* equal values in a row: for POINT_STUCK */
+	struct tail_text *member;
+	const struct meaning *meaning;
+	struct tail_point *tail;
+	uint64_t sequence;                      /* of its feed: newest applied */
+	uint64_t disk_sequence, flush_sequence; /* its row's; the row's after the transaction */
+	uint64_t count;
+	int64_t first_ms, last_ms, since_ms, stored_ms;
+	int64_t changed_ms; /* when its value changed last, observed: for POINT_STUCK */
+	struct held latest, *future;
+	struct amend *amends;
+	uint16_t n_amends;
+	bool on_disk; /* its row: it has its number for good */
+	bool dirty;   /* its row is not what it should be */
+	bool gone;    /* erased: the number stays empty */
+	uint32_t version;
+};
+
+struct thing {
+	uint32_t feed; /* id of its log in the store */
+	uint32_t first_stream, n_streams, hash;
+	struct tail_text *organisation, *name;
+	int32_t lon_e7, lat_e7;
+	int64_t place_ms, first_stored_ms, last_observed_ms, last_stored_ms;
+	bool has_place, on_disk, dirty, gone;
+};
+
+enum { /* in memory at most: a block more than the limit */
+       PLACES_MAX = LIMIT_SERIES_PLACES + LIMIT_SERIES_BLOCK_BYTES / RECORD_HEAD_BYTES + 2
+};
+struct place { /* on its way to disk */
+	uint32_t thing;
+	int32_t lon_e7, lat_e7;
+	int64_t time_ms;
+};
+
+struct source { /* a feed, as the series see it */
+	uint32_t id;
+	char *name;
+	_Atomic bool follows; /* its records have results; else it is passed over */
+	bool touched, waiting;
+	/* contract, by series_configure() */
+	enum config_duplicates duplicates;
+	int64_t max_future_ms, max_age_ms, keep_ms, keep_rollups_ms, cadence_ms, keep_messages_ms;
+	/* `hand` lock */
+	uint64_t target; /* committed */
+	/* the thread's */
+	uint64_t goal, applied, round, durable;
+	_Atomic uint64_t told_applied, told_durable;
+	/* `state` lock */
+	uint64_t things, streams;
+	int64_t last_observed_ms, last_stored_ms;
+};
+
+struct question; /* ask.c */
+
+struct series {
+	struct hub *hub;
+	struct store *store;
+	struct side *side;
+	const struct clock *clock;
+	struct hub_runner runner;
+	void (*fatal)(void *arg, int err);
+	void *fatal_arg;
+
+	/* ---- `state` ---- */
+	pthread_mutex_t state;
+	struct thing *things;   /* by id; 0 is none */
+	struct stream *streams; /* by id; 0 is none */
+	uint32_t n_things, cap_things, n_streams, cap_streams;
+	uint32_t *thing_slots; /* open addressing, by thing.hash */
+	size_t thing_mask;
+	struct hash_key key;
+	struct map members;  /* struct tail_text *, by its text: names of members, organisations */
+	struct map meanings; /* struct meaning_list *, by schema id */
+	struct source **sources; /* by id; room for all there can be, so it never moves */
+	_Atomic uint32_t n_sources;
+	struct place *places;
+	uint32_t n_places, places_flushing;
+	uint64_t tail_points, tail_bytes;
+	uint64_t next_amend;
+	struct series_stats stats;
+
+	/* ---- `hand` ---- */
+	pthread_mutex_t hand;
+	pthread_cond_t work;
+	uint64_t committed; /* commit number up to which targets are known */
+	bool stopping, started;
+	struct series_correction *corrections_first, *corrections_last;
+
+	/* ---- the loop's ---- */
+	struct feed const **touched;
+	unsigned n_touched;
+	uint64_t told_commit;
+	struct list waiting; /* struct question.node */
+	unsigned n_waiting;
+	bool throttled;
+
+	/* ---- the thread's ---- */
+	pthread_t thread;
+	_Atomic uint64_t applied_commit;
+	_Atomic bool wake_posted;
+	struct job wake; /* to the loop: applied_commit moved */
+	_Atomic int failed;
+	struct buf block;                 /* copied records */
+	uint32_t new_things, new_streams; /* first id that is not on disk; 0: none */
+	struct {
+		bool running;
+		uint32_t stream, thing; /* how far it is */
+		uint64_t started_ns, records;
+	} round;
+	uint64_t round_ended_ns, applied_records, taken_commit, interval_ns, interval_next_ns;
+	uint64_t retry_ns; /* the disk was full */
+	struct {
+		uint32_t stream;
+		uint64_t next_ns;
+		bool running;
+	} expiry;
+};
+
+/* ---- names.c; `state` held, and only the thread adds ---- */
+struct thing *thing_find(struct series *s, uint32_t feed, struct span organisation,
+                         struct span name, uint32_t *ret_id);
+struct thing *thing_add(struct series *s, uint32_t feed, struct span organisation, struct span name,
+                        uint32_t *ret_id);
+uint32_t stream_find(struct series *s, const struct thing *t, struct span member); /* 0: none */
+/* 0: there are too many. */
+uint32_t stream_add(struct series *s, uint32_t thing_id, struct span member);
+/* Ids from the rows: called in any order, all ids below n exist afterwards (empty ones are gone).
+ */
+struct thing *thing_at(struct series *s, uint32_t id);
+struct stream *stream_at(struct series *s, uint32_t id);
+void thing_index(struct series *s, uint32_t id);
+void stream_index(struct series *s, uint32_t id);
+struct tail_text *name_intern(struct series *s, struct span text);
+struct tail_text *text_new(struct span text);
+void names_free(struct series *s);
+static inline struct span text_span(const struct tail_text *t)
+{
+	return span_of(t->p, t->n);
+}
+enum { SOURCES_MAX = LIMIT_FEEDS * 100 + 1 };
+static inline struct source *source_of(const struct series *s, uint32_t feed)
+{
+	return feed < s->n_sources ? s->sources[feed] : NULL;
+}
+
+/* ---- meaning.c ---- */
+struct meaning_list {
+	unsigned n;
+	struct meaning *items[]; /* owned by the list */
+};
+/* Takes over what the schemas of the catalogue say; `state` held. */
+void meanings_take(struct series *s, const struct catalog *c);
+const struct meaning *meaning_find(struct series *s, struct span schema, struct span member);
+const struct meaning *meaning_of_unit(struct series *s, struct span unit); /* SenML */
+const struct meaning *meaning_row(struct series *s, const struct row_stream *r);
+extern const struct meaning meaning_none;
+void meanings_free(struct series *s);
+
+/* ---- load.c ---- */
+int series_load(struct series *s, struct buf *why) MUSTCHECK;
+struct source *source_get(struct series *s, uint32_t feed);
+
+/* ---- apply.c; `state` held ---- */
+void apply_record(struct series *s, struct source *from, const struct record *r);
+void held_clear(struct held *h);
+
+/* ---- flush.c: the thread's ---- */
+/* Rows of what is new. 0 or an error. */
+int flush_names(struct series *s) MUSTCHECK;
+/* One transaction of a round. Returns 1: the round is over, 0, or an error. */
+int flush_step(struct series *s) MUSTCHECK;
+void flush_begin_round(struct series *s);
+void stream_row(const struct series *s, const struct stream *st, struct row_stream *ret);
+
+/* ---- expire.c: the thread's ---- */
+bool expire_step(struct series *s);
+int64_t keep_from(const struct series *s, const struct source *src); /* INT64_MIN: for ever */
+
+/* ---- amend.c ---- */
+void amends_work(struct series *s); /* the thread's */
+/* What the corrections make of it. */
+void amends_apply(const struct amend *a, unsigned n, struct point *p);
+bool amends_touch(const struct amend *a, unsigned n, int64_t from_ms, int64_t to_ms);
+int amend_add(struct stream *st, const struct amend *a) MUSTCHECK; /* `state` held */
+
+/* ---- view.c ---- */
+struct sight { /* one datastream, as one step sees it */
+	struct side_view *view;
+	struct points tail; /* sorted, in range, not on disk in this view */
+	struct amend *amends;
+	unsigned n_amends;
+	enum config_duplicates duplicates;
+	int64_t keep_from_ms, since_ms;
+};
+/* stored_since_s: of the tail only what was stored then or later. */
+int sight_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms,
+               uint32_t stored_since_s, struct sight *ret) MUSTCHECK;
+void sight_close(struct sight *v);
+
+/* ---- answers: one step each; errors into a->err ---- */
+struct series_asking {             /* between the steps of a question */
+	struct question *question; /* NULL: series_step() */
+	struct buf texts;          /* spans of the answer */
+	void *rows;                /* of the answer */
+	size_t rows_cap;
+	/* AGGREGATE */
+	bool begun;
+	size_t edge;
+	int64_t at_ms; /* all before it is counted */
+	struct series_bucket open;
+};
+/* Room for the limit of a step's rows of this size. */
+void *asking_rows(struct series_ask *a, size_t size, size_t *ret_limit);
+int raw_step(struct series *s, struct series_ask *a) MUSTCHECK;
+int aggregate_step(struct series *s, struct series_ask *a) MUSTCHECK;
+int streams_step(struct series *s, struct series_ask *a) MUSTCHECK;
+int things_step(struct series *s, struct series_ask *a) MUSTCHECK;
+int places_step(struct series *s, struct series_ask *a) MUSTCHECK;
+/* ask.c: the loop hears that more is applied. From the thread. */
+void asks_wake(struct series *s);
+void asks_end(struct series *s);
+void asks_second(struct series *s);
+
+#endif

@@ -1,0 +1,204 @@
+/* raw.c - single observations of one datastream, step by step, forwards or backwards.
+ *
+ * A step reads whole chunks until it has enough. What lies before the next chunk (after the former
+ * one, when it goes backwards) is then complete: this horizon bounds what of the tail may be told
+ * with it. */
+#include "base/err.h"
+#include "series/private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct raw {
+	struct series_ask *a;
+	struct sight sight;
+	struct points disk;
+	int64_t from_ms, to_ms; /* what this step may tell */
+	int64_t horizon_ms;     /* forwards: all before it; backwards: all from it on */
+	size_t want, looked;
+};
+
+static bool enough(const struct raw *r)
+{
+	return r->disk.n >= r->want || r->looked >= LIMIT_SERIES_STEP_POINTS;
+}
+
+static int take_chunk(struct raw *r, const struct chunks_at *at)
+{
+	struct points one;
+	int64_t since = r->a->stored_since_ms;
+	r->looked += LIMIT_SERIES_STEP_POINTS / LIMIT_SERIES_STEP_CHUNKS;
+	if (!at->whole) {
+		r->a->damaged++;
+		return 0;
+	}
+	if (since && ((int64_t)at->stored_s + 1) * 1000 <= since)
+		return 0;
+	points_init(&one, CHUNK_POINTS_MAX);
+	int err = chunk_decode(at->chunk, &one);
+	if (err == ERR_STORE_DAMAGED) {
+		r->a->damaged++;
+		err = 0;
+	}
+	r->looked += one.n;
+	for (size_t i = 0; i < one.n && !err; i++)
+		if (one.p[i].time_ms >= r->from_ms && one.p[i].time_ms < r->to_ms)
+			err = points_copy(&r->disk, &one, &one.p[i]);
+	points_done(&one);
+	return err;
+}
+
+static int read_forwards(struct raw *r)
+{
+	struct chunks_at at;
+	struct side_view *v = r->sight.view;
+	int64_t last_ms = INT64_MIN;
+	int err = chunks_find(v, r->a->id, COLUMN_POINTS, r->from_ms, &at);
+	while (!err && at.first_ms < r->to_ms) {
+		if (enough(r) && at.first_ms > last_ms) { /* those that touch go together */
+			r->horizon_ms = at.first_ms;
+			return 0;
+		}
+		if (at.whole)
+			last_ms = at.head.last_ms;
+		err = take_chunk(r, &at);
+		err = err ? err : chunks_next(v, &at);
+	}
+	r->horizon_ms = r->to_ms;
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+/* Chunks before this one hold nothing that is asked for. */
+static bool passed(const struct raw *r, const struct chunks_at *at)
+{
+	return at->whole ? at->head.last_ms < r->from_ms : at->first_ms < r->from_ms;
+}
+
+static int read_backwards(struct raw *r)
+{
+	struct chunks_at at;
+	struct side_view *v = r->sight.view;
+	int64_t begun_ms = r->to_ms;
+	int err = chunks_find_back(v, r->a->id, COLUMN_POINTS, r->to_ms - 1, &at);
+	while (!err && !passed(r, &at)) {
+		int64_t last_ms = at.whole ? at.head.last_ms : at.first_ms;
+		if (enough(r) && last_ms < begun_ms) {
+			r->horizon_ms = last_ms + 1;
+			return 0;
+		}
+		begun_ms = at.first_ms;
+		err = take_chunk(r, &at);
+		err = err ? err : chunks_prev(v, &at);
+	}
+	r->horizon_ms = r->from_ms;
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+/* The tail's share of what is complete, and all of it in order. */
+static int gather(struct raw *r, struct points *ret)
+{
+	struct points tail = r->sight.tail;
+	bool back = r->a->descending;
+	size_t first = 0, last = tail.n;
+	while (back && first < tail.n && tail.p[first].time_ms < r->horizon_ms)
+		first++;
+	while (!back && last > 0 && tail.p[last - 1].time_ms >= r->horizon_ms)
+		last--;
+	tail.p += first;
+	tail.n = last - first;
+	int err = points_sort(&r->disk); /* backwards, the chunks came the other way round */
+	err = err ? err : points_merge(ret, &r->disk, &tail);
+	if (!err)
+		points_unique(ret, r->sight.duplicates);
+	return err;
+}
+
+/* Corrections; rejected ones go, unless they are asked for. */
+static void amend(struct raw *r, struct points *s)
+{
+	size_t to = 0;
+	if (!r->sight.n_amends)
+		return;
+	for (size_t i = 0; i < s->n; i++) {
+		struct point p = s->p[i];
+		if (!r->a->original)
+			amends_apply(r->sight.amends, r->sight.n_amends, &p);
+		if ((p.flags & POINT_REJECTED) && !r->a->rejected)
+			continue;
+		s->p[to++] = p;
+	}
+	s->n = to;
+}
+
+static const struct point *nth(const struct raw *r, const struct points *s, size_t i)
+{
+	return &s->p[r->a->descending ? s->n - 1 - i : i];
+}
+
+/* Hands over at most `limit`, less those of the cursor's time that were told before. */
+static int tell(struct raw *r, const struct points *all, size_t limit)
+{
+	struct series_ask *a = r->a;
+	struct series_cursor c = a->cursor;
+	size_t i = 0, same = c.begun ? c.at : 0;
+	if (c.begun)
+		while (i < all->n && i < same && nth(r, all, i)->time_ms == c.time_ms)
+			i++;
+	int err = 0;
+	for (; i < all->n && a->points.n < limit && !err; i++) {
+		const struct point *p = nth(r, all, i);
+		err = points_copy(&a->points, all, p);
+		same = c.begun && p->time_ms == c.time_ms ? same + 1 : 1;
+		c = (struct series_cursor){p->time_ms, same, true};
+	}
+	bool cut = i < all->n;
+	bool over = a->descending ? r->horizon_ms <= r->from_ms : r->horizon_ms >= r->to_ms;
+	if (!cut && !over)
+		c = (struct series_cursor){a->descending ? r->horizon_ms - 1 : r->horizon_ms, 0,
+		                           true};
+	a->cursor = c;
+	a->more = !err && (cut || !over);
+	a->n = a->points.n;
+	return err;
+}
+
+int raw_step(struct series *s, struct series_ask *a)
+{
+	struct raw r = {.a = a, .from_ms = a->from_ms, .to_ms = a->to_ms};
+	struct points all;
+	size_t limit = a->limit ? a->limit : LIMIT_SERIES_STEP_ROWS;
+	limit = MIN_OF(limit, (size_t)LIMIT_SERIES_STEP_POINTS);
+	if (a->cursor.begun && !a->descending)
+		r.from_ms = MAX_OF(r.from_ms, a->cursor.time_ms);
+	if (a->cursor.begun && a->descending && a->cursor.time_ms < r.to_ms)
+		r.to_ms = a->cursor.time_ms + 1;
+	points_clear(&a->points);
+	a->n = 0;
+	a->more = false;
+	r.want = limit + (a->cursor.begun ? a->cursor.at : 0);
+	int64_t since_s = a->stored_since_ms / 1000;
+	if (since_s < 0 || since_s > UINT32_MAX)
+		return ERR_INVALID;
+	int err = sight_open(s, a->id, r.from_ms, r.to_ms, (uint32_t)since_s, &r.sight);
+	if (err)
+		return err;
+	r.from_ms = MAX_OF(r.from_ms, r.sight.keep_from_ms);
+	points_init(&r.disk, SIZE_MAX);
+	points_init(&all, SIZE_MAX);
+	if (r.from_ms < r.to_ms) {
+		size_t gone = 0;
+		while (gone < r.sight.tail.n && r.sight.tail.p[gone].time_ms < r.from_ms)
+			gone++;
+		points_drop(&r.sight.tail, gone);
+		err = a->descending ? read_backwards(&r) : read_forwards(&r);
+		err = err ? err : gather(&r, &all);
+		if (!err) {
+			amend(&r, &all);
+			err = tell(&r, &all, limit);
+		}
+	}
+	points_done(&all);
+	points_done(&r.disk);
+	sight_close(&r.sight);
+	return err;
+}

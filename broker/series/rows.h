@@ -1,0 +1,93 @@
+/* rows.h - rows of the series as they stand on disk, but for chunks (chunk.h). Pure.
+ *
+ * Integers little endian. Each row: u8 version, u8 flags, u16 reserved, u32 CRC-32C of the other
+ * bytes and of the key, then what row_*_write() puts; so a row that was written to a wrong place is
+ * not taken for its own. Keys are big endian: they sort as numbers.
+ *
+ *   thing   key u32 id       stream  key u32 id
+ *   chunk   key u32 stream, u8 column, i64 first time (sign bit flipped), u16 part
+ *           value u32 newest stored time in s, chunk; part tells apart what begins at one time
+ *   place   key u32 thing, i64 time       value i32 longitude, i32 latitude
+ *   amend   key u32 stream, u64 id        what is corrected, see struct row_amend */
+#ifndef SERIES_ROWS_H
+#define SERIES_ROWS_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+
+enum { ROW_VERSION = 1, ROW_HEAD_BYTES = 8, CHUNK_KEY_BYTES = 15, CHUNK_ROW_HEAD_BYTES = 4 };
+
+/* Columns of a datastream: its observations, and the figures of hours whose observations are gone.
+ */
+enum row_column {
+	COLUMN_POINTS,
+	COLUMN_COUNT,
+	COLUMN_MIN,
+	COLUMN_MAX,
+	COLUMN_SUM,
+	COLUMN_FIRST,
+	COLUMN_LAST,
+	COLUMNS
+};
+
+struct row_thing {
+	uint32_t feed; /* id of its log in the store */
+	bool has_place;
+	int32_t lon_e7, lat_e7;
+	int64_t place_ms, first_stored_ms, last_observed_ms, last_stored_ms;
+	struct span organisation, thing;
+};
+
+struct row_value {
+	int64_t time_ms, stored_ms;
+	double number;
+	uint16_t flags;
+	uint8_t kind;
+	struct span text;
+};
+
+struct row_stream {
+	uint32_t thing;
+	uint64_t sequence; /* of its feed; all up to here is in its chunks */
+	uint64_t count;
+	int64_t first_ms, last_ms, since_ms, stored_ms;
+	bool has_latest, has_future;
+	struct row_value latest, future;
+	struct span member, property, unit, schema;
+};
+
+struct row_amend {
+	uint8_t what; /* enum series_amend */
+	uint16_t flags;
+	int64_t from_ms, to_ms, at_ms;
+	double factor, offset;
+	struct span who, reason;
+};
+
+/* Appends the row for this key to out. */
+void row_thing_write(struct span key, const struct row_thing *r, struct buf *out);
+void row_stream_write(struct span key, const struct row_stream *r, struct buf *out);
+void row_amend_write(struct span key, const struct row_amend *r, struct buf *out);
+void row_place_write(struct span key, int32_t lon_e7, int32_t lat_e7, struct buf *out);
+/* 0, ERR_STORE_FORMAT (newer) or ERR_STORE_DAMAGED; spans are views into value. */
+int row_thing_read(struct span key, struct span value, struct row_thing *ret) MUSTCHECK;
+int row_stream_read(struct span key, struct span value, struct row_stream *ret) MUSTCHECK;
+int row_amend_read(struct span key, struct span value, struct row_amend *ret) MUSTCHECK;
+int row_place_read(struct span key, struct span value, int32_t *ret_lon,
+                   int32_t *ret_lat) MUSTCHECK;
+
+/* Keys. out has room for CHUNK_KEY_BYTES. */
+struct span key_id(uint8_t *out, uint32_t id);
+struct span key_chunk(uint8_t *out, uint32_t stream, enum row_column c, int64_t first_ms,
+                      uint16_t part);
+struct span key_place(uint8_t *out, uint32_t thing, int64_t time_ms);
+struct span key_amend(uint8_t *out, uint32_t stream, uint64_t id);
+bool key_id_read(struct span key, uint32_t *ret);
+/* false: of another datastream or column. */
+bool key_chunk_read(struct span key, uint32_t stream, enum row_column c, int64_t *ret_first_ms,
+                    uint16_t *ret_part);
+bool key_place_read(struct span key, uint32_t thing, int64_t *ret_time_ms);
+bool key_amend_read(struct span key, uint32_t *ret_stream, uint64_t *ret_id);
+
+#endif

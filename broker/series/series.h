@@ -1,0 +1,201 @@
+/* series.h - the time series: what became of the results of stored records, for years.
+ *
+ * A datastream is one observed property (member) of one thing in one feed of one organisation; it
+ * has a number that never changes. The engine follows the journal on a thread of its own, each
+ * record exactly once; what is not yet on disk is in memory and is answered from there, so an
+ * answer covers everything that was acknowledged before the question.
+ *
+ * Asking. Fill a struct series_ask, call series_ask(); done() is called once on the loop, with one
+ * step's answer. While a->more, call series_ask() again for the next step (nothing of the answer
+ * outlives that call). A step is bounded: LIMIT_SERIES_STEP_POINTS points looked at,
+ * LIMIT_SERIES_STEP_ROWS rows answered, one short read transaction. A step may answer nothing and
+ * still have more. The first step waits until the commit that was current when it was asked is
+ * applied, at most LIMIT_SERIES_WAIT_S: else ERR_AGAIN (a 503). series_ask_done() frees; it may be
+ * called at any time, also while a step is under way: then done() is not called any more.
+ *
+ * The same without a loop: series_step(), from any thread, waits for nothing.
+ *
+ * Errors: ERR_NOT_FOUND (no such datastream, thing or feed; nothing where keep-series ends is no
+ * error), ERR_STORE_DAMAGED (a damaged piece is passed over and counted in a->damaged; this comes
+ * only when nothing can be read), ERR_INVALID (the question itself), ERR_AGAIN, ERR_STORE_IO.
+ *
+ * Times are ms since 1970 UTC, ranges are half open: from <= t < to. */
+#ifndef SERIES_SERIES_H
+#define SERIES_SERIES_H
+
+#include "base/compiler.h"
+#include "feed/hub.h"
+#include "series/points.h"
+
+struct series;
+
+#define SERIES_TIME_MIN INT64_MIN
+#define SERIES_TIME_MAX INT64_MAX
+
+/* ---- what is asked ---- */
+enum series_what {
+	SERIES_RAW,       /* observations of one datastream, by observed time */
+	SERIES_AGGREGATE, /* figures of one datastream in buckets */
+	SERIES_STREAMS,   /* datastreams by filter, by number; each with its latest */
+	SERIES_THINGS,    /* things by filter, by number; each with its place and freshness */
+	SERIES_PLACES     /* where one thing was, by observed time */
+};
+
+/* A place in the answer to go on from, in another request too. Zeroed: from the start. RAW: time_ms
+ * of the last observation answered, and how many of that same time were. STREAMS and THINGS: at is
+ * the number of the last one looked at; that of any row goes on behind that row. PLACES: time_ms is
+ * where to go on. */
+struct series_cursor {
+	int64_t time_ms;
+	uint64_t at;
+	bool begun;
+};
+
+enum series_shape { SERIES_EVERYWHERE, SERIES_BBOX, SERIES_RADIUS };
+
+struct series_filter { /* all that is given must hold; n == 0: not given */
+	struct span feed, organisation, thing, member;
+	struct span property;                         /* observedProperty as the schema says it */
+	uint32_t thing_id, stream_id;                 /* 0: not given */
+	enum series_shape shape;                      /* of the thing's newest place */
+	int32_t west_e7, south_e7, east_e7, north_e7; /* BBOX, 1e-7 degree; west > east: over 180 */
+	int32_t lon_e7, lat_e7;                       /* RADIUS: the middle */
+	double radius_m;                              /* along the sphere */
+	int64_t stored_since_ms;                      /* 0: not given; something was stored since */
+	/* A feed that the asker may not read is left out when this says so; NULL: all. Called on
+	 * any thread, under a lock: look at a table, do no more. */
+	bool (*may)(void *arg, struct span feed, struct span organisation, struct span thing);
+	void *may_arg;
+};
+
+/* ---- answers; spans live until the next step or series_ask_done() ---- */
+struct series_value {
+	int64_t time_ms, stored_ms; /* observed; stored: 0 when it is not known any more */
+	double number;              /* POINT_NUMBER; POINT_BOOL: 0 or 1 */
+	struct span text;           /* POINT_TEXT */
+	uint16_t flags;             /* POINT_* of points.h */
+	uint8_t kind;               /* enum point_kind */
+};
+
+struct series_stream {
+	uint32_t id, thing_id;
+	struct span feed, organisation, thing, member;
+	struct span property, unit; /* n == 0: no schema says it (SenML has a unit only) */
+	struct span schema; /* that its newest observation fitted: "name/version", or n == 0 */
+	uint64_t count;     /* observations kept, as points or in rollups */
+	int64_t first_ms, last_ms; /* observed times of what is kept; count == 0: nothing yet */
+	int64_t since_ms;          /* single observations can be had from here, rollups before it */
+	int64_t stored_ms;         /* when the newest came, by the broker's clock */
+	bool has_latest, has_future;
+	struct series_value latest; /* the newest by observed time that is not in the future */
+	struct series_value future; /* the newest that was dated ahead of its time */
+	bool has_place;
+	int32_t lon_e7, lat_e7;
+	uint64_t cadence_s; /* of its feed; 0: not stated */
+	uint64_t version;   /* another one whenever an answer about it may be: for an ETag */
+};
+
+struct series_thing {
+	uint32_t id;
+	struct span feed, organisation, thing;
+	uint32_t streams;
+	bool has_place;
+	int32_t lon_e7, lat_e7;
+	int64_t place_ms;                         /* observed time of the place */
+	int64_t first_stored_ms;                  /* when it was first heard of */
+	int64_t last_observed_ms, last_stored_ms; /* freshness; future-dated ones do not count */
+	uint64_t cadence_s;
+};
+
+struct series_bucket {
+	int64_t from_ms, to_ms;
+	uint64_t points; /* all observations, texts too; rejected ones are in nothing here */
+	uint64_t count;  /* numbers and truth values; 0: the figures mean nothing */
+	double min, max, sum, first, last; /* mean is sum / count */
+	int64_t first_ms, last_ms;
+	bool rollup; /* from rollups: an hour belongs where it begins */
+};
+
+struct series_place {
+	int64_t time_ms;
+	int32_t lon_e7, lat_e7;
+};
+
+/* ---- one question ---- */
+struct series_ask {
+	/* the caller's */
+	enum series_what what;
+	uint32_t id;            /* RAW, AGGREGATE: the datastream; PLACES: the thing */
+	int64_t from_ms, to_ms; /* RAW, AGGREGATE, PLACES */
+	bool descending;        /* RAW */
+	bool original;          /* RAW, AGGREGATE: before corrections, rejected ones too */
+	bool rejected;          /* RAW: rejected ones too, flagged */
+	/* RAW: only what may have been stored since. Nothing that was is left out; some of what
+	 * came shortly before may be in. 0: not asked. */
+	int64_t stored_since_ms;
+	const int64_t *edges; /* AGGREGATE: n_edges - 1 buckets, rising; yours until the end */
+	size_t n_edges;       /* at most LIMIT_SERIES_EDGES */
+	struct series_filter filter; /* STREAMS, THINGS; its spans are yours until the end */
+	struct series_cursor cursor; /* where to begin; after a step: where to go on */
+	size_t limit;                /* rows of this step, 0: LIMIT_SERIES_STEP_ROWS */
+	void (*done)(struct series_ask *a);
+	void *arg;
+
+	/* the answer of this step */
+	int err;
+	bool more;
+	unsigned damaged;              /* pieces of the disk that could not be read, so far */
+	struct points points;          /* RAW: point_text(&a->points, p) */
+	struct series_bucket *buckets; /* AGGREGATE: those finished in this step; empty ones too */
+	struct series_stream *streams;
+	struct series_thing *things;
+	struct series_place *places;
+	size_t n; /* of any of these (points.n is the same for RAW) */
+
+	struct series_asking *private_;
+};
+
+/* Zero a, fill the caller's part, then: */
+void series_ask(struct series *s, struct series_ask *a);
+void series_ask_done(struct series_ask *a); /* accepts one that was never asked */
+/* One step here and now; returns a->err. */
+int series_step(struct series *s, struct series_ask *a) MUSTCHECK;
+
+/* Numbers from names. 0: there is none. Any thread; a lookup under a lock. */
+uint32_t series_find_thing(struct series *s, struct span feed, struct span organisation,
+                           struct span thing);
+uint32_t series_find_stream(struct series *s, uint32_t thing_id, struct span member);
+
+/* What all of a feed has: for catalogues and freshness without walking its things. */
+struct series_feed_figures {
+	uint64_t things, streams;
+	int64_t last_observed_ms, last_stored_ms; /* 0: nothing yet */
+};
+int series_feed_figures(struct series *s, struct span feed,
+                        struct series_feed_figures *ret) MUSTCHECK; /* or ERR_NOT_FOUND */
+
+/* ---- correcting: nothing is overwritten, the original stays askable ---- */
+enum series_amend { SERIES_CORRECT, SERIES_FLAG, SERIES_REJECT };
+
+struct series_correction {
+	enum series_amend what;
+	uint32_t thing_id, stream_id; /* stream_id 0: all datastreams of the thing */
+	int64_t from_ms, to_ms;
+	double factor, offset; /* CORRECT: value * factor + offset */
+	uint16_t flags;        /* FLAG: bits to set */
+	struct span reason;    /* for people, at most LIMIT_SERIES_REASON_BYTES */
+	struct span who;
+	/* the answer */
+	int err;
+	uint64_t id;     /* of the correction */
+	uint64_t points; /* observations that it touches */
+	uint32_t streams;
+	void (*done)(struct series_correction *c); /* on the loop, when it is on disk */
+	void *arg;
+	struct job job; /* the engine's */
+	void *private_;
+};
+/* c lives until done(). */
+void series_correct(struct series *s, struct series_correction *c);
+
+#endif

@@ -1,0 +1,147 @@
+/* view.c - one datastream as a step of an answer sees it: what is in memory and what is on disk
+ * make a whole, with nothing missing and nothing twice.
+ *
+ * The tail is copied first, then the view of the disk begins. Meanwhile a transaction may have
+ * moved (part of) the tail to disk. The datastream's row in the view says up to which sequence the
+ * chunks of the view are complete: that is either what memory said (all of the copy is missing on
+ * disk), or what it said of the transaction under way (that part of the copy is there), or
+ * something newer: then it is tried again. */
+#include "base/err.h"
+#include "series/private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { TRIES = 100 };
+
+struct copied {
+	uint64_t disk_sequence, flush_sequence;
+	size_t flushing; /* the first so many of the copy are in a transaction */
+	bool in_flush, on_disk;
+};
+
+static int copy_text(struct points *to, const struct tail_point *p, uint32_t *ret)
+{
+	return p->kind == POINT_TEXT ? points_text(to, text_span(p->text), ret) : 0;
+}
+
+static int copy_tail(const struct stream *st, int64_t from_ms, int64_t to_ms, uint32_t since_s,
+                     struct points *to, struct copied *c)
+{
+	*c = (struct copied){.disk_sequence = st->disk_sequence,
+	                     .flush_sequence = st->flush_sequence,
+	                     .in_flush = st->flushing > 0,
+	                     .on_disk = st->on_disk};
+	for (uint32_t i = 0; i < st->tail_n; i++) {
+		const struct tail_point *p = &st->tail[i];
+		uint32_t text = 0;
+		if (i == st->flushing)
+			c->flushing = to->n;
+		if (p->time_ms < from_ms || p->time_ms >= to_ms || p->stored_s < since_s)
+			continue;
+		int err = copy_text(to, p, &text);
+		struct point *q = err ? NULL : points_add(to);
+		if (!q)
+			return err ? err : -ENOMEM;
+		*q = (struct point){.time_ms = p->time_ms, .flags = p->flags, .kind = p->kind};
+		if (p->kind == POINT_TEXT)
+			q->text = text;
+		else
+			q->number = p->number;
+	}
+	if (st->flushing >= st->tail_n)
+		c->flushing = to->n;
+	return 0;
+}
+
+static int copy_amends(const struct stream *st, struct sight *v)
+{
+	if (!st->n_amends)
+		return 0;
+	v->amends = malloc(st->n_amends * sizeof(*v->amends));
+	if (!v->amends)
+		return -ENOMEM;
+	memcpy(v->amends, st->amends, st->n_amends * sizeof(*v->amends));
+	v->n_amends = st->n_amends;
+	return 0;
+}
+
+static int copy_memory(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms,
+                       uint32_t since_s, struct sight *v, struct copied *c)
+{
+	int err = ERR_NOT_FOUND;
+	pthread_mutex_lock(&s->state);
+	if (id && id < s->n_streams && !s->streams[id].gone) {
+		const struct stream *st = &s->streams[id];
+		const struct source *src = s->sources[s->things[st->thing].feed];
+		v->duplicates = src->duplicates;
+		v->keep_from_ms = keep_from(s, src);
+		v->since_ms = st->since_ms;
+		err = copy_tail(st, from_ms, to_ms, since_s, &v->tail, c);
+		err = err ? err : copy_amends(st, v);
+	}
+	pthread_mutex_unlock(&s->state);
+	return err;
+}
+
+static int row_sequence(struct side_view *view, uint32_t id, uint64_t *ret)
+{
+	uint8_t mem[4];
+	struct span value, key = key_id(mem, id);
+	struct row_stream r;
+	int err = side_get(view, SIDE_STREAM, key, &value);
+	if (err == ERR_NOT_FOUND) {
+		*ret = 0;
+		return 0;
+	}
+	err = err ? err : row_stream_read(key, value, &r);
+	if (!err)
+		*ret = r.sequence;
+	return err;
+}
+
+/* 0, ERR_AGAIN: the disk went on meanwhile. */
+static int try_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms, uint32_t since_s,
+                    struct sight *v)
+{
+	struct copied c;
+	uint64_t at;
+	int err = copy_memory(s, id, from_ms, to_ms, since_s, v, &c);
+	err = err ? err : side_view_open(s->side, &v->view);
+	err = err ? err : row_sequence(v->view, id, &at);
+	if (err)
+		return err;
+	if (at != c.disk_sequence) {
+		if (!c.in_flush || at != c.flush_sequence)
+			return ERR_AGAIN;
+		points_drop(&v->tail, c.flushing);
+	}
+	err = points_sort(&v->tail);
+	if (!err)
+		points_unique(&v->tail, v->duplicates);
+	return err;
+}
+
+int sight_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms,
+               uint32_t stored_since_s, struct sight *ret)
+{
+	for (int i = 0; i < TRIES; i++) {
+		*ret = (struct sight){0};
+		points_init(&ret->tail, SIZE_MAX);
+		int err = try_open(s, id, from_ms, to_ms, stored_since_s, ret);
+		if (!err)
+			return 0;
+		sight_close(ret);
+		if (err != ERR_AGAIN)
+			return err;
+	}
+	return ERR_AGAIN;
+}
+
+void sight_close(struct sight *v)
+{
+	side_view_close(v->view);
+	points_done(&v->tail);
+	free(v->amends);
+	*v = (struct sight){0};
+}

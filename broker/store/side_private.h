@@ -1,0 +1,44 @@
+/* side_private.h - the inside of the second environment, for side.c (life, rows), side_verify.c
+ * (the walk) and side_copy.c (backup, restore). */
+#ifndef STORE_SIDE_PRIVATE_H
+#define STORE_SIDE_PRIVATE_H
+
+#include "store/env.h"
+#include "store/side.h"
+
+struct side_view {
+	struct side *side;
+	MDB_txn *txn; /* NULL: not open */
+	MDB_cursor *cursors[SIDE_TABLES];
+};
+
+struct side_txn {
+	struct side *side;
+	struct side_view view;
+	int err; /* sticky */
+	size_t bytes;
+};
+
+struct side {
+	char *dir, *data_path, *clean_path;
+	int lock_fd;
+	bool read_only;
+	bool poisoned; /* an I/O error, or never opened: no clean marker is written */
+	uint64_t map_bytes, damaged;
+	MDB_env *env;
+	MDB_dbi tables[SIDE_TABLES];
+	struct side_txn txn;
+};
+
+struct side *side_new(const struct side_options *o);
+/* A new one with this id in the directory to, made aside first. */
+int side_make(const char *data_dir, const char *to, const uint8_t id[16], char *why,
+              size_t size) MUSTCHECK;
+int side_open_env(struct side *s, const struct side_options *o, unsigned flags, char *why,
+                  size_t size) MUSTCHECK;
+int side_load(struct side *s, const struct side_options *o, char *why, size_t size) MUSTCHECK;
+/* Opens it (and with walk: reads all of it) in a child process, whose death is the answer. */
+int side_verify(const struct side_options *o, bool walk, uint64_t *ret_damaged, char *why,
+                size_t size) MUSTCHECK;
+
+#endif
