@@ -230,6 +230,8 @@ static void outside(void *arg, struct status_outside *o)
 	o->sessions = s->connected;
 	o->sessions_most = s->connected_most;
 	o->subscriptions = s->subscriptions;
+	o->shared_subscriptions = s->shared_subscriptions;
+	o->shares = s->shares;
 	o->mqtt_bytes_in = tcp_stats(d->tcp)->bytes_in + w->mqtt_bytes_in;
 	o->mqtt_bytes_out = tcp_stats(d->tcp)->bytes_out + w->mqtt_bytes_out;
 	o->mqtt_published = s->published;

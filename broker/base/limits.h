@@ -11,6 +11,8 @@ enum {
 	LIMIT_TOPIC_LEVELS = 32,  /* matching is recursive in '#' and '+': bounds its work */
 	LIMIT_CLIENT_ID_BYTES = 256, /* names a session; longer ones are refused with 0x85 */
 	LIMIT_SUBSCRIPTIONS = 1000,  /* per session; 0x97 beyond */
+	LIMIT_SHARES = 10000, /* groups of shared subscriptions, a row a second each; 0x97 beyond */
+	LIMIT_SHARE_FLIGHT = 4096,            /* QoS 1 of one group on the way: 48 KB of its row */
 	LIMIT_SUBSCRIPTION_BYTES = 256 << 20, /* filters of all sessions; 0x97 beyond */
 	LIMIT_SESSIONS = 100000, /* default: of those that outlive their connection; 0.5 KB each */
 	LIMIT_SCAN_RECORDS = 2000, /* read for sessions that catch up together, per turn: 2 ms */

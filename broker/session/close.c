@@ -1,6 +1,7 @@
 /* close.c - the one exit of a session, and its will. */
 #include "base/mem.h"
 #include "session/private.h"
+#include "session/share.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,6 +83,7 @@ void session_forget(struct session *s)
 		durable_forget(s);
 		t->stats.durable--;
 	}
+	share_forget(s);
 	will_now(s); /* 3.1.2.5: when the session ends, if its delay is not over before */
 	if (s->key.p && map_get(&t->by_client, s->key) == s)
 		map_remove(&t->by_client, s->key);

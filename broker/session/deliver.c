@@ -3,6 +3,7 @@
  * at the head. Nothing is queued for it. */
 #include "base/mem.h"
 #include "session/private.h"
+#include "session/share.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,40 +83,55 @@ static int send_publish(struct session *s, struct mqtt_publish_out *m, const str
 	return 1;
 }
 
-/* True: taken (or skipped for good). False: not now. */
-bool deliver(struct session *s, const struct hit *hit, const struct record *r, const struct feed *f,
-             bool retain)
+int deliver_now(struct session *s, const struct hit *hit, const struct record *r,
+                const struct feed *f, bool retain)
 {
 	unsigned qos = MIN_OF((unsigned)hit->qos, record_qos(r)); /* [MQTT-3.8.4-8] */
-	if (r->expiry_s && clock_wall_ms(hub_clock(s->table->hub)) / 1000 >= r->expiry_s)
-		return true; /* [MQTT-3.3.2-5]: expired is skipped, no gap */
 	if (!can_take(s, qos))
-		return false;
+		return 0;
 	retain = retain || (hit->retain_as_published && (r->flags & RECORD_RETAIN));
 	if (qos == 2 && s->number)
-		return out_take_stored(s, f, r->sequence, retain);
+		return out_take_stored(s, f, r->sequence, retain, hit->flight);
 	struct mqtt_publish_out m = {
 	    .qos = (uint8_t)qos, .packet_id = qos ? out_next(s) : 0, .retain = retain};
 	int sent = send_publish(s, &m, hit, r, f);
 	if (sent == 1 && qos)
-		out_take(s, qos, f, r->sequence, retain);
-	return sent != 0;
+		out_take(s, qos, f, r->sequence, retain, hit->flight);
+	return sent;
+}
+
+bool deliver_expired(const struct sessions *t, const struct record *r)
+{
+	return r->expiry_s && clock_wall_ms(hub_clock(t->hub)) / 1000 >= r->expiry_s;
+}
+
+bool deliver(struct session *s, const struct hit *hit, const struct record *r, const struct feed *f,
+             bool retain)
+{
+	/* [MQTT-3.3.2-5]: expired is skipped, no gap */
+	return deliver_expired(s->table, r) || deliver_now(s, hit, r, f, retain) != 0;
 }
 
 int deliver_entry(struct session *s, uint16_t id, const struct record *r, const struct feed *f)
 {
 	const struct out *o = &s->out[id];
 	struct sessions *t = s->table;
-	struct hit none = {.session = s};
-	deliver_match(t, r, s, false); /* for the subscription identifiers; it may have
-	                                  unsubscribed since */
+	struct hit hit = {.session = s};
+	if (o->flight) {
+		hit = share_hit_of(s, o->flight);
+	} else {
+		deliver_match(t, r, s, false); /* for the subscription identifiers; it may have
+		                                  unsubscribed since */
+		if (t->n_hits)
+			hit = t->hits[0];
+	}
 	struct mqtt_publish_out m = {
 	    .qos = o->state == OUT_PUBACK ? 1 : 2,
 	    .packet_id = id,
 	    .retain = o->retain,
 	    .dup = o->sent, /* [MQTT-3.3.1-1] */
 	};
-	return send_publish(s, &m, t->n_hits ? &t->hits[0] : &none, r, f);
+	return send_publish(s, &m, &hit, r, f);
 }
 
 /* ---- who takes a record ---- */
@@ -183,6 +199,8 @@ void sessions_record(struct sessions *t, struct feed *f, const struct record *r)
 	if (likely(f->index < t->n_shown))
 		t->shown[f->index] = r->sequence;
 	t->moved = true;
+	if (sub_tree_stats(t->shared).subscriptions)
+		share_record(t, f, r);
 	if (sub_tree_stats(t->tree).subscriptions == 0)
 		return;
 	deliver_match(t, r, NULL, false);

@@ -8,6 +8,7 @@
  *   SUBSCRIPTION  number, row u32            one packed subscription
  *   PACKET_ID     number, 'i', id u16        QoS 2 of the client, between PUBLISH and PUBREL
  *   PACKET_ID     number, 'o', feed u32, sequence u64   QoS 2 to the client: id, enum out_row
+ *                 ... and u64, the group's number, when it is of a shared subscription
  *   STATE         "sessions-shown"           how far connected sessions were at least, per feed
  *
  * A session row holds its places and what is in flight at one moment. A connected session that is
@@ -21,6 +22,8 @@
  * the session row is past them. */
 #include "base/mem.h"
 #include "session/private.h"
+#include "session/row.h"
+#include "session/share.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,13 +36,6 @@ enum {
 };
 
 /* ---- keys and parts ---- */
-
-static size_t put_be(uint8_t *p, uint64_t v, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		p[i] = (uint8_t)(v >> 8 * (bytes - 1 - i));
-	return bytes;
-}
 
 struct key {
 	uint8_t p[KEY_MAX];
@@ -73,32 +69,20 @@ static struct key key_in(uint64_t number, uint16_t id)
 	return k;
 }
 
-static struct key key_out(uint64_t number, uint32_t feed_id, uint64_t sequence)
+static struct key key_out(uint64_t number, uint32_t feed_id, uint64_t sequence, uint64_t share)
 {
 	struct key k = key_session(number);
 	k.p[k.n++] = 'o';
 	k.n += put_be(k.p + k.n, feed_id, 4);
 	k.n += put_be(k.p + k.n, sequence, 8);
+	if (share)
+		k.n += put_be(k.p + k.n, share, 8);
 	return k;
 }
 
-static void add_u8(struct buf *b, unsigned v)
+static uint64_t share_number(const struct out *o)
 {
-	uint8_t x = (uint8_t)v;
-	buf_add(b, &x, 1);
-}
-static void add_u16(struct buf *b, unsigned v)
-{
-	uint16_t x = (uint16_t)v;
-	buf_add(b, &x, 2);
-}
-static void add_u32(struct buf *b, uint32_t v)
-{
-	buf_add(b, &v, 4);
-}
-static void add_u64(struct buf *b, uint64_t v)
-{
-	buf_add(b, &v, 8);
+	return o->flight ? o->flight->share->number : 0;
 }
 
 /* ---- a session's row ---- */
@@ -121,7 +105,9 @@ static void add_out(struct buf *b, const struct session *s)
 		add_u32(b, hub_feed_at(s->table->hub, o->feed)->id);
 		add_u64(b, o->sequence);
 		add_u64(b, o->order);
-		add_u8(b, o->retain);
+		add_u8(b, (unsigned)(o->retain | (o->flight ? OUT_SHARED : 0)));
+		if (o->flight)
+			add_u64(b, share_number(o));
 	}
 }
 
@@ -168,11 +154,13 @@ static void drop_done(struct session *s, const struct place *places, unsigned n)
 {
 	unsigned kept = 0;
 	for (unsigned i = 0; i < s->n_done; i++) {
-		if (!past(places, n, &s->done[i])) {
+		struct done *d = &s->done[i];
+		if (!(d->share ? share_past(s->table, d) : past(places, n, d))) {
 			s->done[kept++] = s->done[i];
 			continue;
 		}
-		struct key k = key_out(s->number, s->done[i].feed_id, s->done[i].sequence);
+		struct key k =
+		    key_out(s->number, s->done[i].feed_id, s->done[i].sequence, s->done[i].share);
 		hub_del(s->table->hub, STORE_PACKET_ID, key_span(&k));
 	}
 	s->n_done = kept;
@@ -191,6 +179,8 @@ void durable_session(struct session *s)
 	free(places);
 	s->changed = false;
 	list_remove(&s->flush_node);
+	if (s->n_done) /* of a group whose row is not past them yet */
+		durable_changed(s);
 	s->row_plain = s->state == SESSION_CONNECTED && !s->n_out && list_empty(&s->lags);
 }
 
@@ -228,13 +218,13 @@ void durable_in(struct session *s, uint16_t id, bool there)
 		hub_del(s->table->hub, STORE_PACKET_ID, key_span(&k));
 }
 
-void durable_remember_done(struct session *s, uint32_t feed_id, uint64_t sequence)
+void durable_remember_done(struct session *s, const struct done *d)
 {
 	if (s->n_done == s->cap_done) {
 		s->cap_done = s->cap_done ? s->cap_done * 2 : 16;
 		s->done = xrealloc(s->done, s->cap_done * sizeof(*s->done));
 	}
-	s->done[s->n_done++] = (struct done){feed_id, sequence};
+	s->done[s->n_done++] = *d;
 }
 
 void durable_out(struct session *s, uint16_t id, enum out_row state)
@@ -242,7 +232,7 @@ void durable_out(struct session *s, uint16_t id, enum out_row state)
 	struct hub *h = s->table->hub;
 	const struct out *o = &s->out[id];
 	uint32_t feed_id = hub_feed_at(h, o->feed)->id;
-	struct key k = key_out(s->number, feed_id, o->sequence);
+	struct key k = key_out(s->number, feed_id, o->sequence, share_number(o));
 	uint8_t value[12];
 	memcpy(value, &id, 2);
 	value[2] = (uint8_t)state;
@@ -251,11 +241,14 @@ void durable_out(struct session *s, uint16_t id, enum out_row state)
 	hub_put(h, STORE_PACKET_ID, key_span(&k), span_of((const char *)value, sizeof(value)));
 	if (state != OUT_ROW_DONE)
 		return;
-	durable_remember_done(s, feed_id, o->sequence);
+	struct done d = {feed_id, o->sequence, share_number(o), o->flight ? o->flight->row : 0};
+	durable_remember_done(s, &d);
 	durable_changed(s);
-	if (s->n_done >= DONE_MAX && s->state == SESSION_CONNECTED &&
-	    hub_has_state_room(h, (size_t)DONE_MAX * KEY_MAX))
+	if (s->n_done % DONE_MAX == 0 && s->state == SESSION_CONNECTED &&
+	    hub_has_state_room(h, (size_t)DONE_MAX * KEY_MAX + share_settle(s, false))) {
+		share_settle(s, true);
 		durable_session(s);
+	}
 }
 
 /* ---- its will: u32 delay, u32 expiry, u8 QoS, protocol, bits, organisation bytes, u16 client id
@@ -301,9 +294,10 @@ void durable_will_gone(struct sessions *t, uint64_t number)
 	hub_del(t->hub, STORE_SESSION, key_span(&k));
 }
 
-size_t durable_forget_bytes(const struct session *s)
+size_t durable_forget_bytes(struct session *s)
 {
-	return (size_t)KEY_MAX * (2 + s->sub_bytes / SUB_COST + s->packed_n / 13 + s->qos2_open +
+	return share_settle(s, false) +
+	       (size_t)KEY_MAX * (2 + s->sub_bytes / SUB_COST + s->packed_n / 13 + s->qos2_open +
 	                          s->n_out + s->n_done);
 }
 
@@ -323,13 +317,14 @@ void durable_forget(struct session *s)
 		const struct out *e = &s->out[id];
 		if (e->state == OUT_PUBACK)
 			continue;
-		k = key_out(s->number, hub_feed_at(h, e->feed)->id, e->sequence);
+		k = key_out(s->number, hub_feed_at(h, e->feed)->id, e->sequence, share_number(e));
 		hub_del(h, STORE_PACKET_ID, key_span(&k));
 	}
 	for (unsigned i = 0; i < s->n_done; i++) {
-		k = key_out(s->number, s->done[i].feed_id, s->done[i].sequence);
+		k = key_out(s->number, s->done[i].feed_id, s->done[i].sequence, s->done[i].share);
 		hub_del(h, STORE_PACKET_ID, key_span(&k));
 	}
+	share_undurable(s);
 	s->n_done = 0;
 	s->number = 0;
 	s->changed = false;
@@ -353,19 +348,24 @@ static void build_shown(struct sessions *t)
 
 void durable_second(struct sessions *t)
 {
-	if (t->round || !t->stats.durable || (!t->moved && list_empty(&t->changed)))
+	if (t->round || !t->stats.durable ||
+	    (!t->moved && list_empty(&t->changed) && list_empty(&t->shares_changed)))
 		return;
 	t->round = true;
 	t->moved = false;
 	build_shown(t);
 	list_splice(&t->flushing, &t->changed);
+	list_splice(&t->shares_flushing, &t->shares_changed);
 }
 
 void durable_flush(struct sessions *t)
 {
 	if (!t->round)
 		return;
-	for (unsigned n = 0; n < FLUSH_ROWS && !list_empty(&t->flushing); n++) {
+	unsigned left = FLUSH_ROWS;
+	if (!shares_flush(t, &left))
+		return;
+	for (; left && !list_empty(&t->flushing); left--) {
 		struct session *s = list_entry(t->flushing.next, struct session, flush_node);
 		bool plain = s->state == SESSION_CONNECTED && !s->n_out && list_empty(&s->lags) &&
 		             !s->n_done;

@@ -2,6 +2,7 @@
  * live again. Nothing is queued for it. */
 #include "base/mem.h"
 #include "session/private.h"
+#include "session/share.h"
 
 #include <stdlib.h>
 
@@ -44,7 +45,7 @@ uint64_t lag_next(const struct lag *l)
 		return herd_next(l);
 	if (c->gap_pending)
 		return c->gap_from;
-	if (l->session->gap_feed == c->feed) /* not told yet */
+	if (l->session->gap_feed == c->feed && !l->session->gap_shared) /* not told yet */
 		return MIN_OF(l->session->gap_from, c->next);
 	return c->next;
 }
@@ -123,6 +124,7 @@ bool lag_gap(struct lag *l, uint64_t from, uint64_t to)
 	s->gap_feed = l->cursor.feed;
 	s->gap_from = from;
 	s->gap_to = to;
+	s->gap_shared = false;
 	return true;
 }
 
@@ -182,4 +184,6 @@ void deliver_pump(struct session *s)
 		if (s->state != SESSION_CONNECTED)
 			return;
 	}
+	if (s->n_full)
+		share_room(s);
 }

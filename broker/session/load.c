@@ -4,18 +4,12 @@
  * so that it costs no lookups. A row that cannot be read is passed over and counted. */
 #include "base/mem.h"
 #include "session/private.h"
+#include "session/row.h"
+#include "session/share.h"
 
 #include <stdlib.h>
 
-enum { PLACE_BYTES = 25, SHOWN_BYTES = 16 };
-
-static uint64_t get_be(const char *p, unsigned bytes)
-{
-	uint64_t v = 0;
-	for (unsigned i = 0; i < bytes; i++)
-		v = v << 8 | (uint8_t)p[i];
-	return v;
-}
+enum { PLACE_BYTES = 25, SHOWN_BYTES = 16, KEY_OWN = 21, KEY_SHARED = 29 };
 
 struct loading {
 	struct sessions *t;
@@ -28,24 +22,7 @@ struct loading {
 	int64_t now_ms;
 };
 
-struct row_reader {
-	const char *p, *end;
-	bool bad;
-};
-
-static uint64_t take(struct row_reader *r, unsigned bytes)
-{
-	uint64_t v = 0;
-	if ((size_t)(r->end - r->p) < bytes) {
-		r->bad = true;
-		return 0;
-	}
-	memcpy(&v, r->p, bytes);
-	r->p += bytes;
-	return v;
-}
-
-static uint32_t feed_index(const struct hub *h, uint64_t id)
+uint32_t feed_index(const struct hub *h, uint64_t id)
 {
 	for (unsigned i = 0; i < hub_feed_count(h); i++)
 		if (hub_feed_at(h, i)->id == id)
@@ -54,9 +31,9 @@ static uint32_t feed_index(const struct hub *h, uint64_t id)
 }
 
 /* A session that was connected is as far as all were known to be. */
-static void advance(const struct loading *l, struct place *p)
+void place_advance(struct place *p, struct span shown)
 {
-	struct row_reader r = {l->shown.p, l->shown.p + l->shown.len, false};
+	struct row_reader r = {shown.p, shown.p + shown.n, false};
 	take(&r, 8);
 	while (r.end - r.p >= SHOWN_BYTES) {
 		uint32_t id = (uint32_t)take(&r, 4), epoch = (uint32_t)take(&r, 4);
@@ -87,8 +64,25 @@ static void read_places(struct loading *l, struct session *s, struct row_reader 
 		p->live_from = take(r, 8);
 		p->behind = take(r, 1) != 0;
 		if (connected && !p->behind)
-			advance(l, p);
+			place_advance(p, span_of(l->shown.p, l->shown.len));
 	}
+}
+
+/* Of a shared subscription: the group's row knows whether it still is this session's. A group that
+ * is not there any more had let go of it. */
+static bool restore_shared(struct session *s, uint16_t id, uint32_t feed, uint64_t sequence,
+                           uint64_t share)
+{
+	struct share *g = share_by_number(s->table, share);
+	if (!g)
+		return true;
+	struct flight *fl = share_find_loose(g, feed, sequence);
+	if (!fl)
+		return false;
+	fl->holder = s;
+	fl->id = id;
+	s->out[id].flight = fl;
+	return true;
 }
 
 /* QoS 1 in flight. The ids of QoS 2 are in their own rows, which are newer: those win. */
@@ -98,9 +92,14 @@ static void read_out(struct session *s, struct row_reader *r, unsigned n)
 		uint16_t id = (uint16_t)take(r, 2);
 		uint32_t feed = feed_index(s->table->hub, take(r, 4));
 		uint64_t sequence = take(r, 8), order = take(r, 8);
-		bool retain = take(r, 1) != 0;
-		if (!r->bad && feed != UINT32_MAX)
-			(void)out_restore(s, id, OUT_PUBACK, feed, sequence, order, retain);
+		unsigned bits = (unsigned)take(r, 1);
+		uint64_t share = bits & OUT_SHARED ? take(r, 8) : 0;
+		if (r->bad || feed == UINT32_MAX)
+			continue;
+		if (!out_restore(s, id, OUT_PUBACK, feed, sequence, order, bits & OUT_RETAIN))
+			continue;
+		if (share && !restore_shared(s, id, feed, sequence, share))
+			out_drop(s, id);
 	}
 }
 
@@ -269,43 +268,77 @@ static int take_subscription(void *arg, struct span key, struct span row)
 	struct session *s = session_of_row(l, key);
 	struct span filter;
 	struct sub_options o;
-	struct topic_filter tf;
+	struct topic_filter shared;
 	size_t at = 0;
 	if (!s || !packed_next((const uint8_t *)row.p, row.n, &at, &filter, &o) ||
-	    topic_filter_check(filter, false, &tf)) {
+	    topic_filter_check(filter, true, &shared)) {
 		l->damaged++;
 		return 0;
 	}
-	if (s != l->of) {
-		packed_end(l);
-		l->of = s;
+	if (shared.group.n) {
+		share_join(share_of(s, &shared), s, &o);
+	} else {
+		if (s != l->of) {
+			packed_end(l);
+			l->of = s;
+		}
+		buf_add_span(&l->packed, row);
+		s->n_packed++;
+		l->t->stats.subscriptions_away++;
 	}
-	buf_add_span(&l->packed, row);
 	s->sub_bytes += filter.n + SUB_COST;
 	l->t->sub_bytes += filter.n + SUB_COST;
-	s->n_packed++;
-	l->t->stats.subscriptions_away++;
 	return l->packed.err;
+}
+
+/* Given to this session already: the group does not give it to another. */
+static struct flight *flight_of(struct session *s, uint64_t share, uint32_t feed, uint64_t sequence)
+{
+	struct share *g = share_by_number(s->table, share);
+	if (!g)
+		g = share_make(s->table, (struct span){0}, share);
+	struct flight *fl = share_find_loose(g, feed, sequence);
+	if (!fl) {
+		share_take(g, hub_feed_at(s->table->hub, feed)->id, sequence);
+		return flight_new(g, feed, sequence);
+	}
+	flight_held(fl, s, 0, true); /* the group's row lists it, for it is older */
+	return fl;
 }
 
 static void take_out(struct session *s, struct span key, struct span row)
 {
 	uint16_t id;
-	uint64_t order;
+	uint64_t order, share = key.n == KEY_SHARED ? get_be(key.p + KEY_OWN, 8) : 0;
 	uint32_t feed_id = (uint32_t)get_be(key.p + 9, 4);
 	uint64_t sequence = get_be(key.p + 13, 8);
 	uint32_t feed = feed_index(s->table->hub, feed_id);
+	struct flight *fl = NULL;
 	memcpy(&id, row.p, 2);
 	memcpy(&order, row.p + 4, 8);
-	s->skip_to = MAX_OF(s->skip_to, sequence);
+	if (!share)
+		s->skip_to = MAX_OF(s->skip_to, sequence);
+	else if (feed != UINT32_MAX)
+		fl = flight_of(s, share, feed, sequence);
 	if (row.p[2] == OUT_ROW_DONE || feed == UINT32_MAX) {
-		durable_remember_done(s, feed_id, sequence);
+		struct done d = {feed_id, sequence, share, fl ? fl->row : 0};
+		durable_remember_done(s, &d);
+		if (fl)
+			flight_over(fl);
 		return;
 	}
 	enum out_state state = row.p[2] == OUT_ROW_SENT ? OUT_PUBREC : OUT_PUBCOMP;
 	if (id <= s->cap_out && s->out[id].state != OUT_FREE)
 		out_drop(s, id); /* of QoS 1, and acknowledged before its id was used again */
-	(void)out_restore(s, id, state, feed, sequence, order, row.p[3] != 0);
+	bool there = out_restore(s, id, state, feed, sequence, order, row.p[3] != 0);
+	if (!fl)
+		return;
+	if (there) {
+		s->out[id].flight = fl;
+		flight_held(fl, s, id, true);
+	} else {
+		flight_over(fl);
+	}
 }
 
 static int take_packet_id(void *arg, struct span key, struct span row)
@@ -315,7 +348,8 @@ static int take_packet_id(void *arg, struct span key, struct span row)
 	if (s && key.n == 11 && key.p[8] == 'i') {
 		if (s->qos2_open < LIMIT_RECEIVE_MAXIMUM)
 			qos2_know(s, (uint16_t)get_be(key.p + 9, 2));
-	} else if (s && key.n == 21 && key.p[8] == 'o' && row.n == 12) {
+	} else if (s && (key.n == KEY_OWN || key.n == KEY_SHARED) && key.p[8] == 'o' &&
+	           row.n == 12) {
 		take_out(s, key, row);
 	} else {
 		l->damaged++;
@@ -334,6 +368,8 @@ int durable_load(struct sessions *t)
 	if (err == ERR_NOT_FOUND)
 		err = 0;
 	if (!err)
+		err = shares_load(t, span_of(l.shown.p, l.shown.len), &l.damaged);
+	if (!err)
 		err = store_scan(store, STORE_SESSION, all, all, SIZE_MAX, take_session, &l);
 	if (!err)
 		err = store_scan(store, STORE_SUBSCRIPTION, all, all, SIZE_MAX, take_subscription,
@@ -342,6 +378,7 @@ int durable_load(struct sessions *t)
 	l.at = 0;
 	if (!err)
 		err = store_scan(store, STORE_PACKET_ID, all, all, SIZE_MAX, take_packet_id, &l);
+	shares_loaded(t);
 	for (unsigned i = 0; i < l.n; i++)
 		if (l.sessions[i]->n_done)
 			durable_changed(l.sessions[i]);

@@ -111,11 +111,10 @@ static void send_connack(struct session *s, uint32_t asked_expiry_s)
 	uint8_t user[LOST_BYTES];
 	struct wire lost = wire_of(user, sizeof(user));
 	p.has = MQTT_HAS(MQTT_PROP_RECEIVE_MAXIMUM) | MQTT_HAS(MQTT_PROP_MAXIMUM_PACKET_SIZE) |
-	        MQTT_HAS(MQTT_PROP_SHARED_AVAILABLE) | MQTT_HAS(MQTT_PROP_TOPIC_ALIAS_MAXIMUM);
+	        MQTT_HAS(MQTT_PROP_TOPIC_ALIAS_MAXIMUM);
 	p.receive_maximum = LIMIT_RECEIVE_MAXIMUM;
 	p.maximum_packet_size = (uint32_t)hub_config(t->hub)->max_packet_bytes;
 	p.topic_alias_maximum = LIMIT_TOPIC_ALIASES;
-	p.shared_available = 0;
 	if (asked_expiry_s != s->expiry_s) { /* 3.2.2.3.2: it is told what it has instead */
 		p.has |= MQTT_HAS(MQTT_PROP_SESSION_EXPIRY);
 		p.session_expiry_s = s->expiry_s;
@@ -235,7 +234,7 @@ static struct session *former_session(struct session *s, const struct mqtt_conne
 static bool rows_room(struct session *s)
 {
 	struct sessions *t = s->table;
-	const struct session *former = map_get(&t->by_client, s->key);
+	struct session *former = map_get(&t->by_client, s->key);
 	size_t bytes = 4 * DURABLE_ROW_BYTES; /* the session's, the will's */
 	if (former)
 		bytes += durable_forget_bytes(former);

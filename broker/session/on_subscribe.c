@@ -4,6 +4,7 @@
 #include "base/rfc3339.h"
 #include "feed/event.h"
 #include "session/private.h"
+#include "session/share.h"
 #include "topic/route.h"
 
 #include <stdlib.h>
@@ -93,13 +94,13 @@ struct want { /* between the decision and SUBACK's way out */
 };
 
 /* The number of its row: of the one it replaces, or the next. False: there were too many. */
-static bool row_number(struct session *s, const struct sub *former, uint32_t *ret)
+static bool row_number(struct session *s, const struct sub_options *former, uint32_t *ret)
 {
 	if (former) {
-		*ret = former->options.flags >> SUB_ROW_SHIFT;
+		*ret = former->flags >> SUB_ROW_SHIFT;
 		return true;
 	}
-	if (!s->subs.n)
+	if (!session_subscriptions(s))
 		s->next_row = 0;
 	*ret = s->next_row;
 	return s->next_row < SUB_ROWS_MAX;
@@ -116,6 +117,51 @@ static uint32_t wanted_flags(const struct mqtt_subscribe_view *v)
 	return sequence ? SUB_SEQUENCE : 0;
 }
 
+/* Of a plain filter, or a shared one; NULL: it has none. */
+static const struct sub_options *former_options(struct session *s, const struct topic_filter *tf)
+{
+	const struct member *m = tf->group.n ? share_member(s, tf) : NULL;
+	const struct sub *sub =
+	    tf->group.n ? NULL : sub_tree_find(s->table->tree, &s->subs, tf->filter);
+	return m ? &m->options : sub ? &sub->options : NULL;
+}
+
+static bool has_room(const struct session *s, size_t cost)
+{
+	return session_subscriptions(s) < LIMIT_SUBSCRIPTIONS &&
+	       s->table->sub_bytes + cost <= LIMIT_SUBSCRIPTION_BYTES;
+}
+
+/* Nothing retained and nothing of the past: the group has a place of its own. */
+static enum mqtt_reason add_shared(struct session *s, const struct topic_filter *tf,
+                                   struct span full, const struct sub_options *o, bool *ret_new)
+{
+	if (tf->filter.p[0] == '$') /* the server's own are told to each who asks */
+		return MQTT_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
+	if (o->flags & SUB_REPLAY)
+		return MQTT_IMPLEMENTATION_SPECIFIC_ERROR;
+	return share_subscribe(s, tf, full, o, ret_new);
+}
+
+static enum mqtt_reason add_plain(struct session *s, struct span filter,
+                                  const struct sub_options *o, struct want *ret, bool *ret_new)
+{
+	if (s->n_lookups >= LIMIT_RETAINED_LOOKUPS) /* it asks faster than it reads */
+		return MQTT_QUOTA_EXCEEDED;
+	if (sub_tree_add(s->table->tree, &s->subs, filter, o, &ret->sub,
+	                 ret_new)) /* replaces [MQTT-3.8.4-3] */
+		return MQTT_UNSPECIFIED_ERROR;
+	if (s->number) {
+		durable_subscription(s, filter, o);
+		if (o->qos)
+			session_touch(s, filter);
+	}
+	ret->filter = filter;
+	ret->retained = !(o->flags & SUB_REPLAY) &&
+	                (o->retain_handling == 0 || (o->retain_handling == 1 && *ret_new));
+	return (enum mqtt_reason)o->qos;
+}
+
 static enum mqtt_reason subscribe_one(struct session *s, const struct mqtt_subscribe_view *v,
                                       const struct mqtt_subscription *one, struct want *ret)
 {
@@ -124,17 +170,11 @@ static enum mqtt_reason subscribe_one(struct session *s, const struct mqtt_subsc
 	uint32_t row;
 	if (topic_filter_check(one->filter, true, &tf))
 		return MQTT_TOPIC_FILTER_INVALID;
-	if (tf.group.n)
-		return MQTT_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
 	if (!may_subscribe(s, tf.filter) || !system_may_subscribe(s, tf.filter))
 		return MQTT_NOT_AUTHORIZED;
-	const struct sub *former = sub_tree_find(t->tree, &s->subs, tf.filter);
-	size_t cost = tf.filter.n + SUB_COST;
-	if (!row_number(s, former, &row) ||
-	    (!former &&
-	     (s->subs.n >= LIMIT_SUBSCRIPTIONS || t->sub_bytes + cost > LIMIT_SUBSCRIPTION_BYTES)))
-		return MQTT_QUOTA_EXCEEDED;
-	if (s->n_lookups >= LIMIT_RETAINED_LOOKUPS) /* it asks faster than it reads */
+	const struct sub_options *former = former_options(s, &tf);
+	size_t cost = one->filter.n + SUB_COST;
+	if (!row_number(s, former, &row) || (!former && !has_room(s, cost)))
 		return MQTT_QUOTA_EXCEEDED;
 	struct sub_options o = {.identifier = v->props.subscription_id,
 	                        .qos = one->qos,
@@ -142,24 +182,15 @@ static enum mqtt_reason subscribe_one(struct session *s, const struct mqtt_subsc
 	                        .no_local = one->no_local,
 	                        .retain_as_published = one->retain_as_published,
 	                        .flags = wanted_flags(v) | row << SUB_ROW_SHIFT};
-	bool is_new, past = (o.flags & SUB_REPLAY) != 0;
-	if (sub_tree_add(t->tree, &s->subs, tf.filter, &o, &ret->sub,
-	                 &is_new)) /* replaces [MQTT-3.8.4-3] */
-		return MQTT_UNSPECIFIED_ERROR;
-	if (is_new) {
+	bool is_new = false;
+	enum mqtt_reason code = tf.group.n ? add_shared(s, &tf, one->filter, &o, &is_new)
+	                                   : add_plain(s, tf.filter, &o, ret, &is_new);
+	if (is_new && !mqtt_reason_is_error(code)) {
 		s->next_row++;
 		s->sub_bytes += cost;
 		t->sub_bytes += cost;
 	}
-	if (s->number) {
-		durable_subscription(s, tf.filter, &o);
-		if (o.qos)
-			session_touch(s, tf.filter);
-	}
-	ret->filter = tf.filter;
-	ret->retained =
-	    !past && (one->retain_handling == 0 || (one->retain_handling == 1 && is_new));
-	return (enum mqtt_reason)one->qos;
+	return code;
 }
 
 /* ---- what waits for its commit: a subscription before SUBACK ---- */
@@ -231,7 +262,7 @@ static void subscribed_later(struct session *s, const struct frame *f, const str
 	const uint8_t *codes = p->codes, *retained = p->codes + p->codes_n;
 	struct want *want = xcalloc(v.n, sizeof(*want));
 	for (unsigned i = 0; mqtt_subscribe_next(&v, &at, &one); i++) {
-		if (codes[i] > 2 || topic_filter_check(one.filter, true, &tf))
+		if (codes[i] > 2 || topic_filter_check(one.filter, true, &tf) || tf.group.n)
 			continue;
 		want[i].filter = tf.filter;
 		want[i].sub = sub_tree_find(s->table->tree, &s->subs, tf.filter);
@@ -282,10 +313,27 @@ static void wait_for_commit(struct session *s, const struct frame *f, const uint
 /* ---- SUBSCRIBE ---- */
 
 /* Rows of a packet's filters, and the session's. */
-static bool rows_room(struct session *s, const struct frame *f, unsigned n)
+static bool rows_room(struct session *s, const struct frame *f, unsigned n, unsigned n_shared)
 {
 	return !s->number || hub_has_room(s->table->hub, CONFIG_NORMAL,
-	                                  DURABLE_ROW_BYTES + f->total + (size_t)n * 64);
+	                                  DURABLE_ROW_BYTES + f->total + (size_t)n * 64 +
+	                                      n_shared * share_subscribe_bytes(s->table));
+}
+
+static bool is_shared(struct span filter)
+{
+	struct topic_filter tf;
+	return topic_filter_check(filter, true, &tf) == 0 && tf.group.n;
+}
+
+static unsigned count_shared(const struct mqtt_subscribe_view *v)
+{
+	struct mqtt_subscription one;
+	size_t at = 0;
+	unsigned n = 0;
+	while (mqtt_subscribe_next(v, &at, &one))
+		n += is_shared(one.filter);
+	return n;
 }
 
 int on_subscribe(struct session *s, const struct frame *f)
@@ -301,7 +349,7 @@ int on_subscribe(struct session *s, const struct frame *f)
 		              CODES_MAX);
 		return 0;
 	}
-	if (!rows_room(s, f, v.n))
+	if (!rows_room(s, f, v.n, count_shared(&v)))
 		return ERR_AGAIN;
 	herd_leave_all(s);
 	uint8_t codes[CODES_MAX];
@@ -330,12 +378,16 @@ static enum mqtt_reason unsubscribe_one(struct session *s, struct span filter)
 	struct topic_filter tf;
 	if (topic_filter_check(filter, true, &tf))
 		return MQTT_TOPIC_FILTER_INVALID;
-	struct sub *sub = sub_tree_find(t->tree, &s->subs, filter);
-	if (!sub) /* [MQTT-3.10.4-1] */
+	struct member *m = tf.group.n ? share_member(s, &tf) : NULL;
+	struct sub *sub = tf.group.n ? NULL : sub_tree_find(t->tree, &s->subs, filter);
+	if (!sub && !m) /* [MQTT-3.10.4-1] */
 		return MQTT_NO_SUBSCRIPTION_EXISTED;
 	if (s->number)
-		durable_unsubscribed(s, sub->options.flags >> SUB_ROW_SHIFT);
-	sub_tree_remove_sub(t->tree, sub);
+		durable_unsubscribed(s, (sub ? sub->options : m->options).flags >> SUB_ROW_SHIFT);
+	if (sub)
+		sub_tree_remove_sub(t->tree, sub);
+	else
+		share_member_free(m);
 	s->sub_bytes -= filter.n + SUB_COST;
 	t->sub_bytes -= filter.n + SUB_COST;
 	return MQTT_SUCCESS;
@@ -368,7 +420,7 @@ int on_unsubscribe(struct session *s, const struct frame *f)
 		              CODES_MAX);
 		return 0;
 	}
-	if (!rows_room(s, f, v.n))
+	if (!rows_room(s, f, v.n, 0))
 		return ERR_AGAIN;
 	herd_leave_all(s);
 	uint8_t codes[CODES_MAX];

@@ -3,6 +3,7 @@
  * struct out in private.h. */
 #include "base/mem.h"
 #include "session/private.h"
+#include "session/share.h"
 
 #include <stdlib.h>
 
@@ -51,7 +52,7 @@ static void link_last(struct session *s, uint16_t id)
 }
 
 uint16_t out_take(struct session *s, unsigned qos, const struct feed *f, uint64_t sequence,
-                  bool retain)
+                  bool retain, struct flight *flight)
 {
 	uint16_t id = out_next(s);
 	struct out *o = &s->out[id];
@@ -62,9 +63,12 @@ uint16_t out_take(struct session *s, unsigned qos, const struct feed *f, uint64_
 	                  .state = qos == 1 ? OUT_PUBACK : OUT_PUBREC,
 	                  .sent = true,
 	                  .retain = retain,
-	                  .counted = true};
+	                  .counted = true,
+	                  .flight = flight};
 	link_last(s, id);
 	s->quota--;
+	if (flight)
+		flight_held(flight, s, id, qos == 2);
 	if (s->number && !s->changed)
 		durable_changed(s);
 	return id;
@@ -129,6 +133,8 @@ void out_drop(struct session *s, uint16_t id)
 	s->out[o->next].prev = o->prev;
 	if (o->counted)
 		s->quota++;
+	if (o->flight)
+		flight_over(o->flight);
 	*o = (struct out){.next = s->out_free};
 	s->out_free = id;
 	s->n_out--;
@@ -139,10 +145,12 @@ void out_drop(struct session *s, uint16_t id)
 bool out_has(const struct session *s, const struct feed *f, uint64_t sequence)
 {
 	for (uint16_t id = s->out ? s->out[0].next : 0; id; id = s->out[id].next)
-		if (s->out[id].sequence == sequence && s->out[id].feed == f->index)
+		if (s->out[id].sequence == sequence && s->out[id].feed == f->index &&
+		    !s->out[id].flight)
 			return true;
 	for (unsigned i = 0; i < s->n_done; i++)
-		if (s->done[i].sequence == sequence && s->done[i].feed_id == f->id)
+		if (s->done[i].sequence == sequence && s->done[i].feed_id == f->id &&
+		    !s->done[i].share)
 			return true;
 	return false;
 }
@@ -201,11 +209,12 @@ static bool row_room(struct session *s)
 	return false;
 }
 
-bool out_take_stored(struct session *s, const struct feed *f, uint64_t sequence, bool retain)
+bool out_take_stored(struct session *s, const struct feed *f, uint64_t sequence, bool retain,
+                     struct flight *flight)
 {
 	if (!row_room(s))
 		return false;
-	uint16_t id = out_take(s, 2, f, sequence, retain);
+	uint16_t id = out_take(s, 2, f, sequence, retain, flight);
 	s->out[id].sent = false;
 	commit_first(s, id, OUT_ROW_SENT);
 	return true;
@@ -246,6 +255,7 @@ static bool entry_lost(struct session *s, uint16_t id, struct feed *f)
 	if (s->version == MQTT_V5 && !s->gap_feed) {
 		s->gap_feed = f;
 		s->gap_from = s->gap_to = sequence;
+		s->gap_shared = o->flight != NULL;
 	}
 	if (s->number && o->state == OUT_PUBREC)
 		durable_out(s, id, OUT_ROW_DONE);
@@ -416,7 +426,7 @@ int on_ack(struct session *s, const struct frame *f)
 		break;
 	default: pubrec(s, &v); break;
 	}
-	if (s->unsent || !list_empty(&s->lags) || !list_empty(&s->retained))
+	if (s->unsent || s->n_full || !list_empty(&s->lags) || !list_empty(&s->retained))
 		deliver_pump(s);
 	return 0;
 }

@@ -45,6 +45,7 @@ struct out {
 	uint16_t next, prev;
 	uint8_t state;
 	bool committing, unsent, sent, retain, counted; /* counted: against the client's maximum */
+	struct flight *flight;                          /* of a shared subscription; or NULL */
 };
 
 /* Where a session is in one feed: the next sequence it is owed. While it is connected and behind
@@ -89,6 +90,8 @@ struct lag {
 
 struct retained_job;
 struct scan;
+struct share;
+struct flight;
 
 struct pending; /* a SUBSCRIBE that waits for its commit */
 
@@ -150,7 +153,8 @@ struct session {
 	struct list batch_node;
 	struct done {
 		uint32_t feed_id;
-		uint64_t sequence;
+		uint64_t sequence, share; /* share: number of the group; 0: none */
+		uint32_t row;             /* of the group's: see struct flight */
 	} * done; /* QoS 2 messages whose flow is over, their rows still there */
 	unsigned n_done, cap_done;
 	uint64_t skip_to; /* after a restart: QoS 2 messages up to here may have been sent */
@@ -165,6 +169,10 @@ struct session {
 	unsigned hit;              /* index in sessions->hits while one record is matched */
 	uint64_t gap_from, gap_to; /* to be told with the next message; 0: none */
 	struct feed *gap_feed;
+	bool gap_shared; /* it is a group's: says nothing of where this session is */
+
+	struct list members;        /* struct member.session_node: its shared subscriptions */
+	unsigned n_members, n_full; /* n_full: groups that wait for it to have room */
 };
 
 /* All matching subscriptions of one session for one record, as one delivery. */
@@ -174,6 +182,7 @@ struct hit {
 	unsigned n_ids;
 	uint8_t qos;
 	bool retain_as_published, sequence;
+	struct flight *flight; /* of a shared subscription; or NULL */
 };
 
 struct sessions {
@@ -184,8 +193,13 @@ struct sessions {
 	uint32_t n_slots, *free_slots, n_free_slots;
 	uint32_t next_generation;
 	struct sub_tree *tree;
-	struct sub_tree *herd; /* subscriptions of those who catch up together */
-	struct list scans;     /* struct scan.node */
+	struct sub_tree *herd;   /* subscriptions of those who catch up together */
+	struct list scans;       /* struct scan.node */
+	struct sub_tree *shared; /* a subscription per group that has a member here */
+	struct sub_matches shared_matches;
+	struct map shares, share_numbers; /* by key; by number */
+	struct list all_shares, shares_due, free_flights;
+	uint64_t last_share;
 	struct sub_matches matches;
 	struct hit *hits;
 	unsigned n_hits, cap_hits;
@@ -203,7 +217,7 @@ struct sessions {
 	uint64_t last_number;
 	size_t sub_bytes;
 	struct buf row;
-	struct list changed, flushing;
+	struct list changed, flushing, shares_changed, shares_flushing;
 	bool round, moved; /* a round of the flush runs; records came since the last one */
 	struct buf round_row;
 	struct sessions_stats stats;
@@ -220,6 +234,11 @@ static inline uint64_t session_token(const struct session *s)
 struct session *session_make(struct sessions *t); /* without a link */
 void session_free(struct session *s);
 void session_wheel(struct session *s, uint64_t deadline_s);
+/* Its subscriptions, shared ones too. */
+static inline unsigned session_subscriptions(const struct session *s)
+{
+	return s->subs.n + s->n_members;
+}
 /* The last sequence of f that live subscribers were shown: while a batch is published f->last is
  * ahead. */
 uint64_t shown_last(const struct sessions *t, const struct feed *f);
@@ -250,6 +269,8 @@ void session_pack(struct session *s);
 unsigned session_places(struct session *s, struct place **ret);
 bool feed_touches(const struct feed *f, struct span filter);
 void session_touch(struct session *s, struct span filter); /* a new subscription of QoS > 0 */
+void place_advance(struct place *p, struct span shown); /* to what the row "sessions-shown" says */
+uint32_t feed_index(const struct hub *h, uint64_t id);  /* UINT32_MAX: no such feed */
 /* One packed subscription at *at; false at the end, or when it is damaged. */
 bool packed_next(const uint8_t *p, size_t n, size_t *at, struct span *ret_filter,
                  struct sub_options *ret);
@@ -257,8 +278,8 @@ void packed_add(struct buf *b, struct span filter, const struct sub_options *o);
 
 /* durable.c: what stands in the store, and when it is written; load.c: read again. */
 #define ROW_SHOWN_KEY "sessions-shown" /* in STORE_STATE */
-enum { ROW_VERSION = 1, ROW_CONNECTED = 1, SUB_COST = 64 };
-void durable_remember_done(struct session *s, uint32_t feed_id, uint64_t sequence);
+enum { ROW_VERSION = 1, ROW_CONNECTED = 1, OUT_RETAIN = 1, OUT_SHARED = 2, SUB_COST = 64 };
+void durable_remember_done(struct session *s, const struct done *d);
 enum { DURABLE_ROW_BYTES = 80 << 10 }; /* the most that a session's row takes */
 int durable_load(struct sessions *t) MUSTCHECK;
 void durable_session(struct session *s); /* its row, into the batch now */
@@ -272,7 +293,7 @@ void durable_done(struct session *s, const struct feed *f, uint64_t sequence);
 void durable_will(const struct session *s);
 void durable_will_gone(struct sessions *t, uint64_t number);
 void durable_forget(struct session *s); /* all its rows but the will's, which goes with it */
-size_t durable_forget_bytes(const struct session *s);
+size_t durable_forget_bytes(struct session *s);
 void durable_second(struct sessions *t);
 void durable_flush(struct sessions *t);
 
@@ -295,9 +316,10 @@ void qos2_forget(struct session *s, uint16_t id);
 bool out_room(struct session *s);     /* may a message of QoS > 0 be taken now? */
 uint16_t out_next(struct session *s); /* the id it will get; after out_room() */
 uint16_t out_take(struct session *s, unsigned qos, const struct feed *f, uint64_t sequence,
-                  bool retain);
+                  bool retain, struct flight *flight);
 /* QoS 2 of a session with rows: sent after its commit. False: no room in the batch. */
-bool out_take_stored(struct session *s, const struct feed *f, uint64_t sequence, bool retain);
+bool out_take_stored(struct session *s, const struct feed *f, uint64_t sequence, bool retain,
+                     struct flight *flight);
 /* From the store at start: no order but the one given. False: the id is taken or out of bounds. */
 bool out_restore(struct session *s, uint16_t id, enum out_state state, uint32_t feed,
                  uint64_t sequence, uint64_t order, bool retain);
@@ -310,8 +332,13 @@ bool out_has(const struct session *s, const struct feed *f, uint64_t sequence);
 void out_free_all(struct session *s);
 
 /* deliver.c */
+/* True: taken, or skipped for good. False: not now. */
 bool deliver(struct session *s, const struct hit *hit, const struct record *r, const struct feed *f,
              bool retain);
+/* The same of a record that has not expired. 1: taken, 0: not now, ERR_TOO_LARGE: never. */
+int deliver_now(struct session *s, const struct hit *hit, const struct record *r,
+                const struct feed *f, bool retain);
+bool deliver_expired(const struct sessions *t, const struct record *r);
 /* A message of the server's own, from memory: QoS 0, to those who want it and can take it now. */
 struct own_message {
 	struct span topic, payload;

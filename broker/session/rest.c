@@ -3,6 +3,7 @@
  * queue, and nothing in the subscription tree. Writing it down is durable.c's. */
 #include "base/mem.h"
 #include "session/private.h"
+#include "session/share.h"
 #include "topic/route.h"
 
 #include <stdio.h>
@@ -118,7 +119,7 @@ static struct place place_in(struct session *s, const struct feed *f)
 		p.next = lag_next(l);
 		p.live_from = l->live_from;
 		p.behind = true;
-	} else if (s->gap_feed == f) { /* not told yet */
+	} else if (s->gap_feed == f && !s->gap_shared) { /* not told yet */
 		p.next = MIN_OF(p.next, s->gap_from);
 		p.behind = true;
 	}
@@ -165,6 +166,7 @@ void session_leave(struct session *s)
 		sub_tree_remove_all(t->tree, &s->subs);
 		s->ended_ms = clock_wall_ms(hub_clock(t->hub));
 	}
+	share_left(s);
 	uint64_t skip_to = s->skip_to;
 	s->state = SESSION_AWAY;
 	lags_close(s);
@@ -291,6 +293,7 @@ void session_return(struct session *s)
 	if (list_empty(&s->lags))
 		s->skip_to = 0;
 	out_resume(s);
+	share_here(s);
 	deliver_pump(s);
 }
 

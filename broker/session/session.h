@@ -60,6 +60,8 @@ struct sessions_stats {
 	uint64_t away, durable;              /* without a connection; with rows in the store */
 	uint64_t resumed, expired;
 	uint64_t subscriptions, subscriptions_away; /* all; those of sessions that are away */
+	uint64_t shared_subscriptions;              /* not in the above */
+	uint64_t shares;                            /* their groups */
 };
 const struct sessions_stats *sessions_stats(const struct sessions *t);
 /* Records that sessions have not had yet, over all feeds their subscriptions touch: an upper bound,

@@ -1,6 +1,7 @@
 /* table.c - the sessions of one loop: slots, the stream of packets, keep-alive. */
 #include "base/mem.h"
 #include "session/private.h"
+#include "session/share.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +32,13 @@ int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 	list_init(&t->batch_waiters);
 	list_init(&t->changed);
 	list_init(&t->flushing);
+	list_init(&t->shares_changed);
+	list_init(&t->shares_flushing);
+	list_init(&t->all_shares);
+	list_init(&t->shares_due);
+	list_init(&t->free_flights);
+	map_init(&t->shares);
+	map_init(&t->share_numbers);
 	buf_init(&t->row, ROW_BYTES_MAX);
 	buf_init(&t->round_row, ROW_BYTES_MAX);
 	for (unsigned i = 0; i < WHEEL_SLOTS; i++)
@@ -40,7 +48,8 @@ int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 	list_init(&t->scans);
 	t->tree = sub_tree_new();
 	t->herd = sub_tree_new();
-	if (!t->tree || !t->herd) {
+	t->shared = sub_tree_new();
+	if (!t->tree || !t->herd || !t->shared) {
 		sessions_free(t);
 		return -ENOMEM;
 	}
@@ -90,10 +99,15 @@ void sessions_free(struct sessions *t)
 	list_for_each_safe (it, &t->wills)
 		will_free(list_entry(it, struct will, node));
 	herds_free(t);
+	shares_free(t);
 	sub_tree_free(t->tree);
 	sub_tree_free(t->herd);
+	sub_tree_free(t->shared);
 	sub_matches_done(&t->matches);
+	sub_matches_done(&t->shared_matches);
 	map_done(&t->by_client);
+	map_done(&t->shares);
+	map_done(&t->share_numbers);
 	buf_done(&t->row);
 	buf_done(&t->round_row);
 	free(t->shown);
@@ -108,6 +122,7 @@ const struct sessions_stats *sessions_stats(const struct sessions *t)
 {
 	struct sessions_stats *s = &((struct sessions *)t)->stats;
 	s->subscriptions = sub_tree_stats(t->tree).subscriptions + s->subscriptions_away;
+	s->shares = t->shares.n;
 	return s;
 }
 
@@ -133,7 +148,7 @@ uint64_t sessions_backlog(const struct sessions *t)
 	for (uint32_t i = 0; i < t->n_slots; i++)
 		if (t->slots[i])
 			n += owed(t->slots[i]);
-	return n;
+	return n + shares_backlog(t);
 }
 
 uint64_t shown_last(const struct sessions *t, const struct feed *f)
@@ -172,6 +187,7 @@ struct session *session_make(struct sessions *t)
 	list_init(&s->lags);
 	list_init(&s->retained);
 	list_init(&s->pending);
+	list_init(&s->members);
 	sub_owner_init(&s->subs);
 	sub_owner_init(&s->herd);
 	t->slots[s->slot] = s;
@@ -341,6 +357,8 @@ void sessions_gave_up(struct sessions *t)
 			t->slots[i]->row_plain = false;
 			durable_changed(t->slots[i]);
 		}
+	list_for_each (it, &t->all_shares)
+		share_changed(list_entry(it, struct share, node));
 }
 
 void session_writable(struct session *s)
@@ -357,12 +375,13 @@ void session_writable(struct session *s)
 void sessions_flush(struct sessions *t)
 {
 	shown_grow(t);
+	shares_pump(t);
 	durable_flush(t);
 }
 
 bool sessions_idle(const struct sessions *t)
 {
-	return !t->round && list_empty(&t->changed);
+	return !t->round && list_empty(&t->changed) && list_empty(&t->shares_changed);
 }
 
 void sessions_turn(struct sessions *t)

@@ -235,6 +235,9 @@ void status_write_metrics(struct status *s, struct buf *b)
 	         (unsigned long long)o.sessions, (unsigned long long)o.sessions_away);
 	one(b, "oudp_subscriptions", "gauge", "MQTT subscriptions of all sessions.",
 	    o.subscriptions);
+	one(b, "oudp_shared_subscriptions", "gauge",
+	    "Shared MQTT subscriptions of all sessions; not in the above.", o.shared_subscriptions);
+	one(b, "oudp_share_groups", "gauge", "Groups of shared MQTT subscriptions.", o.shares);
 	one(b, "oudp_session_backlog_records", "gauge",
 	    "Records that MQTT sessions have not examined yet, over all of them.", o.backlog);
 	one(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());

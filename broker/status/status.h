@@ -18,7 +18,8 @@ struct status_outside {
 	uint64_t tls_connections, tls_failed; /* MQTT: of those open; broken off */
 	uint64_t mqtt_connections, http_connections, websocket_connections, stream_connections;
 	uint64_t sessions, sessions_most, sessions_away, subscriptions; /* subscriptions: of all */
-	uint64_t backlog; /* records that sessions have not had yet, at most */
+	uint64_t shared_subscriptions, shares; /* not in subscriptions; their groups */
+	uint64_t backlog;                      /* records that sessions have not had yet, at most */
 	uint64_t mqtt_bytes_in, mqtt_bytes_out;
 	uint64_t mqtt_published, mqtt_published_bytes; /* PUBLISH packets from clients */
 	uint64_t mqtt_delivered_bytes, mqtt_dropped;   /* dropped: too large for the subscriber */

@@ -27,6 +27,7 @@ static void as_mosquitto(struct status *s, const struct status_outside *o, const
 	number(say, "$SYS/broker/clients/connected", o->sessions);
 	number(say, "$SYS/broker/clients/maximum", o->sessions_most);
 	number(say, "$SYS/broker/subscriptions/count", o->subscriptions);
+	number(say, "$SYS/broker/shared_subscriptions/count", o->shared_subscriptions);
 	number(say, "$SYS/broker/bytes/received", o->mqtt_bytes_in);
 	number(say, "$SYS/broker/bytes/sent", o->mqtt_bytes_out);
 	number(say, "$SYS/broker/publish/messages/received", o->mqtt_published);

@@ -343,6 +343,10 @@ static bool command(struct play *p, bool *ret_known)
 		broker_restart(&p->broker);
 		return true;
 	}
+	if (span_is(c, "KILL")) {
+		broker_kill(&p->broker);
+		return true;
+	}
 	*ret_known = false;
 	return false;
 }

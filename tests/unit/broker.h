@@ -74,10 +74,10 @@ static inline void broker_turn(struct broker *b)
 		int ms = hub_turn(b->hub);
 		if (ms > 0)
 			clock_advance(&b->clock, ms);
-		if (!b->hold)
-			broker_work(b);
 		if (ms < 0 && !b->n_todo && hub_idle(b->hub))
 			break;
+		if (!b->hold)
+			broker_work(b);
 	}
 	sessions_turn(b->sessions);
 }
