@@ -7,6 +7,7 @@ enum {
 	LIMIT_PACKET_BYTES = 1 << 20, /* default largest packet; four times the largest recording */
 	LIMIT_PACKET_BYTES_MAX =
 	    16 << 20,             /* what the configuration may ask for: a batch must hold it */
+	LIMIT_ORIGIN_BYTES = 128, /* "feed:EPOCH:SEQUENCE": 63 of a name and two numbers */
 	LIMIT_TOPIC_BYTES = 1024, /* a topic is kept in every record; the protocol allows 65,535 */
 	LIMIT_TOPIC_LEVELS = 32,  /* matching is recursive in '#' and '+': bounds its work */
 	LIMIT_CLIENT_ID_BYTES = 256, /* names a session; longer ones are refused with 0x85 */

@@ -209,6 +209,14 @@ enum cursor_state cursor_next(struct cursor *c, struct record *ret)
 	return from_disk(c, ret);
 }
 
+bool feed_recent(const struct feed *f, uint64_t sequence, struct record *ret)
+{
+	if (sequence < f->first || sequence < f->ring_first || sequence > f->last)
+		return false;
+	const uint8_t *bytes = f->ring[sequence & f->ring_mask];
+	return record_read(span_of((const char *)bytes, ring_bytes(bytes)), false, ret) == 0;
+}
+
 void cursor_wake_all(struct list *waiting)
 {
 	struct list woken;

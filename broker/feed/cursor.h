@@ -59,4 +59,8 @@ static inline bool cursor_at_head(const struct cursor *c)
 }
 const char *cursor_gap_text(enum cursor_gap why); /* "expired", "rewound", "recreated" */
 
+/* The record of that number while it is in memory; false when it is not, whether the log has it or
+ * no longer. Views as cursor_next() gives them: until the loop's turn ends. */
+bool feed_recent(const struct feed *f, uint64_t sequence, struct record *ret);
+
 #endif

@@ -83,8 +83,8 @@ static void write_data(struct buf *b, const struct record *r)
 	json_write_base64(b, r->payload);
 }
 
-void event_write(struct buf *b, const struct event_context *e, const struct feed *f,
-                 const struct record *r)
+static void write_event(struct buf *b, const struct event_context *e, const struct feed *f,
+                        const struct record *r, bool topic)
 {
 	buf_add_str(b, "{\"specversion\":\"1.0\",\"id\":\"");
 	write_id(b, f->name, r->epoch, r->sequence);
@@ -102,8 +102,24 @@ void event_write(struct buf *b, const struct event_context *e, const struct feed
 	buf_add_u64(b, r->sequence);
 	buf_add_str(b, "\",\"sequencetype\":\"Integer\"");
 	write_schema(b, e, r);
+	if (topic) {
+		json_write_name(b, "topic");
+		json_write_string(b, r->topic);
+	}
 	write_data(b, r);
 	buf_add_char(b, '}');
+}
+
+void event_write(struct buf *b, const struct event_context *e, const struct feed *f,
+                 const struct record *r)
+{
+	write_event(b, e, f, r, false);
+}
+
+void event_write_with_topic(struct buf *b, const struct event_context *e, const struct feed *f,
+                            const struct record *r)
+{
+	write_event(b, e, f, r, true);
 }
 
 /* ---- control events ---- */

@@ -18,6 +18,9 @@ struct event_context {
 
 void event_write(struct buf *b, const struct event_context *e, const struct feed *f,
                  const struct record *r);
+/* The same, and extension attribute topic: the MQTT topic it came on. */
+void event_write_with_topic(struct buf *b, const struct event_context *e, const struct feed *f,
+                            const struct record *r);
 
 /* Control events: with an id, without a sequence. */
 void event_write_live(struct buf *b, const struct event_context *e, const struct feed *f,

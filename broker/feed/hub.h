@@ -133,7 +133,8 @@ struct answer {
 	uint8_t verdict;    /* enum verdict_code */
 	const char *reason; /* NULL or text that lives until done() has returned */
 	const char *parts;  /* NULL, or of a refusal: schema, pointer, rule; each terminated */
-	const char *topic;  /* NULL, or of a message that was not stored, when it was asked for */
+	const char *topic;  /* NULL, or of a message that was not stored, when it was asked for: its
+	                       topic and what it was mapped from, each terminated */
 };
 
 /* Whether a record of so many bytes with this priority may join now. When not, stop reading and ask

@@ -89,6 +89,20 @@ static const char *parts_text(struct ingest *in)
 	return hub_text(in->hub, span_of(all, n));
 }
 
+/* The topic and the origin, each terminated. */
+static const char *topic_text(struct ingest *in, const struct ingest_message *m)
+{
+	char all[LIMIT_TOPIC_BYTES + 1 + LIMIT_ORIGIN_BYTES];
+	size_t topic = MIN_OF(m->topic.n, (size_t)LIMIT_TOPIC_BYTES), origin = m->origin.n;
+	if (origin > LIMIT_ORIGIN_BYTES)
+		origin = 0;
+	memcpy(all, m->topic.p, topic);
+	all[topic] = '\0';
+	if (origin)
+		memcpy(all + topic + 1, m->origin.p, origin);
+	return hub_text(in->hub, span_of(all, topic + 1 + origin));
+}
+
 static void answer(struct ingest *in, const struct way *w, enum verdict_code verdict,
                    uint64_t sequence, const char *reason)
 {
@@ -104,7 +118,7 @@ static void answer(struct ingest *in, const struct way *w, enum verdict_code ver
 	if (verdict == VERDICT_REFUSED)
 		a.parts = parts_text(in);
 	if (w->m->tell_topic && verdict != VERDICT_STORED && verdict != VERDICT_CLEARED)
-		a.topic = hub_text(in->hub, w->m->topic);
+		a.topic = topic_text(in, w->m);
 	hub_answer(in->hub, &a);
 }
 

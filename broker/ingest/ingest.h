@@ -37,6 +37,7 @@ struct ingest_message {
 	bool retain, utf8;
 	bool no_answer;       /* QoS 0: no answer joins the batch */
 	bool tell_topic;      /* an answer other than stored carries the topic */
+	struct span origin;   /* and this: the record it was mapped from, or empty */
 	uint8_t *ret_verdict; /* NULL, or where the verdict is put at once (enum verdict_code): not
 	                         true before the commit */
 	/* retry of a quarantined message */

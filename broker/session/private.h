@@ -223,6 +223,10 @@ struct sessions {
 	struct sessions_stats stats;
 };
 
+/* origin.c: the session whose record origin ("feed:EPOCH:SEQUENCE") is, when s may read it and it
+ * is in memory; else NULL. */
+struct session *origin_session(const struct session *s, const char *origin);
+
 /* table.c */
 struct session *session_by_token(struct sessions *t, uint64_t token);
 /* The same when its connection is another one by now, or none. */

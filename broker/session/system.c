@@ -123,13 +123,15 @@ static void member(struct buf *b, const char *name, struct span value)
 	json_write_string(b, value);
 }
 
-static void document(struct buf *b, const struct session *s, const struct answer *a)
+static void document(struct buf *b, const struct session *s, const struct answer *a,
+                     const char *origin)
 {
 	const struct hub *h = s->table->hub;
 	char when[RFC3339_BYTES];
 	buf_add_char(b, '{');
 	member(b, "client", s->client_id);
 	member(b, "topic", span_str(a->topic));
+	member(b, "origin", span_str(origin));
 	member(b, "verdict", span_str(verdict_text(a->verdict)));
 	member(b, "reason", span_str(a->reason));
 	if (a->feed != UINT32_MAX)
@@ -177,25 +179,31 @@ static struct span topic_of(const struct session *s, char out[TOPIC_BYTES])
 	return span_of(out, n);
 }
 
+/* To the session of s, and to who hears all of its identity's. */
+static void tell(const struct session *s, struct span payload)
+{
+	char topic[TOPIC_BYTES];
+	struct own_message m = {
+	    .topic = SPAN("$oudp/verdicts"), .payload = payload, .wants = is_itself, .arg = s};
+	if (s->hears_verdicts)
+		deliver_own(s->table, &m);
+	m.topic = topic_of(s, topic);
+	m.wants = is_of_its_identity;
+	deliver_own(s->table, &m);
+}
+
 void system_verdict(struct session *s, const struct answer *a)
 {
-	struct sessions *t = s->table;
-	char topic[TOPIC_BYTES];
-	if (!t->n_hear_verdicts || !verdict_text(a->verdict) || !a->topic)
+	if (!s->table->n_hear_verdicts || !verdict_text(a->verdict) || !a->topic)
 		return;
+	const char *origin = a->topic + strlen(a->topic) + 1;
+	struct session *publisher = *origin ? origin_session(s, origin) : NULL;
 	struct buf b;
 	buf_init(&b, DOCUMENT_BYTES);
-	document(&b, s, a);
-	struct own_message m = {.topic = SPAN("$oudp/verdicts"),
-	                        .payload = span_of(b.p, b.len),
-	                        .wants = is_itself,
-	                        .arg = s};
-	if (!b.err) {
-		if (s->hears_verdicts)
-			deliver_own(t, &m);
-		m.topic = topic_of(s, topic);
-		m.wants = is_of_its_identity;
-		deliver_own(t, &m);
-	}
+	document(&b, s, a, origin);
+	if (!b.err)
+		tell(s, span_of(b.p, b.len));
+	if (!b.err && publisher && publisher != s)
+		tell(publisher, span_of(b.p, b.len));
 	buf_done(&b);
 }

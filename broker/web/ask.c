@@ -10,7 +10,7 @@
 
 enum { PAGE_DEFAULT = 100 };
 
-static const char for_pages[] = "after since limit wait thing bbox property",
+static const char for_pages[] = "after since limit wait withTopic thing bbox property",
                   for_streams[] = "after since slow thing bbox property";
 
 void fault(struct faults *f, struct span parameter, const char *fmt, ...)
@@ -85,6 +85,16 @@ static void read_number(const struct query *q, const char *name, uint64_t low, u
 		*ret = n;
 }
 
+static void read_topic(const struct query *q, struct ask *ret, struct faults *faults)
+{
+	struct span v;
+	if (!query_get(q, "withTopic", &v))
+		return;
+	ret->topic = span_is(v, "true");
+	if (!ret->topic && !span_is(v, "false"))
+		fault(faults, SPAN("withTopic"), "withTopic is true or false");
+}
+
 static void read_slow(const struct query *q, struct ask *ret, struct faults *faults)
 {
 	struct span v;
@@ -114,6 +124,7 @@ void ask_read(const struct query *q, const struct feed *f, enum ask_way way, str
 	if (way == ASK_PAGE) {
 		read_number(q, "limit", 1, LIMIT_PAGE_RECORDS, &ret->limit, faults);
 		read_number(q, "wait", 0, LIMIT_LONG_POLL_S, &ret->wait_s, faults);
+		read_topic(q, ret, faults);
 	} else {
 		read_slow(q, ret, faults);
 	}

@@ -27,6 +27,7 @@ struct ask {
 	uint64_t after;
 	int64_t since_ms;
 	uint64_t limit, wait_s; /* pages */
+	bool topic;             /* pages: events say it */
 	enum ask_slow slow;     /* streams */
 	struct filter filter;
 };

@@ -59,6 +59,7 @@ struct live *live_open(struct web *w, struct feed *f, const struct ask *a, enum 
 	l->slow = a->slow;
 	l->filter = a->filter;
 	l->limit = a->limit;
+	l->topic = a->topic;
 	l->member.wake = on_frames;
 	list_init(&l->member.node);
 	if (l->slow == SLOW_LATEST)

@@ -32,7 +32,9 @@ static void put(struct live *l, const struct record *r)
 	struct buf *b = &l->req->out;
 	struct cursor *c = &l->cursor;
 	buf_add_char(b, l->given++ ? ',' : '[');
-	if (r)
+	if (r && l->topic)
+		event_write_with_topic(b, &l->web->event, l->feed, r);
+	else if (r)
 		event_write(b, &l->web->event, l->feed, r);
 	else
 		event_write_gap(b, &l->web->event, l->feed, c->gap_from, c->gap_to, c->gap_why,
@@ -138,7 +140,7 @@ void get_events(struct req *r)
 		return;
 	struct buf link;
 	buf_init(&link, LINK_BYTES - 1);
-	filter_write_query(&link, &r->query, "limit thing property bbox");
+	filter_write_query(&link, &r->query, "limit withTopic thing property bbox");
 	if (link.err)
 		problem(r, 400, "the filters are too long for the link to the next page");
 	else if (link.len)

@@ -138,6 +138,7 @@ struct live {
 	uint64_t said_ms, heard_ms, pinged_ms; /* pinged_ms 0: no ping is unanswered */
 	bool ping_due;
 	uint64_t limit, given, deadline_ms; /* pages */
+	bool topic;                         /* pages: events say theirs */
 	char *link;                         /* pages: of the query, for the next page */
 };
 

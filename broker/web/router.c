@@ -24,7 +24,7 @@ static const struct row {
     {METHOD_GET, "/v1/feeds/{feed}/events", get_events, API, false,
      "Events: a page (or, with Accept: text/event-stream or as a WebSocket with subprotocol "
      "cloudevents.json, a stream)",
-     "after since limit wait thing bbox property", "application/cloudevents-batch+json"},
+     "after since limit wait withTopic thing bbox property", "application/cloudevents-batch+json"},
     {METHOD_POST, "/v1/feeds/{feed}/events", post_events, API, false,
      "Publish one message, or one per line", "thing topic", "application/json"},
     {METHOD_GET, "/v1/feeds/{feed}/quarantine", list_quarantine, API, true,
@@ -106,7 +106,8 @@ static void write_parameters(struct buf *b, const struct row *w)
 		buf_addf(b, "%s{\"name\":\"%.*s\",\"in\":\"query\",\"schema\":{\"type\":\"%s\"}}",
 		         first ? "" : ",", (int)n, at,
 		         strncmp(at, "limit", n) == 0 || strncmp(at, "wait", n) == 0 ? "integer"
-		         : strncmp(at, "dryRun", n) == 0 || strncmp(at, "registered", n) == 0
+		         : strncmp(at, "dryRun", n) == 0 || strncmp(at, "registered", n) == 0 ||
+		                 strncmp(at, "withTopic", n) == 0
 		             ? "boolean"
 		             : "string");
 		first = false;

@@ -49,6 +49,7 @@ static cfg_opt_t connector_opts[] = {CFG_BOOL("enabled", cfg_true, CFGF_NONE),
                                      CFG_STR("pattern", "*", CFGF_NONE),
                                      CFG_STR_LIST("topics", NULL, CFGF_NONE),
                                      CFG_INT("qos", 1, CFGF_NONE),
+                                     CFG_BOOL("bind-thing", cfg_false, CFGF_NONE),
                                      CFG_STR("protocol", "5", CFGF_NONE),
                                      CFG_STR("client-id", NULL, CFGF_NONE),
                                      CFG_STR("spool", "64MiB", CFGF_NONE),
@@ -170,6 +171,7 @@ static void read_connector(struct config *c, struct connector_conf *k, cfg_t *s)
 	k->path = path_of(c, s, "path");
 	k->pattern = text_of(s, "pattern");
 	k->topics = list_of(s, "topics", &k->n_topics);
+	k->bind_thing = cfg_getbool(s, "bind-thing") == cfg_true;
 	k->qos = (int)cfg_getint(s, "qos");
 	k->client_id = text_of(s, "client-id");
 	k->user = text_of(s, "user");

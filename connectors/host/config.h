@@ -51,6 +51,7 @@ struct connector_conf {
 	char **topics; /* filters */
 	size_t n_topics;
 	int qos;
+	bool bind_thing; /* feed: a message is about the thing of its record */
 	bool mqtt5;
 	char *client_id;
 	uint64_t spool_max;

@@ -47,13 +47,8 @@ static double number_of(jv object, const char *name)
 /* What the event says about itself, for the mapping and for who published it. */
 static jv envelope_of(jv event)
 {
-	static const char *const members[][2] = {{"id", "id"},
-	                                         {"subject", "thing"},
-	                                         {"time", "received"},
-	                                         {"topic", "topic"},
-	                                         {"publisher", "publisher"},
-	                                         {"organisation", "organisation"},
-	                                         {"identity", "identity"}};
+	static const char *const members[][2] = {
+	    {"id", "id"}, {"subject", "thing"}, {"time", "received"}, {"topic", "topic"}};
 	jv out = jv_object();
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
 		jv v = text_of(event, members[i][0]);
@@ -175,7 +170,7 @@ static int ask(struct feed_source *f)
 	size_t n = strcspn(k->urls[0], "?");
 	while (n > 0 && k->urls[0][n - 1] == '/')
 		n--;
-	if (asprintf(&url, "%.*s/events?limit=%d&wait=%d%s%s", (int)n, k->urls[0],
+	if (asprintf(&url, "%.*s/events?withTopic=true&limit=%d&wait=%d%s%s", (int)n, k->urls[0],
 	             LIMIT_CONNECT_BATCH, f->waits ? LIMIT_CONNECT_FEED_WAIT_S : 0,
 	             f->cursor ? "&after=" : "", f->cursor ? f->cursor : "") < 0)
 		abort();

@@ -18,7 +18,7 @@
 #include <string.h>
 
 struct slot {
-	char *topic, *payload;
+	char *topic, *payload, *origin;
 	size_t n;
 	int mid; /* 0: not sent on this connection */
 	bool retain, answered;
@@ -53,6 +53,7 @@ static void pop_answered(struct target *t)
 		t->bytes -= s->n;
 		free(s->topic);
 		free(s->payload);
+		free(s->origin);
 		memset(s, 0, sizeof(*s));
 		t->head = (t->head + 1) % LIMIT_CONNECT_WINDOW;
 		t->n--;
@@ -189,6 +190,21 @@ static void bring_up(struct target *t)
 		take_down(t, mosquitto_strerror(r));
 }
 
+/* What became of it concerns who published the record that it was mapped from. */
+static int send_slot(struct target *t, struct slot *s)
+{
+	mosquitto_property *props = NULL;
+	int r = 0;
+	if (s->origin)
+		r = mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY,
+		                                       "oudp-origin", s->origin);
+	if (r == 0)
+		r = mosquitto_publish_v5(t->mosq, &s->mid, s->topic, (int)s->n, s->payload, 1,
+		                         s->retain, props);
+	mosquitto_property_free_all(&props);
+	return r;
+}
+
 /* Sends what has not been on this connection; stops at what the connection does not take. */
 static void send_unsent(struct target *t)
 {
@@ -196,8 +212,7 @@ static void send_unsent(struct target *t)
 		struct slot *s = slot_at(t, t->n - t->unsent);
 		int r = 0;
 		if (!s->answered)
-			r = mosquitto_publish_v5(t->mosq, &s->mid, s->topic, (int)s->n, s->payload,
-			                         1, s->retain, NULL);
+			r = send_slot(t, s);
 		if (r == MOSQ_ERR_OVERSIZE_PACKET || r == MOSQ_ERR_PAYLOAD_SIZE) {
 			s->answered = true;
 			refused(t, s->topic, MQTT_RC_PACKET_TOO_LARGE,
@@ -294,6 +309,7 @@ static void drop_window(struct target *t)
 	for (size_t i = 0; i < t->n; i++) {
 		free(slot_at(t, i)->topic);
 		free(slot_at(t, i)->payload);
+		free(slot_at(t, i)->origin);
 		memset(slot_at(t, i), 0, sizeof(struct slot));
 	}
 	t->n = t->unsent = t->bytes = 0;
@@ -320,29 +336,33 @@ static void print_message(struct target *t, const char *topic, const void *p, si
 	TALLY_ADD(t->tally, stored, 1);
 }
 
-int target_publish(struct target *t, const char *topic, const void *p, size_t n, bool retain)
+int target_publish(struct target *t, const struct target_message *m)
 {
-	if (mosquitto_pub_topic_check(topic) != MOSQ_ERR_SUCCESS || !*topic) {
-		refused(t, topic, MQTT_RC_TOPIC_NAME_INVALID, "no topic one can publish to");
+	if (mosquitto_pub_topic_check(m->topic) != MOSQ_ERR_SUCCESS || !*m->topic) {
+		refused(t, m->topic, MQTT_RC_TOPIC_NAME_INVALID, "no topic one can publish to");
 		return ERR_INVALID;
 	}
-	if (n > LIMIT_PACKET_BYTES_MAX) {
-		refused(t, topic, MQTT_RC_PACKET_TOO_LARGE, "larger than any broker takes");
+	if (m->n > LIMIT_PACKET_BYTES_MAX) {
+		refused(t, m->topic, MQTT_RC_PACKET_TOO_LARGE, "larger than any broker takes");
 		return ERR_TOO_LARGE;
 	}
 	TALLY_ADD(t->tally, published, 1);
 	if (t->print) {
-		print_message(t, topic, p, n);
+		print_message(t, m->topic, m->payload, m->n);
 		return 0;
 	}
-	int err = wait_for(t, false, n);
+	int err = wait_for(t, false, m->n);
 	if (err < 0)
 		return err;
 	struct slot *s = slot_at(t, t->n);
-	*s = (struct slot){xstrdup(topic), xmalloc(n + 1), n, 0, retain, false};
-	memcpy(s->payload, p, n);
+	*s = (struct slot){.topic = xstrdup(m->topic),
+	                   .payload = xmalloc(m->n + 1),
+	                   .origin = m->origin ? xstrdup(m->origin) : NULL,
+	                   .n = m->n,
+	                   .retain = m->retain};
+	memcpy(s->payload, m->payload, m->n);
 	t->n++;
-	t->bytes += n;
+	t->bytes += m->n;
 	t->unsent++;
 	send_unsent(t);
 	/* answers are taken now and then while more is sent, so that the broker's buffer drains */

@@ -30,10 +30,16 @@ struct target *target_new(const struct config *c, const struct connector_conf *k
                           struct tally *tally, const volatile sig_atomic_t *stopping, FILE *print);
 void target_free(struct target *t); /* DISCONNECT; what is in the window is given up */
 
+struct target_message {
+	const char *topic, *payload;
+	size_t n;
+	bool retain;
+	const char *origin; /* the record of a feed that it was mapped from, or NULL */
+};
+
 /* Takes a copy. 0 when it is in the window (waits for room), ERR_CLOSED when stopped, ERR_TOO_LARGE
  * and ERR_INVALID when no broker could take it: counted as refused. */
-int target_publish(struct target *t, const char *topic, const void *p, size_t n,
-                   bool retain) MUSTCHECK;
+int target_publish(struct target *t, const struct target_message *m) MUSTCHECK;
 
 /* Waits until everything in the window is answered: 0, or ERR_CLOSED when stopped before. */
 int target_flush(struct target *t) MUSTCHECK;

@@ -30,6 +30,25 @@ static void complain(struct worker *w, const char *what, const char *why)
 		         log_escape(text, sizeof(text), why, strlen(why)));
 }
 
+static void envelope_text(const struct worker *w, const char *name, char *out, size_t size)
+{
+	jv v = jv_object_get(jv_copy(w->envelope), jv_string(name));
+	snprintf(out, size, "%s", jv_get_kind(v) == JV_KIND_STRING ? jv_string_value(v) : "");
+	jv_free(v);
+}
+
+/* A level of the topic is the thing that the record came for: who may publish raw data of one thing
+ * has no others by mapping. */
+static bool is_bound(const struct worker *w, const char *topic)
+{
+	char thing[LIMIT_TOPIC_BYTES];
+	envelope_text(w, "thing", thing, sizeof(thing));
+	for (const char *p = topic; *thing && p; p = strchr(p, '/'), p = p ? p + 1 : NULL)
+		if (strlen(thing) == strcspn(p, "/") && strncmp(p, thing, strlen(thing)) == 0)
+			return true;
+	return false;
+}
+
 static int on_result(void *ctx, const struct result *r)
 {
 	struct worker *w = ctx;
@@ -43,7 +62,17 @@ static int on_result(void *ctx, const struct result *r)
 		complain(w, "record refused", r->text);
 		return 0;
 	}
-	int err = target_publish(w->target, r->topic, r->text, (size_t)r->text_len, r->retain);
+	if (w->conf->bind_thing && !is_bound(w, r->topic)) {
+		TALLY_ADD(w->tally, refused[REFUSED_MAPPING], 1);
+		complain(w, "message refused", "its topic does not name the thing of the record");
+		return 0;
+	}
+	struct target_message m = {.topic = r->topic,
+	                           .payload = r->text,
+	                           .n = (size_t)r->text_len,
+	                           .retain = r->retain,
+	                           .origin = w->origin[0] ? w->origin : NULL};
+	int err = target_publish(w->target, &m);
 	return err == ERR_CLOSED || err == ERR_AGAIN ? err : 0;
 }
 
@@ -126,6 +155,7 @@ void worker_begin(struct worker *w, jv envelope, uint64_t skip, uint64_t offset)
 	envelope = jv_object_set(envelope, jv_string("connector"), jv_string(w->conf->name));
 	jv_free(w->envelope);
 	w->envelope = envelope;
+	envelope_text(w, "id", w->origin, sizeof(w->origin));
 	w->record = 0;
 	w->skip = skip;
 	w->crc = 0;

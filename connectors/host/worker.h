@@ -7,6 +7,7 @@
 #define HOST_WORKER_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "host/config.h"
 #include "host/quiet.h"
 #include "host/tally.h"
@@ -28,8 +29,9 @@ struct worker {
 
 	/* the document */
 	jv envelope;
-	uint64_t record, skip; /* records seen; how many were delivered before */
-	uint32_t crc;          /* of its bytes: names a record that ends the process */
+	char origin[LIMIT_ORIGIN_BYTES]; /* of an event of a feed: its id; else empty */
+	uint64_t record, skip;           /* records seen; how many were delivered before */
+	uint32_t crc;                    /* of its bytes: names a record that ends the process */
 	/* called after each LIMIT_CONNECT_CHECKPOINT records, all delivered; may be NULL */
 	int (*checkpoint)(struct worker *w, uint64_t records, uint64_t offset);
 	void *checkpoint_ctx;

@@ -419,6 +419,37 @@ def test_a_gap_of_a_feed_is_counted(own, connector):
     assert c.once()[1]["holes"] == 0, "told once"
 
 
+def test_the_verdict_reaches_who_published_the_raw_message(own, connector):
+    """Two vendors; the second one's message maps to what its schema refuses: the second is told, the first is not."""
+    d = own(FEEDS).start()
+    c = connector(d.mqtt_port, source="feed", url=feed_url(d)).start()
+    wait_for("it runs", lambda: "connected" in c.logged())
+    with d.client("vendor-a") as a, d.client("vendor-b") as b:
+        for v in (a, b):
+            v.subscribe("$oudp/verdicts")
+        a.publish("raw/x/up", row("fine"), 1)
+        b.publish("raw/y/up", row("bad", v=5000), 1)
+        p = b.expect(mqtt.PUBLISH)
+        told = json.loads(p.payload)
+        assert p.topic == "$oudp/verdicts" and told["verdict"] == "refused" and "/pm25" in told["reason"], told
+        assert told["origin"] == f"raw:{d.feed('raw')['epoch']}:2" and told["feed"] == "air" and told["topic"] == "city/air/s"
+        a.expect_quiet()
+    assert notes(d) == ["fine"]
+    assert [r["reason"] for r in d.quarantine("air")]
+
+
+def test_a_thing_of_others_is_not_to_be_had_by_mapping(own, connector):
+    d = own(FEEDS).start()
+    c = connector(d.mqtt_port, source="feed", url=feed_url(d), bind_thing=True)
+    with d.client("vendor") as v:
+        v.publish("raw/s1/up", row("mine", s="s1"), 1)
+        v.publish("raw/s1/up", row("theirs", s="s2"), 1)
+        v.publish("raw/s1/up", row("nearly", s="s11"), 1)
+    status, t, log = c.once()
+    assert (status, t["stored"], t["refused"]) == (1, 1, 2) and "does not name the thing" in log
+    assert notes(d) == ["mine"]
+
+
 def test_a_feed_with_kills_at_random(own, connector):
     d = own(FEEDS).start()
     dice = random.Random(os.environ.get("CONNECT_SEED", "7"))

@@ -78,6 +78,20 @@ static void bytes_and_strange_things(void **state UNUSED)
 	           "\"datacontenttype\":\"text/plain\",\"data_base64\":\"aGk=\"}");
 }
 
+static void with_its_topic(void **state UNUSED)
+{
+	struct record r = whole();
+	struct buf b;
+	r.topic = SPAN("raw/a\"b/up");
+	buf_init(&b, 4096);
+	event_write_with_topic(&b, &context, &feed, &r);
+	assert_non_null(strstr(buf_str(&b), ",\"topic\":\"raw/a\\\"b/up\","));
+	buf_clear(&b);
+	event_write(&b, &context, &feed, &r);
+	assert_null(strstr(buf_str(&b), "\"topic\""));
+	buf_done(&b);
+}
+
 static void control_events(void **state UNUSED)
 {
 	struct buf b;
@@ -155,8 +169,11 @@ static void positions(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_record),       cmocka_unit_test(bytes_and_strange_things),
-	    cmocka_unit_test(control_events), cmocka_unit_test(a_full_buffer_is_an_error),
+	    cmocka_unit_test(a_record),
+	    cmocka_unit_test(bytes_and_strange_things),
+	    cmocka_unit_test(with_its_topic),
+	    cmocka_unit_test(control_events),
+	    cmocka_unit_test(a_full_buffer_is_an_error),
 	    cmocka_unit_test(positions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

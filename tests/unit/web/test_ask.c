@@ -74,6 +74,13 @@ static void where_to_begin(void **state UNUSED)
 	struct ask a;
 	assert_int_equal(ask("", ASK_PAGE, "", &a).n, 0);
 	assert_true(a.from == FROM_DEFAULT && a.limit == 100 && a.wait_s == 0);
+	assert_false(a.topic);
+	assert_int_equal(ask("withTopic=true", ASK_PAGE, "", &a).n, 0);
+	assert_true(a.topic);
+	assert_int_equal(ask("withTopic=false", ASK_PAGE, "", &a).n, 0);
+	assert_false(a.topic);
+	assert_int_equal(ask("withTopic=1", ASK_PAGE, "", &a).n, 1);
+	assert_int_equal(ask("withTopic=true", ASK_STREAM, "", &a).n, 1);
 	assert_int_equal(ask("after=17", ASK_PAGE, "", &a).n, 0);
 	assert_true(a.from == FROM_AFTER && a.epoch == 0 && a.after == 17);
 	assert_int_equal(ask("after=3:17", ASK_STREAM, "", &a).n, 0);
