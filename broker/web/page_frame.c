@@ -1,6 +1,7 @@
 /* page_frame.c - what stands around every page: head, banner, navigation, foot; its language; and
  * waiting for what is known of things. */
 #include "web/pages.h"
+#include "json/write.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -354,4 +355,17 @@ void page_problem(struct req *r, int status, const char *detail)
 	html_link(&p.h, page_url(&p, "/"), say(&p, "Alle gegevens", "All data"));
 	html_close(&p.h, "p");
 	page_end_with(&p, status);
+}
+
+void page_write_email(struct req *r, struct buf *b)
+{
+	const struct hub *h = r->web->hub;
+	for (unsigned i = 0; i < hub_feed_count(h); i++) {
+		const struct feed *f = hub_feed_at(h, i);
+		if (!page_may_see(r, f) || strncmp(f->conf->contact, "mailto:", 7) != 0)
+			continue;
+		json_write_name(b, "email");
+		json_write_string(b, span_str(f->conf->contact + 7));
+		return;
+	}
 }

@@ -2,6 +2,7 @@
 #include "web/pages.h"
 
 #include "base/rfc3339.h"
+#include "register/register.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -245,6 +246,28 @@ static void distance_cell(struct page *p, double metres)
 	html_close(h, "td");
 }
 
+/* By the name of the register, with the id below it. */
+static void thing_link(struct page *p, const struct seen_thing *t)
+{
+	struct html *h = &p->h;
+	struct buf name = text_buf();
+	const struct things *things = p->r->web->things;
+	const struct thing *x =
+	    things_find(things, span_str(hub_config(p->r->web->hub)->organisation), t->thing);
+	bool named = page_entry_text(p, x, "name.", &name);
+	html_open(h, "a");
+	html_attr(h, "href", page_url_of(p, "/t/", t->thing));
+	html_span(h, named ? span_of(name.p, name.len) : t->thing);
+	html_close(h, "a");
+	if (named) {
+		html_open(h, "small");
+		html_text(h, " ");
+		html_span(h, t->thing);
+		html_close(h, "small");
+	}
+	buf_done(&name);
+}
+
 void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
                     struct span property, const double *distance_m)
 {
@@ -258,10 +281,7 @@ void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
 		html_attr(h, "class", "silent");
 	html_open(h, "th");
 	html_attr(h, "scope", "row");
-	html_open(h, "a");
-	html_attr(h, "href", page_url_of(p, "/t/", t->thing));
-	html_span(h, t->thing);
-	html_close(h, "a");
+	thing_link(p, t);
 	html_close(h, "th");
 	if (with_feed) {
 		html_open(h, "td");

@@ -1,8 +1,7 @@
 /* page_thing.c - the public page of one thing, which the code on its pole leads to: what it
  * measures and why, who answers for it, its newest values; and that code as SVG. */
+#include "register/register.h"
 #include "web/pages.h"
-
-#include "base/err.h"
 
 #include <qrencode.h>
 #include <stdlib.h>
@@ -11,14 +10,22 @@
 enum { THING_BYTES = 256, QUIET = 4, FEEDS_SHOWN = 20, URL_BYTES = 800 };
 
 struct found {
+	const struct thing *entry; /* of the register; NULL: none that may be seen */
+	struct span id;
 	unsigned n;
 	const struct seen_thing *in[FEEDS_SHOWN]; /* one for each feed that has it */
 };
 
-static struct found find(const struct req *r, struct span thing)
+/* name: the code of the register, or the id of a thing. */
+static struct found find(const struct req *r, struct span name)
 {
 	struct web *w = r->web;
-	struct found x = {0};
+	const struct thing *entry = things_by_code(w->things, name);
+	if (!entry)
+		entry = things_find(w->things, span_str(r->who.organisation), name);
+	bool seen = entry && entry->registered && thing_entry_is_seen(r, entry);
+	struct span thing = entry ? entry->id : name;
+	struct found x = {.id = thing, .entry = seen ? entry : NULL};
 	for (unsigned i = 0; i < hub_feed_count(w->hub) && x.n < FEEDS_SHOWN; i++) {
 		struct feed *f = hub_feed_at(w->hub, i);
 		const struct seen_thing *t =
@@ -94,27 +101,91 @@ static void place(struct page *p, const struct found *x)
 	const struct seen_thing *t = NULL;
 	for (unsigned i = 0; i < x->n && !t; i++)
 		t = x->in[i]->has_location ? x->in[i] : NULL;
-	if (!t)
+	bool fixed = x->entry && x->entry->entry.has_location;
+	if (!t && !fixed)
 		return;
+	double lat = (fixed ? x->entry->entry.lat_e7 : t->lat_e7) / 1e7,
+	       lon = (fixed ? x->entry->entry.lon_e7 : t->lon_e7) / 1e7;
 	html_element(h, "dt", NULL, say(p, "Waar", "Where"));
 	html_open(h, "dd");
 	html_open(h, "a");
-	html_attr(h, "href",
-	          page_url(p, "/map?near=%.5f,%.5f&radius=2000", t->lat_e7 / 1e7, t->lon_e7 / 1e7));
-	html_textf(h, "%.5f, %.5f", t->lat_e7 / 1e7, t->lon_e7 / 1e7);
+	html_attr(h, "href", page_url(p, "/map?near=%.5f,%.5f&radius=2000", lat, lon));
+	html_textf(h, "%.5f, %.5f", lat, lon);
 	html_close(h, "a");
 	html_close(h, "dd");
 }
 
-static void identity_card(struct page *p, const struct found *x, struct span thing)
+/* A fact of the register; false: it says nothing. */
+static bool entry_fact(struct page *p, const struct found *x, const char *name, const char *path)
+{
+	struct buf b;
+	buf_init(&b, LIMIT_THING_BYTES);
+	bool found = page_entry_text(p, x->entry, path, &b);
+	if (found && strstr(buf_str(&b), "://"))
+		page_fact_link(p, name, buf_str(&b), NULL);
+	else if (found)
+		page_fact(p, name, buf_str(&b));
+	buf_done(&b);
+	return found;
+}
+
+static void email_fact(struct page *p, const struct found *x, const char *path)
+{
+	struct buf b;
+	buf_init(&b, LIMIT_THING_BYTES);
+	buf_add_str(&b, "mailto:");
+	if (page_entry_text(p, x->entry, path, &b))
+		page_fact_link(p, say(p, "Vragen", "Questions"), buf_str(&b), buf_str(&b) + 7);
+	buf_done(&b);
+}
+
+/* What the register says, in the order in which a passer-by asks. */
+static void register_card(struct page *p, const struct found *x)
+{
+	struct html *h = &p->h;
+	if (!x->entry)
+		return;
+	html_class(h, "section", "card");
+	html_element(h, "h2", NULL, say(p, "Waarom dit hier staat", "Why this is here"));
+	html_class(h, "dl", "facts");
+	(void)entry_fact(p, x, say(p, "Wat het is", "What it is"), "description.");
+	(void)entry_fact(p, x, say(p, "Soort", "Kind"), "type");
+	(void)entry_fact(p, x, say(p, "Waarom er wordt gemeten", "Why it measures"), "goal.");
+	(void)entry_fact(p, x, say(p, "Grondslag", "Legal ground"), "legalGround");
+	(void)entry_fact(p, x, say(p, "De wet", "The law"), "legalGroundLink");
+	page_fact(p, say(p, "Persoonsgegevens", "Personal data"),
+	          x->entry->entry.personal_data ? say(p, "ja", "yes") : say(p, "nee", "no"));
+	(void)entry_fact(p, x, say(p, "Effectbeoordeling (DPIA)", "Impact assessment (DPIA)"),
+	                 "dpia");
+	(void)entry_fact(p, x, say(p, "Privacyverklaring", "Privacy statement"),
+	                 "privacyStatement");
+	(void)entry_fact(p, x, say(p, "Vergunning", "Permit"), "permit.reference");
+	(void)entry_fact(p, x, say(p, "Tot en met", "Until"), "activeUntil");
+	html_close(h, "dl");
+	html_close(h, "section");
+}
+
+static void owner_facts(struct page *p, const struct found *x)
 {
 	const struct config *c = hub_config(p->r->web->hub);
+	if (!entry_fact(p, x, say(p, "Van wie", "Owner"), "owner.organisation"))
+		page_fact(p, say(p, "Van wie", "Owner"),
+		          *c->publisher_name ? c->publisher_name : c->organisation);
+	email_fact(p, x, "contact.email");
+	(void)entry_fact(p, x, say(p, "Telefoon", "Telephone"), "contact.phone");
+	(void)entry_fact(p, x, say(p, "Plek", "Place"), "location.description");
+	if (x->entry && x->entry->entry.state != ENTRY_ACTIVE)
+		page_fact(p, say(p, "Toestand", "State"), entry_state_text(x->entry->entry.state));
+}
+
+static void identity_card(struct page *p, const struct found *x)
+{
 	struct html *h = &p->h;
+	struct span thing = x->entry ? span_str(x->entry->code) : x->id;
 	html_class(h, "section", "card");
 	html_element(h, "h2", NULL, say(p, "Dit meetpunt", "This place"));
 	html_class(h, "dl", "facts");
-	page_fact(p, say(p, "Van wie", "Owner"),
-	          *c->publisher_name ? c->publisher_name : c->organisation);
+	owner_facts(p, x);
 	place(p, x);
 	html_close(h, "dl");
 	html_void(h, "img");
@@ -134,7 +205,7 @@ static void identity_card(struct page *p, const struct found *x, struct span thi
 	buf_done(&b);
 }
 
-static void write_page(struct req *r, const struct found *x, struct span thing)
+static void write_page(struct req *r, const struct found *x)
 {
 	struct page p;
 	struct buf feeds, title;
@@ -144,12 +215,20 @@ static void write_page(struct req *r, const struct found *x, struct span thing)
 		buf_add_str(&feeds, i ? " " : "");
 		buf_add_span(&feeds, x->in[i]->feed->name);
 	}
-	buf_add_span(&title, thing);
+	page_init(&p, r); /* the name is asked for in the language of the page */
+	if (!page_entry_text(&p, x->entry, "name.", &title))
+		buf_add_span(&title, x->id);
 	page_begin(&p, r, buf_str(&title), buf_str(&title), buf_str(&feeds));
+	if (x->entry)
+		html_element(&p.h, "p", "lead", x->entry->code);
 	buf_done(&feeds);
 	buf_done(&title);
 	html_class(&p.h, "div", "columns");
 	html_open(&p.h, "div");
+	if (x->entry && !x->n)
+		html_element(&p.h, "p", "none",
+		             say(&p, "Wat het meet, is hier nog niet te zien.",
+		                 "What it measures cannot be seen here yet."));
 	for (unsigned i = 0; i < x->n; i++) {
 		const struct seen_thing *t = x->in[i];
 		html_class(&p.h, "section", "card");
@@ -160,8 +239,9 @@ static void write_page(struct req *r, const struct found *x, struct span thing)
 		why(&p, t);
 		html_close(&p.h, "section");
 	}
+	register_card(&p, x);
 	html_close(&p.h, "div");
-	identity_card(&p, x, thing);
+	identity_card(&p, x);
 	html_close(&p.h, "div");
 	page_end(&p);
 }
@@ -172,11 +252,11 @@ void get_thing_page(struct req *r)
 	if (!page_query(r, "lang") || !page_knows(r, NULL, get_thing_page))
 		return;
 	struct found x = find(r, thing);
-	if (x.n == 0 || thing.n > THING_BYTES)
+	if ((x.n == 0 && !x.entry) || thing.n > THING_BYTES)
 		problem(r, 404, "nothing is known of \"%.*s\"", (int)MIN_OF(thing.n, (size_t)80),
 		        thing.p);
 	else
-		write_page(r, &x, thing);
+		write_page(r, &x);
 }
 
 /* ---- the code ---- */

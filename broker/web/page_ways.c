@@ -6,16 +6,8 @@
 
 enum { LINES_BYTES = 8 << 10 };
 
-struct where { /* this broker as the reader of the page reaches it */
-	const char *base;
-	char ws[300], host[200];
-	unsigned mqtt_port;
-	bool mqtt_tls;
-};
-
-static struct where where(const struct page *p)
+struct where page_where(const struct web *w)
 {
-	const struct web *w = p->r->web;
 	const struct config *c = hub_config(w->hub);
 	struct where x = {.base = w->base_url};
 	const char *rest = strstr(w->base_url, "://");
@@ -36,8 +28,7 @@ static struct where where(const struct page *p)
 	return x;
 }
 
-/* "city/air/{thing}" as a topic filter. */
-static void topic_filter(struct buf *b, const char *template)
+void page_topic_filter(struct buf *b, const char *template)
 {
 	const char *hole = strstr(template, "{thing}");
 	if (!hole) {
@@ -98,7 +89,7 @@ static void lines(struct page *p, const struct feed *f, const struct where *x)
 	if (x->mqtt_port) {
 		buf_addf(&b, "mosquitto_sub -V 5 -h %s -p %u%s -t '", x->host, x->mqtt_port,
 		         x->mqtt_tls ? " --tls-use-os-certs" : "");
-		topic_filter(&b, f->conf->topics[0]);
+		page_topic_filter(&b, f->conf->topics[0]);
 		buf_add_str(&b, "' -v");
 		page_code(p, "MQTT: mosquitto_sub", buf_str(&b));
 		buf_clear(&b);
@@ -140,7 +131,7 @@ static void lines(struct page *p, const struct feed *f, const struct where *x)
 void page_ways(struct page *p, const struct feed *f)
 {
 	struct html *h = &p->h;
-	struct where x = where(p);
+	struct where x = page_where(p->r->web);
 	html_open(h, "section");
 	html_attr(h, "id", "subscribe");
 	html_element(h, "h2", NULL, say(p, "Zelf ontvangen", "Receive it yourself"));
@@ -170,6 +161,10 @@ void page_ways(struct page *p, const struct feed *f)
 	}
 	html_open(h, "p");
 	html_link(h, "/v1/openapi.json", "OpenAPI");
+	html_text(h, " · ");
+	html_link(h, "/v1/asyncapi.json", "AsyncAPI");
+	html_text(h, " · ");
+	html_link(h, "/v1/catalog", say(p, "Catalogus (DCAT-AP-NL)", "Catalogue (DCAT-AP-NL)"));
 	html_close(h, "p");
 	html_close(h, "section");
 }

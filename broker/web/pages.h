@@ -80,6 +80,10 @@ bool page_is_silent(const struct page *p, const struct seen_thing *t);
 /* The unit of a result of this thing, "" when nobody says. */
 struct span page_unit(const struct page *p, const struct seen_thing *t,
                       const struct record_result *v);
+/* A member of a thing's entry in the register, by dots: "goal.nl". Of text in two languages the
+ * page's own is taken, else the other, where the path ends in ".". False: there is none, or who
+ * asks may not see the entry. Appends. */
+bool page_entry_text(struct page *p, const struct thing *x, const char *path, struct buf *ret);
 /* Attributes of the element that shows a result, for oudp.js. */
 void page_reading(struct page *p, const struct seen_thing *t, const struct record_result *v);
 /* A row of a table of things: cells of the thing, its values and how old they are. with_feed: the
@@ -87,6 +91,16 @@ void page_reading(struct page *p, const struct seen_thing *t, const struct recor
 void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
                     struct span property, const double *distance_m);
 void page_thing_heads(struct page *p, bool with_feed, bool distance);
+
+struct where { /* this broker as it is reached from outside */
+	const char *base;
+	char ws[300], host[200]; /* "wss://data.voorbeeld.nl", "data.voorbeeld.nl" */
+	unsigned mqtt_port;      /* 0: no MQTT */
+	bool mqtt_tls;
+};
+struct where page_where(const struct web *w);
+/* "city/air/{thing}" as a topic filter: city/air/+. Appends. */
+void page_topic_filter(struct buf *b, const char *template);
 
 /* How to subscribe, with lines to copy: page_ways.c. */
 void page_ways(struct page *p, const struct feed *f);

@@ -212,6 +212,8 @@ void get_schema(struct req *r);
 void post_reload(struct req *r);
 
 /* things.c */
+struct thing;
+bool thing_entry_is_seen(const struct req *r, const struct thing *x); /* of the register */
 void get_things(struct req *r);
 void get_thing(struct req *r);
 void get_thing_versions(struct req *r);
@@ -232,6 +234,10 @@ void get_refusals(struct req *r);
 void get_asset(struct req *r);
 void get_theme(struct req *r);
 void get_logo(struct req *r);
+/* "email" of the first feed that may be seen and names one, for the contact of a document. */
+void page_write_email(struct req *r, struct buf *b);
+void get_catalog(struct req *r);
+void get_asyncapi(struct req *r);
 void page_problem(struct req *r, int status, const char *detail);
 void pages_wake(void *web); /* pages that wait look again */
 void pages_policy(struct web *w);

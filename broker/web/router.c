@@ -58,6 +58,10 @@ static const struct row {
      "Take an entry out of the register; its history stays", "organisation", "application/json"},
     {METHOD_GET, "/v1/things/{thing}/versions", get_thing_versions, API, true,
      "All versions of an entry, oldest first", "organisation", "application/json"},
+    {METHOD_GET, "/v1/catalog", get_catalog, API, false, "The feeds as a catalogue: DCAT-AP-NL 3.0",
+     "", "application/ld+json"},
+    {METHOD_GET, "/v1/asyncapi.json", get_asyncapi, API, false,
+     "What goes over WebSocket and MQTT, as AsyncAPI 3.0", "", "application/json"},
     {METHOD_GET, "/v1/openapi.json", get_openapi, API, false, "This description", "",
      "application/json"},
     {METHOD_GET, "/", get_home, API, false, NULL, "", ""},
@@ -144,13 +148,14 @@ void get_openapi(struct req *r)
 	struct buf *b = &r->out;
 	if (!only_query(r, ""))
 		return;
-	buf_add_str(b, "{\"openapi\":\"3.0.3\",\"info\":{\"title\":\"oudpd\",\"version\":\"1.0.0\","
+	buf_add_str(b, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"oudpd\",\"version\":\"1.0.0\","
 	               "\"description\":\"The open urban data broker: feeds of checked messages. "
 	               "Operations that begin with _ are for the administrator.\",\"contact\":{"
 	               "\"name\":");
 	json_write_string(b, span_str(hub_config(r->web->hub)->organisation));
 	json_write_name(b, "url");
 	json_write_string(b, span_str(r->web->base_url));
+	page_write_email(r, b);
 	buf_add_str(b, "}},\"servers\":[{\"url\":");
 	json_write_string(b, span_str(r->web->base_url));
 	buf_add_str(b, "}],\"paths\":{");

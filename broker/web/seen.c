@@ -29,6 +29,7 @@ static void forget(struct seen *s, struct seen_feed *sf)
 	sf->things = NULL;
 	sf->n = sf->cap = sf->n_members = 0;
 	sf->no_room = 0;
+	sf->first = 0;
 }
 
 void seen_done(struct seen *s)
@@ -191,7 +192,13 @@ bool seen_ready(struct seen *s, struct feed *f, unsigned *budget)
 		start(s, sf, f);
 	for (; *budget; --*budget)
 		switch (cursor_next(&sf->cursor, &r)) {
-		case CURSOR_RECORD: take(s, sf, f, &r); continue;
+		case CURSOR_RECORD:
+			if (!sf->first) {
+				sf->first = r.sequence;
+				sf->first_ms = r.stored_ms;
+			}
+			take(s, sf, f, &r);
+			continue;
 		case CURSOR_GAP: continue;
 		case CURSOR_WAIT: return false;
 		case CURSOR_HEAD: return true;
@@ -215,6 +222,12 @@ const struct seen_thing *seen_find(struct seen *s, const struct feed *f, struct 
 	struct seen_feed *sf = at(s, f);
 	uintptr_t place = (uintptr_t)map_get(&sf->by_thing, thing);
 	return place ? sf->things[place - 1] : NULL;
+}
+
+int64_t seen_first_ms(struct seen *s, const struct feed *f)
+{
+	const struct seen_feed *sf = at(s, f);
+	return sf->first && sf->first == f->first ? sf->first_ms : 0;
 }
 
 /* ---- life signs ---- */

@@ -37,6 +37,8 @@ struct seen_feed {
 	unsigned n, cap;
 	struct map by_thing;
 	uint64_t no_room; /* things that found none */
+	int64_t first_ms; /* when the first record that was read was stored, and its sequence */
+	uint64_t first;
 	unsigned n_members;
 	char *members[SEEN_MEMBERS];
 	/* life signs: records stored, noted each SEEN_SAMPLE_MS */
@@ -65,6 +67,9 @@ bool seen_ready(struct seen *s, struct feed *f, unsigned *budget);
 /* What is known now of one feed: never NULL. */
 const struct seen_feed *seen_of(struct seen *s, const struct feed *f);
 const struct seen_thing *seen_find(struct seen *s, const struct feed *f, struct span thing);
+
+/* When the oldest record that is still in the log was stored; 0: not known. */
+int64_t seen_first_ms(struct seen *s, const struct feed *f);
 
 /* Call some times a second, with the loop's time. */
 void seen_tick(struct seen *s, uint64_t now_ms);

@@ -32,7 +32,7 @@ static bool sees_data(const struct req *r, const struct thing *x)
 	return x->n_feeds && access_check(&r->who, ACCESS_READ, NULL, x->id) == 0;
 }
 
-static bool sees_entry(const struct req *r, const struct thing *x)
+bool thing_entry_is_seen(const struct req *r, const struct thing *x)
 {
 	return x->registered && (x->entry.is_public || sees_data(r, x) ||
 	                         access_check(&r->who, ACCESS_READ, NULL, x->id) == 0);
@@ -73,7 +73,7 @@ static void write_seen(const struct req *r, struct buf *b, const struct thing *x
 
 static void write_thing(const struct req *r, struct buf *b, const struct thing *x)
 {
-	bool entry = sees_entry(r, x);
+	bool entry = thing_entry_is_seen(r, x);
 	buf_add_str(b, "{\"id\":");
 	json_write_string(b, x->id);
 	json_write_name(b, "organisation");
@@ -179,7 +179,7 @@ static bool on_feed(const struct asked *a, const struct thing *x)
 
 static bool is_asked(const struct req *r, const struct asked *a, const struct thing *x)
 {
-	bool entry = sees_entry(r, x), data = x->n_feeds && sees_data(r, x);
+	bool entry = thing_entry_is_seen(r, x), data = x->n_feeds && sees_data(r, x);
 	return (entry || data) && on_feed(a, x) &&
 	       (!a->organisation.n || span_eq(a->organisation, x->organisation)) &&
 	       (a->registered < 0 || a->registered == entry) &&
@@ -232,7 +232,7 @@ static struct span organisation_of(const struct req *r)
 static const struct thing *find(struct req *r)
 {
 	const struct thing *x = things_find(r->web->things, organisation_of(r), r->param[0]);
-	if (x && (sees_entry(r, x) || sees_data(r, x)))
+	if (x && (thing_entry_is_seen(r, x) || sees_data(r, x)))
 		return x;
 	problem(r, 404, "there is no thing \"%.*s\" of %.*s",
 	        (int)MIN_OF(r->param[0].n, (size_t)80), r->param[0].p,

@@ -144,6 +144,30 @@ def test_values_and_units(lived):
     assert now == [0] and "8,5 µg/m³" in get(lived, "/t/pole-1?lang=nl").words()
 
 
+def test_what_the_register_says(lived, name):
+    """By the id and by the code on the pole; also where the data is not to be seen, when the entry is public."""
+    entry = {"name": {"nl": "Meter op de brug", "en": "Meter on the bridge"}, "owner": {"organisation": "Waterschap Test"},
+             "goal": {"nl": "Weten hoe hoog het water staat"}, "legalGround": "Publieke taak <b>", "personalData": False,
+             "contact": {"email": "brug@example.nl"}, "location": {"latitude": 52.5, "longitude": 4.5, "description": "Noordzijde"},
+             "privacyStatement": "https://example.nl/privacy", "permit": {"reference": "V-12"}}
+    a = lived.admin("PUT", f"/v1/things/{name}", entry)
+    assert a.status == 201, a
+    code = a.json()["code"]
+    for path in (f"/t/{name}", f"/t/{code}"):
+        dutch, english = get(lived, path + "?lang=nl"), get(lived, path + "?lang=en")
+        text = dutch.words()
+        for part in ("Meter op de brug", "Waterschap Test", "Weten hoe hoog het water staat", "Publieke taak <b>", "Noordzijde", "V-12",
+                     "52.50000, 4.50000", code):
+            assert part in text, part
+        assert "mailto:brug@example.nl" in dutch.links and "https://example.nl/privacy" in dutch.links
+        assert "Meter on the bridge" in english.words() and "Weten hoe hoog" in english.words(), "there is no English goal"
+        assert dutch.find("img", src=f"/t/{code}/qr.svg")
+    assert publish(lived, f"city/open/{name}", city.air(4.75)) == [0]
+    assert "4,75 µg/m³" in get(lived, f"/t/{code}?lang=nl").words()
+    row, = get(lived, "/map?feed=open").find("tr", data_thing=name)
+    assert row and "Meter op de brug" in get(lived, "/map?feed=open&lang=nl").words()
+
+
 def test_a_late_value_is_not_the_newest(lived, name):
     assert publish(lived, f"city/open/{name}", city.air(3), city.air(99, city.now(-600))) == [0, 0]
     assert "99" not in get(lived, f"/t/{name}?lang=nl").words()
