@@ -199,7 +199,7 @@ static int give(struct mapping *m, jv value, mapping_cb cb, void *ctx, int *n)
 	if (jv_get_kind(value) == JV_KIND_ARRAY) {
 		jv_array_foreach(value, i, each)
 		{
-			if (err == 0 && jv_get_kind(each) != JV_KIND_ARRAY)
+			if (err == 0)
 				err = give(m, each, cb, ctx, n);
 			else
 				jv_free(each);

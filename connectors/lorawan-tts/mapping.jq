@@ -1,26 +1,50 @@
-# The Things Stack v3: uplinks, as they come over MQTT, by webhook or out of the storage integration.
-# One message per known member of decoded_payload; a frame that nobody decoded is refused in words.
+# The Things Stack v3: what comes over MQTT, by webhook, out of the storage integration ({"result": ...}, or an
+# array of them) or the event stream; and uplinks of TTN v2, which archives and old forwarders still have.
+# A value left out is 0 there (protobuf JSON): f_port too.
 include "oudp";
+include "measure";
+include "lorawan";
 
-{"temperature": "CEL", "humidity": "P1", "illuminance": "LUX", "co2": "59"} as $units
-| (.result // .) as $m
-| $m.uplink_message as $u
-| if $u == null then {ignored: "no uplink"}
-  elif $m.simulated == true then {ignored: "simulated"}
-  elif ($u.decoded_payload | type) != "object" then
-    {refused: (if $u.frm_payload then "frm_payload is not decoded: set a payload formatter" else "an uplink without a payload" end)}
-  else
-    ([($u.received_at, $m.received_at) | utc_time] | .[0]) as $time
-    | ($m.end_device_ids.device_id // $m.end_device_ids.dev_eui) as $device
-    | if $time == null or $device == null then {refused: "no device or no time"}
-      else
-        ([$u.rx_metadata[]?.rssi | number] | max) as $rssi
-        | ({dateObserved: $time, refDevice: $device} + member("rssi"; $rssi)
-            + member("location"; ($u.locations.user // $m.uplink_message.locations.user | objects | point(.longitude; .latitude)))) as $base
-        | [$u.decoded_payload | to_entries[] | ([.value | number] | .[0]) as $v | (.key | ascii_downcase) as $k
-            | select($v != null and ($units[$k] != null))
-            | {topic: (topic("city/device") + ($device | topic_level)),
-               payload: ($base + {controlledProperty: $k, numValue: $v, unit: $units[$k]})}]
-        | if length == 0 then {ignored: "nothing decoded that we know"} else . end
-      end
-  end
+# The normalized payload has fixed names and units; the decoded one tells what it leaves out.
+def normalized: [.[]? | objects
+  | (.air // {} | (objects | {temperature, humidity: .relativeHumidity, pressure, lightIntensity, co2} | values_of[])),
+    (.soil // {} | (objects | {soil_moisture: .moisture, soil_temperature: .temperature, ph: .pH} | values_of[]),
+                   (.ec | number | {property: "soilConductivity", value: (. * 1000), unit: "uS/cm", channel: ""})),
+    (.wind // {} | (objects | {wind_speed: .speed, wind_direction: .direction} | values_of[])),
+    (.rain // {} | (.intensity | number | {property: "precipitationIntensity", value: ., unit: "mm/h", channel: ""}),
+                   (.cumulative | number | {property: "precipitationTotal", value: ., unit: "mm", channel: ""})),
+    (.water // {} | (if (.leak | type) == "boolean" then {leak} | values_of[] else empty end),
+                    (.temperature | (if type == "object" then .current // .avg else . end) | number | {property: "waterTemperature", value: ., unit: "Cel", channel: ""})),
+    (.metering.water.total? | number | {property: "volume", value: (. / 1000), unit: "m3", channel: ""}),
+    (.action.motion // {} | (if (.detected | type) == "boolean" then {motion: .detected} | values_of[] else empty end)),
+    (.action.contactState? | strings | {property: "contact", value: (if . == "closed" then 1 else 0 end), unit: "1", channel: ""}),
+    (.battery | number | {property: "batteryVoltage", value: ., unit: "V", channel: ""})];
+
+def place: [(.locations // {})[]? | objects | select(.source != "SOURCE_UNKNOWN") | point(.longitude; .latitude)] | .[0];
+
+def v3: . as $m | .uplink_message as $u
+  | if $m.simulated == true and $settings["simulated"] != "take" then {ignored: "simulated"}
+    else
+      ($u.normalized_payload | (if type == "array" then . else [] end) | normalized) as $fixed
+      | (if ($u.decoded_payload | type) == "object" then $u.decoded_payload | values_of else [] end) as $free
+      | ([$fixed[].property]) as $known
+      | uplink({device: (if $settings["thing"] == "dev_eui" then $m.end_device_ids.dev_eui else $m.end_device_ids.device_id // $m.end_device_ids.dev_eui end),
+          times: [($u.received_at | select(. != "0001-01-01T00:00:00Z")), $m.received_at], port: $u.f_port, raw: ($u.frm_payload != null),
+          decoded: (if ($fixed | length) > 0 then {} else $u.decoded_payload end),
+          values: ($fixed + [$free[] | select(.property as $p | $known | index($p) | not)]),
+          base: (strongest([$u.rx_metadata[]?.rssi]) + member("location"; $u | place))})
+    end;
+
+def v2: uplink({device: .dev_id, times: [.metadata.time, (.metadata.gateways[]?.time)], port: .port, raw: (.payload_raw != null), decoded: .payload_fields,
+  base: (strongest([.metadata.gateways[]?.rssi]) + member("location"; point(.metadata.longitude; .metadata.latitude)))});
+
+def one: (.result // .)
+  | if type != "object" then {refused: "no message of The Things Stack"}
+    elif (.name | type) == "string" and has("identifiers") then (if .name == "as.up.data.forward" then .data | (if .uplink_message then v3 else {ignored: "an event without an uplink"} end) else {ignored: ("event " + .name)} end)
+    elif .uplink_message then v3
+    elif .join_accept then {ignored: "a join"}
+    elif has("downlink_ack") or has("downlink_nack") or has("downlink_sent") or has("downlink_failed") or has("downlink_queued") or has("downlinks") then {ignored: "about a downlink"}
+    elif has("dev_id") and has("metadata") then v2
+    else {ignored: "no uplink"} end;
+
+if type == "array" then [.[] | one] else one end

@@ -16,7 +16,15 @@ def noise: member("LAeq"; value("noise_LAeq"; [-999, 0])) + member("LAmin"; valu
 def message($feed; $thing; $base; $values):
   if $values == {} then empty else {topic: ((($settings[$feed]) // ("city/" + $feed)) + "/" + $thing), payload: ($base + $values)} end;
 
-if (.sensor.id == null) or (.sensordatavalues | type) != "array" then {refused: "no sensor and its values"}
+# The archive's day files: a row has the values under their names. A node's own push to somebody's address: no time, so that of receipt;
+# names with the sensor in front (BME280_temperature, SDS_P1), which here are one thing, the node.
+def archived: {sensor: {id: .sensor_id}, timestamp: .timestamp, location: {longitude: .lon, latitude: .lat},
+  sensordatavalues: [to_entries[] | {value_type: .key, value: .value}]};
+def pushed: {sensor: {id: ("node-" + (.esp8266id // .raspiid // .esp32id | tostring))}, timestamp: source.received, location: {},
+  sensordatavalues: [.sensordatavalues[]? | .value_type |= (tostring | sub("^(SDS|SDS011|PMS|HPM|NPM|SPS30|SEN5X|BME280|BMP280|BMP|DHT22|DHT|HTU21D|SHT3X|DNMS|noise_DNMS)_"; "") | if startswith("LA") then "noise_" + . else . end)]};
+
+(if type != "object" then {} elif has("sensor_id") then archived elif has("esp8266id") or has("esp32id") or has("raspiid") then pushed else . end)
+| if (.sensor.id == null) or (.sensordatavalues | type) != "array" then {refused: "no sensor and its values"}
 else
   ([.timestamp | utc_time] | .[0]) as $time
   | if $time == null then {refused: "no time that can be read"}

@@ -1,0 +1,26 @@
+# LORIOT: "rx" at once and "gw" with the list of gateways a little later are the same frame: the first is taken, unless the
+# block says cmd=gw. bat is of the device's last status: 1 to 254 is a share, 0 is mains, 255 is unknown. Helium's
+# console is near enough to be read too.
+include "oudp";
+include "measure";
+include "lorawan";
+
+def cmd: $settings["cmd"] // "rx";
+def battery: [.bat | number | select(. > 0 and . < 255) | {battery: (. / 254 | rounded)}];
+def loriot: . as $m
+  | if .cmd != cmd and (.cmd == "gw" or .cmd == "rx") then {ignored: "the same frame in the other form"}
+    elif .cmd != "rx" and .cmd != "gw" then {ignored: ("cmd " + (.cmd | tostring))}
+    else
+      (if (.decoded | type) == "object" then (.decoded | if (.data | type) == "object" then .data else . end) else null end) as $decoded
+      | uplink({device: (.EUI | hex_lower), times: [(.ts | number | . / 1000 | floor | todate)], port: .port, raw: ((.data // "") != ""),
+          decoded: $decoded, values: (if $decoded then ($decoded | values_of) + battery else null end),
+          base: (strongest([.rssi, (.gws[]?.rssi)]) + member("location"; if .lon then point(.lon; .lat) else null end))})
+    end;
+def helium: uplink({device: (.dev_eui | hex_lower), times: [(.reported_at | number | . / 1000 | floor | todate)], port: .port, raw: ((.payload // "") != ""),
+  decoded: (.decoded.payload // null), base: strongest([.hotspots[]?.rssi])});
+
+def one: if type != "object" then {refused: "no message of LORIOT"}
+  elif has("cmd") then loriot
+  elif has("hotspots") and has("dev_eui") then helium
+  else {refused: "no message of LORIOT"} end;
+if type == "array" then [.[] | one] else one end
