@@ -3,12 +3,11 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 
 import pytest
 
-from kit.connect import CONNECT, FOLDER, MAPPING, Connector, Source, body, rows
+from kit.connect import MAPPING, Connector, Source, body, rows
 from kit.daemon import feed, wait_for
 
 
