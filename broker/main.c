@@ -1,4 +1,5 @@
 /* main.c - oudpd: start, reload, drain. Reads aloud; every room does its own work. */
+#include "access/book.h"
 #include "access/tls.h"
 #include "base/err.h"
 #include "base/limits.h"
@@ -42,6 +43,7 @@ struct daemon {
 	struct hub *hub;
 	struct things *things;
 	struct series *series;
+	struct access *access;
 	struct ingest *ingest;
 	struct sessions *sessions;
 	struct tcp *tcp;
@@ -147,6 +149,7 @@ static int reload(void *arg, struct buf *text)
 	d->config = c;
 	d->catalog = schemas;
 	series_configure(d->series);
+	access_reconfigured(d->access);
 	web_reconfigured(d->web);
 	log_info("The configuration was reloaded. feeds=%zu schemas=%zu", c->n_feeds,
 	         catalog_count(schemas));
@@ -322,6 +325,10 @@ static void emit_sys(void *arg, const char *topic, const char *value)
 static void on_second(void *arg)
 {
 	struct daemon *d = arg;
+	if (access_second(d->access)) {
+		sessions_judge(d->sessions);
+		web_judge(d->web);
+	}
 	sessions_second(d->sessions);
 	tcp_second(d->tcp);
 	status_tick(d->status);
@@ -448,7 +455,8 @@ static void open_listeners(struct daemon *d)
 		                          .address = host,
 		                          .port = (int)l->port,
 		                          .tls = tls,
-		                          .trusted = l->loopback || l->insecure};
+		                          .trusted = l->loopback || l->insecure,
+		                          .known_only = !l->anonymous};
 		if (l->protocol == CONFIG_HTTP)
 			snprintf(base, sizeof(base),
 			         strchr(host, ':') ? "http%s://[%s]:%u" : "http%s://%s:%u",
@@ -459,6 +467,7 @@ static void open_listeners(struct daemon *d)
 	struct web_options o = {.loop = loop_uv(d->loop),
 	                        .hub = d->hub,
 	                        .ingest = d->ingest,
+	                        .access = d->access,
 	                        .sessions = d->sessions,
 	                        .things = d->things,
 	                        .ops = {.arg = d,
@@ -494,7 +503,8 @@ static void build(struct daemon *d)
 	if (err)
 		fatal("The feeds could not be opened: %s %s", err_text(err), buf_str(&why));
 	open_series(d, &why);
-	err = things_new(d->hub, &d->things);
+	err = access_new(d->hub, &d->access);
+	err = err ? err : things_new(d->hub, &d->things);
 	err = err ? err : ingest_new(d->hub, &d->ingest);
 	err = err ? err : sessions_new(d->hub, d->ingest, &d->sessions);
 	err = err ? err
@@ -502,6 +512,7 @@ static void build(struct daemon *d)
 	if (err)
 		fatal("The broker could not be built: %s", err_text(err));
 	ingest_set_things(d->ingest, d->things);
+	sessions_set_access(d->sessions, d->access);
 	struct status_options so = {.hub = d->hub,
 	                            .ingest = d->ingest,
 	                            .runner = loop_runner(d->loop),
@@ -530,6 +541,7 @@ static void build(struct daemon *d)
 static void take_down(struct daemon *d)
 {
 	series_stop(d->series);
+	access_stop(d->access);
 	web_free(d->web);
 	d->web = NULL;
 	tcp_close(d->tcp);
@@ -542,6 +554,7 @@ static void take_down(struct daemon *d)
 	ingest_free(d->ingest);
 	things_free(d->things);
 	series_close(d->series);
+	access_free(d->access);
 	hub_close(d->hub);
 	side_close(d->side);
 	store_close(d->store);

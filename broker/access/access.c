@@ -1,7 +1,5 @@
-/* access.c - the one implementation there is now, without grants. See access.h. */
+/* access.c - who is no identity of the book. See access.h; the questions are in view.c. */
 #include "access/access.h"
-
-#include "base/err.h"
 
 #include <stdio.h>
 
@@ -22,17 +20,4 @@ struct identity access_anonymous(const struct config *c, bool trusted)
 struct identity access_administrator(const struct config *c)
 {
 	return identity(SPAN("administrator"), c, true);
-}
-
-int access_check(const struct identity *who, enum access_right right, const struct feed *feed,
-                 struct span thing UNUSED)
-{
-	if (who->administrator)
-		return 0;
-	if (right == ACCESS_ADMIN)
-		return ERR_DENIED;
-	if (who->trusted)
-		return 0;
-	bool reads = right == ACCESS_READ || right == ACCESS_SUBSCRIBE;
-	return reads && feed && feed->conf->access == CONFIG_PUBLIC ? 0 : ERR_DENIED;
 }

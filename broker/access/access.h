@@ -1,8 +1,14 @@
 /* access.h - may this identity do that? Asked on every publish, subscribe and read, in the core and
- * not in the faces. Who comes over a trusted listener (on loopback, or insecure on purpose) may
- * publish and read everything but administer nothing; elsewhere anonymous may only read public
- * feeds, and the others do not exist for it. The administrator is who can open the Unix socket.
- * Grants replace access.c, not its callers. */
+ * not in the faces.
+ *
+ * Who shows no credentials is anonymous: over a trusted listener (on loopback, or insecure on
+ * purpose) it may publish and read everything but administer nothing; elsewhere it may only read
+ * public feeds. The administrator is who can open the Unix socket. Everybody else is an identity of
+ * an organisation (book.h) and may do what is granted to it or to its organisation, read public
+ * feeds, and read the internal feeds of its own organisation. What may not be seen does not exist.
+ *
+ * The questions cost no look at a string but for a thing: what an identity may do is worked out
+ * when grants, feeds or time change (view.h). Loop thread only. */
 #ifndef ACCESS_ACCESS_H
 #define ACCESS_ACCESS_H
 
@@ -10,20 +16,45 @@
 #include "feed/hub.h"
 
 enum access_right { ACCESS_PUBLISH = 1, ACCESS_SUBSCRIBE, ACCESS_READ, ACCESS_ADMIN };
+enum { ACCESS_NAME_BYTES = 65 }; /* names of organisations and identities, terminated */
+
+struct principal; /* an identity of the book: book.h */
 
 struct identity {         /* who acts; owned by the connection, immutable after authentication */
-	struct span name; /* "anonymous"; static */
-	char organisation[65]; /* a copy: a reload must not take it away */
+	struct span name; /* "anonymous", or the principal's; lives as long as the process */
+	char organisation[ACCESS_NAME_BYTES]; /* a copy: a reload must not take it away */
 	bool administrator;
-	bool trusted; /* anonymous over a trusted listener */
+	bool trusted;                /* anonymous over a trusted listener */
+	struct principal *principal; /* NULL: anonymous, the administrator */
+	uint32_t generation, losses; /* of the principal when it logged in: see access_lost() */
+	int64_t expires_ms;          /* its token does then; 0: never */
 };
 
 struct identity access_anonymous(const struct config *c, bool trusted);
 struct identity access_administrator(const struct config *c);
 
-/* 0 or ERR_DENIED. feed NULL: about the broker as a whole, or a topic that no feed takes; thing n
- * == 0: about no thing in particular. */
+/* 0 or ERR_DENIED. feed NULL: about the broker as a whole, or a topic that no feed takes; thing.p
+ * NULL: about no thing in particular, so that a right to some of them is enough. */
 int access_check(const struct identity *who, enum access_right right, const struct feed *feed,
                  struct span thing) MUSTCHECK;
+/* Whether the feed exists for who: it has any right there. */
+bool access_sees(const struct identity *who, const struct feed *feed);
+/* The same for one record, whose thing may be none: n == 0 then needs a right to all things. */
+int access_covers(const struct identity *who, enum access_right right, const struct feed *feed,
+                  struct span thing) MUSTCHECK;
+/* Whether access_covers() depends on the thing: who may see all of a feed need not be asked about
+ * each record. */
+bool access_is_partial(const struct identity *who, enum access_right right,
+                       const struct feed *feed);
+
+/* One message of so many bytes for this feed, which access_check() allows: takes it from rate and
+ * quota of a grant that covers it. 0; ERR_TOO_LARGE, ERR_QUOTA, or ERR_SLOW: hand it in again when
+ * the next second begins. */
+int access_spend(const struct identity *who, const struct feed *feed, struct span thing,
+                 size_t bytes, int64_t now_ms) MUSTCHECK;
+
+/* Why a connection of who must end now, as a sentence; NULL: it need not. Its token expired, its
+ * identity ended or has other credentials, or (grants: true) it may do less than when it came. */
+const char *access_lost(const struct identity *who, bool grants, int64_t now_ms);
 
 #endif

@@ -19,6 +19,9 @@ static const char *const own_text[] = {
     [-(ERR_AGAIN)-1001] = "try again",
     [-(ERR_GAP)-1001] = "records are gone",
     [-(ERR_CLOSED)-1001] = "closed",
+    [-(ERR_SLOW)-1001] = "too fast",
+    [-(ERR_QUOTA)-1001] = "quota used up",
+    [-(ERR_CONFLICT)-1001] = "there already, or being changed",
 };
 
 const char *err_text(int err)

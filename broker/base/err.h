@@ -20,11 +20,14 @@ enum {
 	ERR_STORE_FORMAT = -1009,  /* written by a newer version, or belongs to another store */
 	ERR_CONFIG =
 	    -1010, /* configuration or schema says something wrong; text is with the caller */
-	ERR_DENIED = -1011,  /* the identity may not */
-	ERR_INVALID = -1012, /* does not fit its schema */
-	ERR_AGAIN = -1013,   /* not now: ask again when told */
-	ERR_GAP = -1014,     /* the cursor met records that are gone */
-	ERR_CLOSED = -1015,  /* the other side is gone */
+	ERR_DENIED = -1011,   /* the identity may not */
+	ERR_INVALID = -1012,  /* does not fit its schema */
+	ERR_AGAIN = -1013,    /* not now: ask again when told */
+	ERR_GAP = -1014,      /* the cursor met records that are gone */
+	ERR_CLOSED = -1015,   /* the other side is gone */
+	ERR_SLOW = -1016,     /* too fast or too often: later */
+	ERR_QUOTA = -1017,    /* what was granted is used up */
+	ERR_CONFLICT = -1018, /* it is there already, or is being changed */
 };
 
 /* A sentence for the code; never NULL; static storage. */

@@ -213,6 +213,24 @@ enum {
 	LIMIT_TLS_FILE_BYTES = 1 << 20, /* of one PEM file; a list of revocations has 30 KB */
 	LIMIT_TLS_CHAIN = 10,           /* certificates of a chain */
 	LIMIT_CERTIFICATE_NAME_BYTES = 255, /* a name in a client's certificate */
+
+	/* access */
+	LIMIT_ORGANISATIONS = 1000,        /* a city's partners and vendors, ten times over */
+	LIMIT_IDENTITIES = 100000,         /* one per device where vendors can; 1 KB each */
+	LIMIT_GRANTS = 20000,              /* twice what is measured (bench_access) */
+	LIMIT_ACCESS_ROW_BYTES = 16 << 10, /* one row, or the body that asks for it */
+	LIMIT_ACCESS_CHANGES = 64,         /* changes that wait for their commit */
+	LIMIT_PASSWORD_BYTES = 256,        /* longer ones are no better */
+	LIMIT_PASSWORD_BYTES_MIN = 12,     /* shorter ones are guessed, whatever the hash */
+	LIMIT_SCRYPT_LOG_N = 15,           /* RFC 7914: 32 MB and 60 ms a guess */
+	LIMIT_LOGINS = 128,                /* passwords that wait to be verified, one at a time: as
+	                                      many as are done before a CONNECT times out */
+	LIMIT_LOGIN_FAILURES = 5,          /* of one address and name before it is slowed, */
+	LIMIT_LOGIN_FAILURES_ADDRESS = 20, /* of one address, whatever the names, */
+	LIMIT_LOGIN_FAILURES_NAME = 50,    /* of one name from anywhere: its owner must get in */
+	LIMIT_LOGIN_WAIT_S = 60,           /* the longest wait; it doubles with each failure */
+	LIMIT_LOGIN_SLOTS = 4096,          /* of failures remembered; the oldest is forgotten */
+
 	/* oudp-connect */
 	LIMIT_CONNECTORS = 200,     /* a process each */
 	LIMIT_CONNECT_WINDOW = 512, /* published and not answered: half the broker's 1,024 */

@@ -85,6 +85,35 @@ static const struct command commands[] = {
      "  --unrouted       instead of FEED: messages that no feed takes\n"
      "  --after ID       rows after this one      --limit N   at most so many (100)\n"
      "  --time=received  retry: the time it was received counts as its time\n"},
+    {"organisation", cmd_organisation, "list | add NAME | end NAME",
+     "who has identities and is granted rights",
+     "  add NAME         a-z, 0-9, '.' and '-'\n"
+     "  --title TEXT     add: its name for people\n"
+     "  end NAME         nobody of it gets in any more; its data stays\n"
+     "  --date DATE      end: at the beginning of this day (UTC), or an RFC 3339 time; else now\n"},
+    {"identity", cmd_identity, "list | add NAME | renew NAME | end NAME",
+     "who gets in, and how it proves who it is",
+     "  list             --organisation NAME: of one\n"
+     "  add NAME         a-z, 0-9, '.', '_', '@' and '-'; one of these:\n"
+     "  --password       asked for at the terminal, or the first line of standard input\n"
+     "  --password-file FILE  its first line\n"
+     "  --key            an API key, printed once\n"
+     "  --certificate NAME    a name in a client certificate: subject:CN=..., DNS:..., URI:...\n"
+     "  --issuer NAME --subject TEXT  tokens of an issuer block, with this subject\n"
+     "  --organisation NAME   add: whose it is\n"
+     "  renew NAME       another password or key; connections made with the former are closed\n"
+     "  end NAME         it does not get in any more; --date DATE: from then on\n"},
+    {"grant", cmd_grant, "list | add FEED | suspend ID | resume ID | revoke ID",
+     "who may publish, subscribe, read or administer what",
+     "  list             --organisation NAME, --identity NAME, --feed FEED: of those only\n"
+     "  add FEED         a feed, or a beginning and '*'; to whom and what:\n"
+     "  --organisation NAME   everybody of it     --identity NAME  one identity\n"
+     "  --rights LIST    publish,subscribe,read,admin\n"
+     "  --thing THING    of one thing, or of those that begin so: 'vendor-*'\n"
+     "  --rate N         messages a second     --quota N  messages a day     --size BYTES\n"
+     "  --from DATE --until DATE   --purpose TEXT   --contract TEXT\n"
+     "  suspend ID       not in force until it is resumed; open connections close\n"
+     "  revoke ID        for good\n"},
     {"status", cmd_status, "[--watch]", "the state of the broker on one page",
      "  --watch          draws it again every second\n"},
     {"reload", cmd_reload, "", "makes oudpd read its configuration and schemas again", ""},

@@ -149,6 +149,7 @@ static void default_listeners(struct config *c, struct loader *ld)
 		    .name = xstrdup(names[i]),
 		    .protocol = protocols[i],
 		    .address = xstrdup("127.0.0.1"),
+		    .anonymous = true,
 		};
 }
 
@@ -281,6 +282,8 @@ static void check_feed(struct loader *ld, size_t at)
 	const struct place *p = &ld->feeds[at];
 	if (!*f->title)
 		set_string(&f->title, xstrdup(f->name));
+	if (!*f->organisation)
+		set_string(&f->organisation, xstrdup(ld->config->organisation));
 	bool any = false;
 	size_t n = 0;
 	for (; f->schemas[n]; n++)

@@ -29,12 +29,13 @@ enum config_registration { CONFIG_OPTIONAL, CONFIG_REQUIRED };
 
 struct config_listener {
 	char *name;
-	int protocol;  /* enum config_protocol */
-	char *address; /* IPv4, IPv6 or "localhost"; as written */
-	uint64_t port; /* 1 to 65535 */
-	char *tls;     /* name of a tls block, or NULL: plain */
-	bool insecure; /* the administrator accepts plain and anonymous beyond loopback */
-	bool loopback; /* worked out: 127.0.0.0/8, ::1, localhost */
+	int protocol;   /* enum config_protocol */
+	char *address;  /* IPv4, IPv6 or "localhost"; as written */
+	uint64_t port;  /* 1 to 65535 */
+	char *tls;      /* name of a tls block, or NULL: plain */
+	bool insecure;  /* the administrator accepts plain and anonymous beyond loopback */
+	bool anonymous; /* who shows no credentials may come in */
+	bool loopback;  /* worked out: 127.0.0.0/8, ::1, localhost */
 };
 
 struct config_tls {
@@ -53,9 +54,11 @@ struct config_feed {
 	                 */
 	int decode;     /* enum config_decode */
 	bool draft;     /* the schemas may still change in place */
-	int access;     /* enum config_access */
-	int priority;   /* enum config_priority */
-	uint64_t keep_messages_s;         /* 0: no bound by age */
+	char *organisation;       /* whose data it is */
+	bool builtin;             /* not a block: the broker's own; read by administrators only */
+	int access;               /* enum config_access */
+	int priority;             /* enum config_priority */
+	uint64_t keep_messages_s; /* 0: no bound by age */
 	uint64_t keep_messages_max_bytes; /* 0: no bound by size */
 	uint64_t keep_series_s;           /* 0: no bound */
 	uint64_t keep_rollups_s;          /* figures of hours, after that; 0: no bound */

@@ -100,6 +100,8 @@ const struct row config_rows[] = {
 	 .help = "The name of a tls block."},
 	{LISTENER(insecure), .name = "insecure", .type = ROW_BOOL, .def = "false", .flags = ROW_RESTART,
 	 .help = "Beyond loopback TLS is required, unless you say here that you do without."},
+	{LISTENER(anonymous), .name = "anonymous", .type = ROW_BOOL, .def = "true", .flags = ROW_RESTART,
+	 .help = "false: nobody comes in without an identity, not on loopback either."},
 
 	{TLS(certificate), .name = "certificate", .type = ROW_PATH, .flags = ROW_REQUIRED,
 	 .example = "/etc/oudp/tls/city.pem", .help = "The certificate with its chain, PEM."},
@@ -124,6 +126,9 @@ const struct row config_rows[] = {
 	 .help = "json | senml (RFC 8428, with schemas = { \"any\" }): how payloads are read"},
 	{FEED(draft), .name = "draft", .type = ROW_BOOL, .def = "false",
 	 .help = "true: nobody relies on it yet, so a schema version may change in place."},
+	{FEED(organisation), .name = "organisation", .type = ROW_WORD, .flags = ROW_DYNAMIC,
+	 .def = "organisation outside of blocks", .example = "gemeente-voorbeeld",
+	 .help = "Whose data this is; its identities read an internal feed without a grant."},
 	{FEED(access), .name = "access", .type = ROW_ENUM, .words = accesses, .def = "internal",
 	 .help = "public | restricted | internal"},
 	{FEED(priority), .name = "priority", .type = ROW_ENUM, .words = priorities, .def = "normal",

@@ -170,6 +170,12 @@ static void refuse_text(struct ingest *in, const struct way *w, const char *rule
 	refuse(in, w, v);
 }
 
+static void deny(struct ingest *in, const struct way *w)
+{
+	in->stats.denied++;
+	answer(in, w, VERDICT_DENIED, 0, "this identity may not publish to this topic");
+}
+
 static void unrouted(struct ingest *in, const struct way *w)
 {
 	struct verdict *v = &in->verdict;
@@ -511,13 +517,23 @@ static void keep(struct ingest *in, struct way *w)
 
 /* ---- the way ---- */
 
+/* Which thing it is about is known only now. */
+static bool is_granted(struct ingest *in, const struct way *w)
+{
+	if (access_covers(w->m->who, ACCESS_PUBLISH, w->feed, w->thing) == 0)
+		return true;
+	deny(in, w);
+	return false;
+}
+
 static void admit(struct ingest *in, struct way *w)
 {
 	const struct ingest_message *m = w->m;
 	if (m->payload.n == 0 && m->retain) { /* clears, whatever the schema says */
 		w->time_ms = w->received_ms;
 		w->flags |= RECORD_TIME_RECEIVED;
-		keep(in, w);
+		if (is_granted(in, w))
+			keep(in, w);
 		return;
 	}
 	if (m->utf8 && !mqtt_utf8_valid(m->payload)) { /* [MQTT-3.3.2-4] lets a server check it */
@@ -539,7 +555,7 @@ static void admit(struct ingest *in, struct way *w)
 			return;
 		}
 	}
-	if (!find_thing(in, w) || !is_registered(in, w) || !find_time(in, w))
+	if (!find_thing(in, w) || !is_granted(in, w) || !is_registered(in, w) || !find_time(in, w))
 		return;
 	keep(in, w);
 }
@@ -555,17 +571,26 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m)
 	if (!hub_has_room(in->hub, priority,
 	                  m->payload.n + m->properties.n + m->topic.n + RECORD_OVERHEAD_BYTES))
 		return ERR_AGAIN;
-	w.received_ms = m->received_ms ? m->received_ms : clock_wall_ms(hub_clock(in->hub));
+	int64_t now_ms = clock_wall_ms(hub_clock(in->hub));
+	w.received_ms = m->received_ms ? m->received_ms : now_ms;
+	bool denied = access_check(m->who, ACCESS_PUBLISH, w.feed,
+	                           w.thing.n ? w.thing : (struct span){0}) != 0;
+	int spent =
+	    denied || !w.feed ? 0 : access_spend(m->who, w.feed, w.thing, m->payload.n, now_ms);
+	if (spent == ERR_SLOW)
+		return spent;
 	in->stats.received++;
 	in->stats.bytes += m->payload.n;
-	if (access_check(m->who, ACCESS_PUBLISH, w.feed, w.thing)) {
-		in->stats.denied++;
-		answer(in, &w, VERDICT_DENIED, 0, "this identity may not publish to this topic");
-	} else if (!w.feed) {
+	if (denied || spent == ERR_DENIED)
+		deny(in, &w);
+	else if (spent == ERR_TOO_LARGE)
+		answer(in, &w, VERDICT_TOO_LARGE, 0, "larger than the grant allows");
+	else if (spent)
+		answer(in, &w, VERDICT_QUOTA, 0, "the messages granted for today are used up");
+	else if (!w.feed)
 		unrouted(in, &w);
-	} else {
+	else
 		admit(in, &w);
-	}
 	return 0;
 }
 

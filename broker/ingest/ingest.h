@@ -21,7 +21,9 @@ enum verdict_code { /* what became of a message; design 3.2 */
 	            VERDICT_REFUSED,   /* does not fit: in the feed's quarantine, reason says why */
 	            VERDICT_UNROUTED,  /* no feed takes the topic: in the unrouted quarantine */
 	            VERDICT_DENIED,
-	            VERDICT_CLEARED /* empty retained payload */
+	            VERDICT_TOO_LARGE, /* for its grant */
+	            VERDICT_QUOTA,     /* the grant's messages of today are used up */
+	            VERDICT_CLEARED    /* empty retained payload */
 };
 
 struct ingest;
@@ -55,7 +57,8 @@ void ingest_free(struct ingest *in);
 void ingest_set_things(struct ingest *in, const struct things *t);
 
 /* 0: it is in the batch and the answer will come. ERR_AGAIN: no room now; nothing happened, ask
- * again when the hub's room hook has called. Never anything else. */
+ * again when the hub's room hook has called. ERR_SLOW: faster than its grant; nothing happened, ask
+ * again in a second. Never anything else. */
 int ingest_publish(struct ingest *in, const struct ingest_message *m) MUSTCHECK;
 
 /* For faces that list all violations at once: validates without storing; fills at most max verdicts

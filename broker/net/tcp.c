@@ -43,7 +43,7 @@ struct listener {
 	uv_tcp_t handle;
 	struct tcp *tcp;
 	SSL_CTX *tls; /* NULL: plain */
-	bool trusted;
+	bool trusted, known_only;
 };
 
 struct tcp {
@@ -414,6 +414,7 @@ static void on_connection(uv_stream_t *listener, int status)
 	list_init(&c->shaking);
 	buf_init(&c->wire, LIMIT_LINK_OUT_BYTES);
 	c->link.trusted = from->trusted;
+	c->link.known_only = from->known_only;
 	uv_tcp_init(loop_uv(t->loop), &c->handle);
 	c->handle.data = c;
 	list_append(&t->open, &c->open);
@@ -464,6 +465,7 @@ int tcp_listen(struct tcp *t, const struct config_listener *l, struct tls *tls, 
 	h->data = ln;
 	ln->tcp = t;
 	ln->trusted = l->loopback || l->insecure;
+	ln->known_only = !l->anonymous;
 	t->n_listeners++;
 	if (make_tls(t, ln, tls)) {
 		buf_addf(why, "listener \"%s\": OpenSSL cannot serve tls \"%s\"\n", l->name,

@@ -37,8 +37,20 @@ void will_now(struct session *s)
 	wills_publish(s->table);
 }
 
-static bool will_publish(struct sessions *t, const struct will *w)
+/* The identity of a will from the store; one that is no more may do nothing. */
+static void find_who(const struct sessions *t, struct will *w)
 {
+	const struct principal *p =
+	    t->access ? access_principal(t->access, span_str(w->identity)) : NULL;
+	if (p)
+		w->who = access_identity(p);
+	w->identity[0] = '\0';
+}
+
+static bool will_publish(struct sessions *t, struct will *w)
+{
+	if (w->identity[0])
+		find_who(t, w);
 	if (system_is_bridge_state(span_of(w->topic, w->topic_n)))
 		return true;
 	struct ingest_message m = {
@@ -54,7 +66,8 @@ static bool will_publish(struct sessions *t, const struct will *w)
 	    .utf8 = w->utf8,
 	    .no_answer = true,
 	};
-	return ingest_publish(t->ingest, &m) == 0;
+	int err = ingest_publish(t->ingest, &m);
+	return err != ERR_AGAIN && err != ERR_SLOW;
 }
 
 void wills_publish(struct sessions *t)

@@ -252,7 +252,8 @@ void durable_out(struct session *s, uint16_t id, enum out_row state)
 }
 
 /* ---- its will: u32 delay, u32 expiry, u8 QoS, protocol, bits, organisation bytes, u16 client id
- * and topic, u32 properties and payload bytes, then those in this order ---- */
+ * and topic, u32 properties and payload bytes, then those in this order; the name of its
+ * identity, if it has one ---- */
 
 static struct key key_will(uint64_t number)
 {
@@ -283,6 +284,8 @@ void durable_will(const struct session *s)
 	buf_add(b, w->topic, w->topic_n);
 	buf_add(b, w->properties, w->properties_n);
 	buf_add(b, w->payload, w->payload_n);
+	if (w->who.principal)
+		buf_add_span(b, w->who.name);
 	if (b->err)
 		fatal("out of memory for a will");
 	hub_put(s->table->hub, STORE_SESSION, key_span(&k), span_of(b->p, b->len));

@@ -12,6 +12,7 @@
 struct session;
 struct link;
 struct ssl_st;
+struct identity;
 
 struct link_ops {
 	void (*flush)(struct link *l); /* out has bytes: write them at the end of this turn */
@@ -31,6 +32,9 @@ struct link {
 	/* Who comes without credentials has every right but to administer: a listener on
 	 * loopback, or one that is insecure on purpose. */
 	bool trusted;
+	bool known_only; /* the listener takes nobody without an identity */
+	/* Who it is, when the carrier knows that already; NULL: CONNECT tells. The carrier's. */
+	const struct identity *shown;
 	const struct ssl_st *ssl; /* its certificate may name who it is; NULL: plain */
 };
 

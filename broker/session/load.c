@@ -155,6 +155,11 @@ static bool read_will(struct row_reader *r, struct will *w)
 	w->topic = take_copy(r, w->topic_n);
 	w->properties = take_copy(r, w->properties_n);
 	w->payload = take_copy(r, w->payload_n);
+	size_t name = (size_t)(r->end - r->p);
+	if (!r->bad && name && name < sizeof(w->identity)) {
+		memcpy(w->identity, r->p, name);
+		w->identity[name] = '\0';
+	}
 	return !r->bad;
 }
 

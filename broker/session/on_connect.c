@@ -8,8 +8,8 @@
 
 enum { CONNACK_BYTES = 2048, LOST_TOLD = 8, LOST_BYTES = 1024 };
 
-static void refuse(struct session *s, enum mqtt_version version, enum mqtt_reason reason,
-                   const char *why)
+void connect_refuse(struct session *s, enum mqtt_version version, enum mqtt_reason reason,
+                    const char *why)
 {
 	struct mqtt_props p = {0};
 	if (version == MQTT_V5 && *why) {
@@ -34,13 +34,13 @@ static void refuse_bad(struct session *s, const struct frame *f, enum mqtt_reaso
 	/* [MQTT-3.1.2-2]; 0x84 is 3.1.1 of a bridge that tries whether a bridge of its kind is
 	 * here: told in its own form, it goes on without */
 	if (reason == MQTT_UNSUPPORTED_PROTOCOL_VERSION)
-		refuse(s, level > MQTT_V5 && level != 0x84 ? MQTT_V5 : MQTT_V311, reason,
-		       "this server speaks MQTT 3.1.1 and 5.0");
+		connect_refuse(s, level > MQTT_V5 && level != 0x84 ? MQTT_V5 : MQTT_V311, reason,
+		               "this server speaks MQTT 3.1.1 and 5.0");
 	else if (level == MQTT_V5)
-		refuse(s, MQTT_V5, reason, "bad CONNECT");
+		connect_refuse(s, MQTT_V5, reason, "bad CONNECT");
 	else if (reason == MQTT_CLIENT_IDENTIFIER_NOT_VALID)
-		refuse(s, MQTT_V311, reason,
-		       "a client id is needed without clean session"); /* [MQTT-3.1.3-8] */
+		connect_refuse(s, MQTT_V311, reason,
+		               "a client id is needed without clean session"); /* [MQTT-3.1.3-8] */
 	else
 		session_close(s, reason, "bad CONNECT");
 }
@@ -160,7 +160,7 @@ static void connect_committed(const struct answer *a, int err)
 	if (!s || s->state != SESSION_OPENING)
 		return;
 	if (err) {
-		refuse(s, s->version, MQTT_QUOTA_EXCEEDED, "the store is full");
+		connect_refuse(s, s->version, MQTT_QUOTA_EXCEEDED, "the store is full");
 		return;
 	}
 	struct link *l = s->link;
@@ -291,8 +291,8 @@ static void start(struct session *s, const struct mqtt_connect_view *c)
 	} else {
 		if (session_expiry(t, asked_expiry(c)) &&
 		    t->stats.durable >= hub_config(t->hub)->max_sessions) {
-			refuse(s, c->version, MQTT_QUOTA_EXCEEDED,
-			       "there are max-sessions already");
+			connect_refuse(s, c->version, MQTT_QUOTA_EXCEEDED,
+			               "there are max-sessions already");
 			return;
 		}
 		map_set(&t->by_client, s->key, s);
@@ -321,6 +321,12 @@ int on_connect(struct session *s, const struct frame *f)
 		refuse_bad(s, f, reason);
 		return 0;
 	}
+	bool methods = mqtt_props_has(&c.props, MQTT_PROP_AUTH_METHOD);
+	if (!t->draining && !methods) {
+		int err = session_identify(s, &c);
+		if (err)
+			return err == ERR_AGAIN ? err : 0;
+	}
 	if (c.client_id.n <= LIMIT_CLIENT_ID_BYTES) {
 		name_session(s, c.client_id);
 		if ((map_get(&t->by_client, s->key) || asked_expiry(&c)) && !t->draining &&
@@ -331,15 +337,15 @@ int on_connect(struct session *s, const struct frame *f)
 	s->version = c.version;
 	s->max_packet_out = mqtt_props_maximum_packet_size(&c.props);
 	if (t->draining)
-		refuse(s, c.version, MQTT_SERVER_UNAVAILABLE, "the server stops");
-	else if (mqtt_props_has(&c.props, MQTT_PROP_AUTH_METHOD))
-		refuse(s, c.version, MQTT_BAD_AUTHENTICATION_METHOD,
-		       "no authentication method is supported");
+		connect_refuse(s, c.version, MQTT_SERVER_UNAVAILABLE, "the server stops");
+	else if (methods)
+		connect_refuse(s, c.version, MQTT_BAD_AUTHENTICATION_METHOD,
+		               "no authentication method is supported");
 	else if (c.client_id.n > LIMIT_CLIENT_ID_BYTES)
-		refuse(s, c.version, MQTT_CLIENT_IDENTIFIER_NOT_VALID,
-		       "the client id is longer than 256 bytes");
+		connect_refuse(s, c.version, MQTT_CLIENT_IDENTIFIER_NOT_VALID,
+		               "the client id is longer than 256 bytes");
 	else if (c.has_will && topic_name_check(c.will_topic))
-		refuse(s, c.version, MQTT_TOPIC_NAME_INVALID, "bad will topic");
+		connect_refuse(s, c.version, MQTT_TOPIC_NAME_INVALID, "bad will topic");
 	else
 		start(s, &c);
 	return 0;

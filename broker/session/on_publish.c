@@ -47,6 +47,8 @@ static enum mqtt_reason reason_of(enum verdict_code v)
 	case VERDICT_REFUSED: return MQTT_PAYLOAD_FORMAT_INVALID;
 	case VERDICT_UNROUTED: return MQTT_TOPIC_NAME_INVALID;
 	case VERDICT_DENIED: return MQTT_NOT_AUTHORIZED;
+	case VERDICT_QUOTA: return MQTT_QUOTA_EXCEEDED;
+	case VERDICT_TOO_LARGE: return MQTT_PACKET_TOO_LARGE;
 	case VERDICT_STORED:
 	case VERDICT_DUPLICATE:
 	case VERDICT_CLEARED: break;
@@ -214,6 +216,11 @@ int on_publish(struct session *s, const struct frame *f)
 	err = ingest_publish(t->ingest, &m);
 	if (err)
 		return err;
+	if (unlikely(verdict == VERDICT_TOO_LARGE)) { /* PUBACK has no reason for it */
+		session_close(s, MQTT_PACKET_TOO_LARGE,
+		              "a message is larger than its grant allows");
+		return 0;
+	}
 	t->stats.published++;
 	t->stats.published_bytes += v.payload.n;
 	bool refused = s->version == MQTT_V5 && mqtt_reason_is_error(reason_of(verdict));

@@ -34,7 +34,8 @@ static bool may_subscribe(const struct session *s, struct span filter)
 
 static bool may_replay(const struct session *s, const struct feed *f, struct span filter)
 {
-	return !f->ended && feed_touches(f, filter) && !lag_find(s, f);
+	return !f->ended && feed_touches(f, filter) && !lag_find(s, f) &&
+	       access_check(&s->who, ACCESS_SUBSCRIBE, f, (struct span){0}) == 0;
 }
 
 /* "feed:N" or "feed:EPOCH:N" */

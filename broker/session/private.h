@@ -2,6 +2,7 @@
 #ifndef SESSION_PRIVATE_H
 #define SESSION_PRIVATE_H
 
+#include "access/login.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -61,8 +62,9 @@ struct place {
 struct will {
 	struct list node; /* on sessions->wills when it is to be published */
 	struct identity who;
-	uint64_t number; /* names its row; 0: it has none */
-	uint64_t due_s;  /* AWAY: when it is published, on the clock of now_s */
+	char identity[ACCESS_NAME_BYTES]; /* of one from the store: who it is, to be looked up */
+	uint64_t number;                  /* names its row; 0: it has none */
+	uint64_t due_s;                   /* AWAY: when it is published, on the clock of now_s */
 	uint32_t delay_s;
 	char *client_id, *topic;
 	uint8_t *payload, *properties;
@@ -105,12 +107,14 @@ struct session {
 	struct span key;       /* organisation, '\0', client id */
 	struct span client_id; /* in key */
 	struct identity who;
+	enum { PROOF_NONE, PROOF_WAITS, PROOF_DONE } proof; /* of who, while NEW: identify.c */
+	int proof_err;
 	uint32_t max_packet_out; /* 0: the protocol's */
 	uint16_t receive_max_out, alias_max_out;
 	struct aliases *aliases; /* of this connection; NULL: none used */
 	bool problem_info, waiting_room, waiting_out;
 	bool hears_system, hears_verdicts, system_fresh; /* system.c */
-	struct list node;                                /* sessions->room or ->dead */
+	struct list node;                                /* sessions->room, ->slowed or ->dead */
 	struct list wheel_node; /* keep-alive, or the end of a session at rest */
 	uint32_t keep_alive_s;  /* 1.5 times the client's; 0: none */
 	uint64_t last_rx_s;
@@ -187,6 +191,7 @@ struct hit {
 
 struct sessions {
 	struct hub *hub;
+	struct access *access; /* NULL: everybody is anonymous */
 	struct ingest *ingest;
 	struct map by_client;
 	struct session **slots;
@@ -206,7 +211,7 @@ struct sessions {
 	uint64_t mark;
 	uint64_t *shown; /* by feed index: the last sequence that live subscribers were shown */
 	unsigned n_shown;
-	struct list room, dead, wills, batch_waiters;
+	struct list room, slowed, dead, wills, batch_waiters;
 	struct list wheel[WHEEL_SLOTS];
 	uint64_t now_s;
 	bool draining;
@@ -300,6 +305,12 @@ void durable_forget(struct session *s); /* all its rows but the will's, which go
 size_t durable_forget_bytes(struct session *s);
 void durable_second(struct sessions *t);
 void durable_flush(struct sessions *t);
+
+/* identify.c: who CONNECT says it is. 0: s->who is set, go on; 1: it was refused; ERR_AGAIN: the
+ * packet is to come again when its password was verified. */
+int session_identify(struct session *s, const struct mqtt_connect_view *c);
+void connect_refuse(struct session *s, enum mqtt_version version, enum mqtt_reason reason,
+                    const char *why); /* on_connect.c */
 
 /* on_*.c: 0, or ERR_AGAIN: no room in the batch, hand the packet in again. A bad packet closes the
  * session. */

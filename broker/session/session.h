@@ -23,6 +23,11 @@ struct sessions;
 /* Brings the sessions at rest back from the store; the hub is configured already. */
 int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret) MUSTCHECK;
 void sessions_free(struct sessions *t);
+/* From now on CONNECT is asked who it is; without it everybody is anonymous (tests). */
+struct access;
+void sessions_set_access(struct sessions *t, struct access *a);
+/* What identities may do has changed, or tokens have expired: those connections are closed. */
+void sessions_judge(struct sessions *t);
 /* Says goodbye (0x8B) to everybody and takes no more CONNECT. */
 void sessions_drain(struct sessions *t);
 

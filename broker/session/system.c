@@ -109,6 +109,8 @@ static const char *verdict_text(uint8_t v)
 	case VERDICT_REFUSED: return "refused";
 	case VERDICT_UNROUTED: return "unrouted";
 	case VERDICT_DENIED: return "denied";
+	case VERDICT_QUOTA: return "quota";
+	case VERDICT_TOO_LARGE: return "too-large";
 	case VERDICT_STORED:
 	case VERDICT_CLEARED: break;
 	}

@@ -27,6 +27,7 @@ int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 	t->ingest = in;
 	map_init(&t->by_client);
 	list_init(&t->room);
+	list_init(&t->slowed);
 	list_init(&t->dead);
 	list_init(&t->wills);
 	list_init(&t->batch_waiters);
@@ -282,11 +283,35 @@ static int one_packet(struct session *s, const struct frame *f)
 /* A packet that found no room comes again when there is. */
 static void wait_for_room(struct session *s)
 {
+	if (s->proof == PROOF_WAITS) { /* not for room: identify.c goes on */
+		s->link->ops->pause(s->link);
+		return;
+	}
 	if (s->waiting_room)
 		return;
 	s->waiting_room = true;
 	list_append(&s->table->room, &s->node);
 	s->link->ops->pause(s->link);
+}
+
+/* Faster than its grant: it is not read until the next second. */
+static void wait_for_rate(struct session *s)
+{
+	s->waiting_room = true;
+	list_append(&s->table->slowed, &s->node);
+	s->link->ops->pause(s->link);
+}
+
+/* Those on the list are read again. */
+static void read_again(struct sessions *t, struct list *waiting)
+{
+	while (!list_empty(waiting)) {
+		struct session *s = list_entry(waiting->next, struct session, node);
+		list_remove(&s->node);
+		s->waiting_room = false;
+		s->last_rx_s = t->now_s; /* keep-alive did not run while we did not read */
+		s->link->ops->resume(s->link);
+	}
 }
 
 size_t session_input(struct session *s, const uint8_t *p, size_t n)
@@ -314,10 +339,13 @@ size_t session_input(struct session *s, const uint8_t *p, size_t n)
 			                         : "bad packet length");
 			return n;
 		}
-		if (one_packet(s, &f) == ERR_AGAIN) {
+		int wait = one_packet(s, &f);
+		if (wait == ERR_AGAIN)
 			wait_for_room(s);
+		else if (wait == ERR_SLOW)
+			wait_for_rate(s);
+		if (wait)
 			return at;
-		}
 		at += f.total;
 	}
 	return l->session ? at : n;
@@ -328,13 +356,7 @@ void sessions_room(struct sessions *t)
 	struct list again;
 	list_init(&again);
 	list_splice(&again, &t->room);
-	while (!list_empty(&again)) {
-		struct session *s = list_entry(again.next, struct session, node);
-		list_remove(&s->node);
-		s->waiting_room = false;
-		s->last_rx_s = t->now_s; /* keep-alive did not run while we did not read */
-		s->link->ops->resume(s->link);
-	}
+	read_again(t, &again);
 	list_splice(&again, &t->batch_waiters);
 	while (!list_empty(&again)) {
 		struct session *s = list_entry(again.next, struct session, batch_node);
@@ -442,6 +464,7 @@ void sessions_second(struct sessions *t)
 			wheel_check(s);
 		}
 	}
+	read_again(t, &t->slowed);
 	wills_publish(t);
 	durable_second(t);
 }

@@ -68,14 +68,17 @@ const char *status_title(int status)
 {
 	switch (status) {
 	case 400: return "Bad Request";
+	case 401: return "Unauthorized";
 	case 403: return "Forbidden";
 	case 404: return "Not Found";
 	case 405: return "Method Not Allowed";
 	case 406: return "Not Acceptable";
+	case 409: return "Conflict";
 	case 411: return "Length Required";
 	case 413: return "Content Too Large";
 	case 415: return "Unsupported Media Type";
 	case 426: return "Upgrade Required";
+	case 429: return "Too Many Requests";
 	case 503: return "Service Unavailable";
 	case 507: return "Insufficient Storage";
 	default: return "Internal Server Error";
@@ -176,11 +179,10 @@ static int add_all(struct req *r, unsigned char **p, unsigned char *end)
 	if (r->method == METHOD_OPTIONS) {
 		err |= add(wsi, "Access-Control-Allow-Methods:",
 		           "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", p, end);
-		err |=
-		    add(wsi, "Access-Control-Allow-Headers:", "Content-Type, Accept, Last-Event-ID",
-		        p, end);
+		err |= add(wsi, "Access-Control-Allow-Headers:",
+		           "Authorization, Content-Type, Accept, Last-Event-ID", p, end);
 	}
-	if (r->status == 503 || r->status == 507)
+	if (r->status == 503 || r->status == 507 || r->status == 429)
 		err |= add(wsi, "Retry-After:", "10", p, end);
 	/* One request a connection: lws 4.1 reads freed memory, or for ever, when the next one was
 	 * sent before this is answered (pipelining). */
@@ -409,14 +411,11 @@ static void send_continue(struct lws *wsi)
 static void begin(struct lws *wsi, struct pss *pss)
 {
 	struct web *w = web_of(wsi);
-	const struct config *c = hub_config(w->hub);
 	struct req *r = xcalloc(1, sizeof(*r));
 	char length[24];
 	r->web = w;
 	r->wsi = wsi;
 	r->kind = kind_of(wsi);
-	r->who =
-	    r->kind == WEB_UNIX ? access_administrator(c) : access_anonymous(c, is_trusted(wsi));
 	list_init(&r->node);
 	list_init(&r->room_node);
 	list_init(&r->page_node);
@@ -440,10 +439,13 @@ static void begin(struct lws *wsi, struct pss *pss)
 		        "the query string is malformed, too long, or names a parameter twice");
 		return;
 	}
-	if (!r->wants_body)
-		route(r);
-	else
+	req_login(r);
+	if (r->answering)
+		return;
+	if (r->wants_body)
 		send_continue(wsi);
+	else if (!r->proving)
+		route(r);
 }
 
 static void take_body(struct req *r, const void *in, size_t len)
@@ -492,7 +494,7 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss 
 			pss->req->body_done = true;
 			/* without a body it was routed by begin(); a page that waits is not
 			 * answering yet, and must not begin again */
-			if (pss->req->wants_body && !pss->req->answering)
+			if (pss->req->wants_body && !pss->req->answering && !pss->req->proving)
 				route(pss->req);
 		}
 		return 0;

@@ -50,12 +50,21 @@ void live_resume(struct live *l)
 	l->flowing = l->cast_out = false;
 }
 
-struct live *live_open(struct web *w, struct feed *f, const struct ask *a, enum live_kind kind)
+static enum access_right right_of(const struct live *l)
+{
+	return l->kind == LIVE_PAGE ? ACCESS_READ : ACCESS_SUBSCRIBE;
+}
+
+struct live *live_open(struct web *w, struct feed *f, const struct ask *a, enum live_kind kind,
+                       const struct identity *who)
 {
 	struct live *l = xcalloc(1, sizeof(*l));
 	l->web = w;
 	l->feed = f;
 	l->kind = kind;
+	l->who = *who;
+	l->partial = access_is_partial(who, right_of(l), f);
+	access_watch(w->access, who);
 	l->slow = a->slow;
 	l->filter = a->filter;
 	l->limit = a->limit;
@@ -103,6 +112,40 @@ void live_end(struct live *l, uint16_t close_code)
 bool record_is_expired(const struct web *w, const struct record *r)
 {
 	return r->expiry_s && clock_wall_ms(hub_clock(w->hub)) / 1000 >= r->expiry_s;
+}
+
+bool live_shows(const struct live *l, const struct record *r)
+{
+	return filter_match(&l->filter, r) &&
+	       (!l->partial || access_covers(&l->who, right_of(l), l->feed, r->thing) == 0);
+}
+
+static bool may_stay(const struct live *l, int64_t now_ms)
+{
+	bool partial = access_is_partial(&l->who, right_of(l), l->feed);
+	return !access_lost(&l->who, false, now_ms) && partial <= l->partial &&
+	       access_check(&l->who, right_of(l), l->feed, (struct span){0}) == 0;
+}
+
+void live_judge(struct web *w)
+{
+	int64_t now_ms = clock_wall_ms(hub_clock(w->hub));
+	list_for_each (it, &w->lives) {
+		struct live *l = list_entry(it, struct live, node);
+		if (l->ended || !l->wsi)
+			continue;
+		if (may_stay(l, now_ms)) {
+			access_watch(w->access, &l->who);
+			continue;
+		}
+		log_info("A subscriber was closed: it may not read this feed any more. name=%.*s "
+		         "feed=%s",
+		         (int)l->who.name.n, l->who.name.p, l->feed->conf->name);
+		live_end(l, 1008);
+		if (l->kind == LIVE_PAGE && !l->req->answering)
+			problem(l->req, 404, "this feed may not be read any more");
+		lws_callback_on_writable(l->wsi);
+	}
 }
 
 /* ---- one event in its form ---- */
@@ -225,7 +268,7 @@ static void table_take(struct live *l, struct buf *b)
 
 static bool may_share(const struct live *l)
 {
-	return l->kind == LIVE_WS && !l->latest && filter_any(&l->filter);
+	return l->kind == LIVE_WS && !l->latest && filter_any(&l->filter) && !l->partial;
 }
 
 /* Without a filter, frames that others need too are rendered once. */
@@ -243,7 +286,7 @@ static void take_record(struct live *l, struct buf *b, const struct record *r)
 	l->flowing = true;
 	if (l->told >= r->sequence) /* since= found its place only now */
 		l->told = r->sequence - 1;
-	if (!record_is_expired(l->web, r) && filter_match(&l->filter, r)) {
+	if (!record_is_expired(l->web, r) && live_shows(l, r)) {
 		if (l->latest) {
 			table_put(l, r);
 		} else {
@@ -356,7 +399,7 @@ void live_tick(struct web *w, uint64_t now)
 			buf_add_str(&l->req->out, ": still here\n\n");
 			lws_callback_on_writable(l->wsi);
 		}
-		if (l->live_said && !filter_any(&l->filter) && !l->position_due &&
+		if (l->live_said && (l->partial || !filter_any(&l->filter)) && !l->position_due &&
 		    now - l->told_ms >= LIMIT_WEB_POSITION_S * 1000 &&
 		    l->cursor.next - 1 > l->told) {
 			l->position_due = true;

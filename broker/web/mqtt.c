@@ -214,6 +214,7 @@ static struct mqtt_ws *opened(struct lws *wsi)
 	m->wsi = wsi;
 	m->link.ops = &ops;
 	m->link.trusted = is_trusted(wsi);
+	m->link.known_only = is_known_only(wsi);
 	m->link.ssl = lws_get_ssl(wsi);
 	buf_init(&m->link.out, LIMIT_LINK_OUT_BYTES);
 	buf_init(&m->rx, LIMIT_PACKET_BYTES_MAX + LIMIT_READ_CHUNK_BYTES);

@@ -62,7 +62,7 @@ void page_fill(struct live *l)
 		}
 		switch (cursor_next(&l->cursor, &r)) {
 		case CURSOR_RECORD:
-			if (!record_is_expired(l->web, &r) && filter_match(&l->filter, &r))
+			if (!record_is_expired(l->web, &r) && live_shows(l, &r))
 				put(l, &r);
 			continue;
 		case CURSOR_GAP: put(l, NULL); continue;
@@ -115,7 +115,7 @@ static struct live *begin(struct req *r, enum live_kind kind)
 		problem_faults(r, 400, &faults);
 		return NULL;
 	}
-	struct live *l = live_open(r->web, f, &ask, kind);
+	struct live *l = live_open(r->web, f, &ask, kind, &r->who);
 	l->req = r;
 	l->wsi = r->wsi;
 	r->live = l;

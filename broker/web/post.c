@@ -97,6 +97,8 @@ int post_status(const struct result *r)
 	case VERDICT_CLEARED: return 201;
 	case VERDICT_DUPLICATE: return 200;
 	case VERDICT_DENIED: return 403;
+	case VERDICT_TOO_LARGE: return 413;
+	case VERDICT_QUOTA: return 429;
 	default: return 400;
 	}
 }
@@ -231,8 +233,8 @@ static void take_one(struct post *p, const struct result *one)
 	int status = post_status(one);
 	if (status == 507) {
 		problem(r, 507, "%s", post_full);
-	} else if (status == 403) {
-		problem(r, 403, "%s", one->reason);
+	} else if (status > 400) {
+		problem(r, status, "%s", one->reason);
 	} else if (status == 400) {
 		refused(p, one);
 	} else if (status == 200) {

@@ -9,12 +9,14 @@
  *   frames.c    frames shared by many      latest.c    slow=latest
  *   post.c      publishing                 quarantine.c rows, retry
  *   api.c       everything else            echo.c      --test-echo
+ *   login.c     who asks                   book.c      organisations, identities, grants
  *   mqtt.c      MQTT at /mqtt              things.c    things and their register
  *   pages.h     pages for people
  *   dcat.c      the catalogue          asyncapi.c  the description of the streams */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
 
+#include "access/login.h"
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -47,11 +49,12 @@ struct web {
 	uv_loop_t *loop;
 	struct hub *hub;
 	struct ingest *ingest;
+	struct access *access;
 	struct sessions *sessions; /* NULL: no MQTT here */
 	struct things *things;
 	struct lws_context *context;
 	char vhost_names[LISTENERS][64]; /* lws keeps the pointer: "kind:number:name" */
-	bool trusted[LISTENERS], secure[LISTENERS];
+	bool trusted[LISTENERS], known_only[LISTENERS], secure[LISTENERS];
 	struct tls *opening; /* of the vhost that is being made */
 	unsigned n_listeners;
 	char socket_path[108]; /* of the Unix socket, to be removed at the end */
@@ -59,6 +62,9 @@ struct web {
 	/* What the next upgrade may choose from: lws takes the first offer that it knows, so that
 	 * it must know those of this path only. */
 	char echo_name[SUBPROTOCOL_BYTES + 1], events_name[20], mqtt_name[8];
+	/* Who was let in by the upgrade that is being made. */
+	struct lws *upgrading;
+	struct identity upgrading_who;
 	char base_url[256];
 	struct event_context event;
 	bool draining, test_echo;
@@ -99,7 +105,7 @@ struct req {
 	size_t sent, counted; /* counted: in web.answer_bytes */
 	int status;
 	const char *content_type;
-	char extra_name[16], extra_value[1000]; /* one more header */
+	char extra_name[20], extra_value[1000]; /* one more header */
 	bool html;                              /* the headers of a page */
 	char etag[16], content_language[4];     /* "": none */
 	const char *cache;                      /* Cache-Control; NULL: no-store */
@@ -110,6 +116,7 @@ struct req {
 	void (*own_free)(void *own);
 	bool answering, head_sent, stream, wants_body;
 	bool body_done;   /* the whole body has come */
+	bool proving;     /* who it is, is being verified: routed after that */
 	unsigned pending; /* answers of others that are still to come */
 	struct live *live;
 	struct post *post;
@@ -123,6 +130,8 @@ struct live {
 	struct lws *wsi; /* NULL once closed */
 	struct req *req; /* server-sent events and pages; NULL for a WebSocket */
 	struct feed *feed;
+	struct identity who;
+	bool partial; /* it may see some things only: each record is asked about */
 	enum live_kind kind;
 	enum ask_slow slow;
 	struct cursor cursor; /* its own; closed while it stands in a window of frames */
@@ -155,6 +164,7 @@ struct pss { /* per lws session */
 struct web *web_of(struct lws *wsi);
 enum web_kind kind_of(struct lws *wsi);
 bool is_trusted(struct lws *wsi);
+bool is_known_only(struct lws *wsi);
 bool is_secure(struct lws *wsi); /* TLS */
 int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                  size_t len);
@@ -180,6 +190,13 @@ extern const struct common_header common_headers[];
 extern const unsigned n_common_headers;
 const char *status_title(int status);
 
+/* login.c: who asks. As access_login(); a header that cannot be read is ERR_DENIED. */
+int web_login(struct lws *wsi, login_fn done, void *owner, struct identity *ret,
+              unsigned *ret_wait_s) MUSTCHECK;
+void req_login(struct req *r); /* sets r->who, or r->proving, or has answered */
+int login_status(int err, const char **ret_why);
+extern const char login_challenge[]; /* WWW-Authenticate */
+
 /* upgrade.c */
 int upgrade_confirm(struct lws *wsi, const char *to); /* LWS_CALLBACK_HTTP_CONFIRM_UPGRADE */
 /* What an upgrade asks for; NULL after *ret_status, *faults or detail were set. */
@@ -188,7 +205,7 @@ bool is_echo(struct lws *wsi);
 
 /* router.c: finds the handler and the parameters; answers 404, 405 and 403 itself. */
 void route(struct req *r);
-/* The feed of param 0, or NULL after a 404 or 403. */
+/* The feed of param 0, or NULL after a 404 or 403. right 0: to see it is enough. */
 struct feed *param_feed(struct req *r, enum access_right right);
 bool only_query(struct req *r, const char *names); /* space separated; false after a 400 */
 void get_openapi(struct req *r);
@@ -210,6 +227,17 @@ void get_readyz(struct req *r);
 void get_schemas(struct req *r);
 void get_schema(struct req *r);
 void post_reload(struct req *r);
+void get_organisations(struct req *r); /* book.c */
+void post_organisations(struct req *r);
+void patch_organisation(struct req *r);
+void get_identities(struct req *r);
+void post_identities(struct req *r);
+void patch_identity(struct req *r);
+void get_grants(struct req *r);
+void get_grant(struct req *r);
+void post_grants(struct req *r);
+void patch_grant(struct req *r);
+void delete_grant(struct req *r);
 
 /* things.c */
 struct thing;
@@ -245,7 +273,10 @@ void assets_init(struct web *w);
 void logo_read(struct web *w); /* of the configuration in force */
 
 /* live.c */
-struct live *live_open(struct web *w, struct feed *f, const struct ask *a, enum live_kind kind);
+struct live *live_open(struct web *w, struct feed *f, const struct ask *a, enum live_kind kind,
+                       const struct identity *who);
+bool live_shows(const struct live *l, const struct record *r); /* filter and rights */
+void live_judge(struct web *w);                                /* who may no longer, is closed */
 void live_close(struct live *l);
 enum live_state { LIVE_MORE = 1, LIVE_WAIT, LIVE_END };
 /* Adds events to b until it holds LIMIT_WEB_WRITE_BYTES. LIVE_MORE: call again next turn.

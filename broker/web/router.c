@@ -27,7 +27,7 @@ static const struct row {
      "after since limit wait withTopic thing bbox property", "application/cloudevents-batch+json"},
     {METHOD_POST, "/v1/feeds/{feed}/events", post_events, API, false,
      "Publish one message, or one per line", "thing topic", "application/json"},
-    {METHOD_GET, "/v1/feeds/{feed}/quarantine", list_quarantine, API, true,
+    {METHOD_GET, "/v1/feeds/{feed}/quarantine", list_quarantine, API, false,
      "Refused messages of a feed", "after limit", "application/json"},
     {METHOD_POST, "/v1/feeds/{feed}/quarantine/_retry", retry_quarantine, API, true,
      "Admit refused messages again", "", "application/json"},
@@ -62,6 +62,28 @@ static const struct row {
      "", "application/ld+json"},
     {METHOD_GET, "/v1/asyncapi.json", get_asyncapi, API, false,
      "What goes over WebSocket and MQTT, as AsyncAPI 3.0", "", "application/json"},
+    {METHOD_GET, "/v1/organisations", get_organisations, API, true, "Organisations", "",
+     "application/json"},
+    {METHOD_POST, "/v1/organisations", post_organisations, API, true, "Add an organisation", "",
+     "application/json"},
+    {METHOD_PATCH, "/v1/organisations/{organisation}", patch_organisation, API, true,
+     "Change an organisation, or end it: nobody of it gets in any more", "", "application/json"},
+    {METHOD_GET, "/v1/identities", get_identities, API, true, "Identities", "organisation",
+     "application/json"},
+    {METHOD_POST, "/v1/identities", post_identities, API, true,
+     "Add an identity; a new API key is told in the answer, and never again", "",
+     "application/json"},
+    {METHOD_PATCH, "/v1/identities/{identity}", patch_identity, API, true,
+     "Change what an identity shows, or end it", "", "application/json"},
+    {METHOD_GET, "/v1/grants", get_grants, API, false,
+     "Grants: one's own, those of feeds one administers; to the administrator all",
+     "organisation identity feed", "application/json"},
+    {METHOD_POST, "/v1/grants", post_grants, API, false, "Add a grant", "", "application/json"},
+    {METHOD_GET, "/v1/grants/{grant}", get_grant, API, false, "One grant", "", "application/json"},
+    {METHOD_PATCH, "/v1/grants/{grant}", patch_grant, API, false,
+     "Change, suspend or resume a grant", "", "application/json"},
+    {METHOD_DELETE, "/v1/grants/{grant}", delete_grant, API, false, "Revoke a grant, for good", "",
+     "application/json"},
     {METHOD_GET, "/v1/openapi.json", get_openapi, API, false, "This description", "",
      "application/json"},
     {METHOD_GET, "/", get_home, API, false, NULL, "", ""},
@@ -249,12 +271,12 @@ void route(struct req *r)
 struct feed *param_feed(struct req *r, enum access_right right)
 {
 	struct feed *f = hub_feed(r->web->hub, r->param[0]);
-	bool seen = f && access_check(&r->who, ACCESS_READ, f, (struct span){0}) == 0;
+	bool seen = f && access_sees(&r->who, f);
 	if (!seen) { /* what may not be seen does not exist */
 		f = NULL;
 		problem(r, 404, "there is no feed \"%.*s\"", (int)MIN_OF(r->param[0].n, (size_t)80),
 		        r->param[0].p);
-	} else if (access_check(&r->who, right, f, (struct span){0})) {
+	} else if (right && access_check(&r->who, right, f, (struct span){0})) {
 		problem(r, 403, "this feed may not be used so by who did not say who it is");
 		f = NULL;
 	}

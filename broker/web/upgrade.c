@@ -35,9 +35,6 @@ struct feed *upgrade_read(struct lws *wsi, struct ask *ret, int *ret_status, str
 	struct web *w = web_of(wsi);
 	char path[PATH_BYTES];
 	struct query q;
-	struct identity who = kind_of(wsi) == WEB_UNIX
-	                          ? access_administrator(hub_config(w->hub))
-	                          : access_anonymous(hub_config(w->hub), is_trusted(wsi));
 	struct feed *f = kind_of(wsi) != WEB_ADMIN && path_of(wsi, path, sizeof(path))
 	                     ? feed_of_path(w, path)
 	                     : NULL;
@@ -51,7 +48,9 @@ struct feed *upgrade_read(struct lws *wsi, struct ask *ret, int *ret_status, str
 		fault(faults, SPAN(""), "the server stops");
 		return NULL;
 	}
-	if (access_check(&who, ACCESS_SUBSCRIBE, f, (struct span){0})) {
+	/* between the upgrade's confirmation and its end it is known who it was */
+	if (w->upgrading != wsi ||
+	    access_check(&w->upgrading_who, ACCESS_SUBSCRIBE, f, (struct span){0})) {
 		fault(faults, SPAN(""), "there is no WebSocket at this path");
 		return NULL;
 	}
@@ -92,6 +91,10 @@ static int refuse(struct lws *wsi, int status, const struct faults *faults)
 	buf_addf(&all, "HTTP/1.1 %d %s\r\nConnection: close\r\n", status, status_title(status));
 	for (unsigned i = 0; i < n_common_headers; i++)
 		buf_addf(&all, "%s %s\r\n", common_headers[i].name, common_headers[i].value);
+	if (status == 401)
+		buf_addf(&all, "WWW-Authenticate: %s\r\n", login_challenge);
+	if (status == 503 || status == 429)
+		buf_add_str(&all, "Retry-After: 1\r\n");
 	if (status == 426)
 		buf_add_str(&all, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
 	buf_addf(&all, "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n",
@@ -125,6 +128,34 @@ static int confirm_mqtt(struct lws *wsi, const char *offered)
 	return 0;
 }
 
+/* Its password is being verified meanwhile: it is known when the client comes again. */
+static void verified(void *owner UNUSED, uint64_t token UNUSED, int err UNUSED,
+                     const struct identity *who UNUSED)
+{
+}
+
+/* Who asks for the upgrade, for upgrade_read(). lws wants to know at once, so a password that must
+ * be verified first is asked for again. */
+static bool identify(struct lws *wsi, int *ret_status, struct faults *faults)
+{
+	struct web *w = web_of(wsi);
+	unsigned wait_s;
+	const char *why;
+	int err = web_login(wsi, verified, NULL, &w->upgrading_who, &wait_s);
+	w->upgrading = err ? NULL : wsi;
+	if (!err)
+		return true;
+	if (err == 1) {
+		*ret_status = 503;
+		fault(faults, SPAN("Authorization"),
+		      "the password is being verified: come again in a second");
+		return false;
+	}
+	*ret_status = login_status(err, &why);
+	fault(faults, SPAN("Authorization"), "%s", why);
+	return false;
+}
+
 int upgrade_confirm(struct lws *wsi, const char *to)
 {
 	struct web *w = web_of(wsi);
@@ -156,6 +187,8 @@ int upgrade_confirm(struct lws *wsi, const char *to)
 	}
 	if (w->sessions && is_mqtt(wsi))
 		return confirm_mqtt(wsi, offered);
+	if (!identify(wsi, &status, &faults))
+		return refuse(wsi, status, &faults);
 	if (!upgrade_read(wsi, &ask, &status, &faults))
 		return refuse(wsi, status, &faults);
 	if (!is_offered(offered, "cloudevents.json", NULL, 0)) {

@@ -55,6 +55,7 @@ static int open_vhost(struct web *w, const struct web_listener *l, struct buf *w
 	snprintf(name, sizeof(w->vhost_names[0]), "%u:%u:%s", (unsigned)l->kind, w->n_listeners,
 	         l->name);
 	w->trusted[w->n_listeners] = l->trusted;
+	w->known_only[w->n_listeners] = l->known_only;
 	w->secure[w->n_listeners] = l->tls != NULL;
 	info.vhost_name = name;
 	info.protocols = w->protocols;
@@ -105,6 +106,7 @@ static void on_tick(uv_timer_t *t)
 	seen_tick(&w->seen, uv_now(w->loop));
 	pages_wake(w); /* one that has waited long enough takes what there is */
 	mqtt_tick(w, uv_now(w->loop));
+	web_room(w); /* also those who are slowed to the rate of their grant */
 	w->stats.frame_bytes = w->frames.bytes;
 }
 
@@ -161,6 +163,7 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	w->loop = o->loop;
 	w->hub = o->hub;
 	w->ingest = o->ingest;
+	w->access = o->access;
 	w->sessions = o->sessions;
 	w->things = o->things;
 	w->test_echo = o->test_echo;
@@ -205,6 +208,11 @@ void web_reconfigured(struct web *w)
 	                                  span_str(c->domain), span_str(w->base_url)};
 	logo_read(w);
 	pages_policy(w);
+}
+
+void web_judge(struct web *w)
+{
+	live_judge(w);
 }
 
 void web_drain(struct web *w)
@@ -288,6 +296,11 @@ static unsigned number_of(struct lws *wsi)
 bool is_trusted(struct lws *wsi)
 {
 	return web_of(wsi)->trusted[number_of(wsi)];
+}
+
+bool is_known_only(struct lws *wsi)
+{
+	return web_of(wsi)->known_only[number_of(wsi)];
 }
 
 bool is_secure(struct lws *wsi)

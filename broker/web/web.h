@@ -17,6 +17,7 @@
 
 #include <uv.h>
 
+struct access;
 struct sessions;
 struct things;
 struct web;
@@ -38,17 +39,18 @@ enum web_kind { WEB_TCP = 1, WEB_ADMIN = 2, WEB_UNIX = 4 }; /* bits: routes name
 
 struct web_listener {
 	enum web_kind kind;
-	const char *name;    /* for messages: "web" */
-	const char *address; /* numeric IP address; WEB_UNIX: the path of the socket */
-	int port;            /* WEB_UNIX: unused */
-	struct tls *tls;     /* NULL: plain; outlives the web room */
-	bool trusted;        /* as link.h has it */
+	const char *name;         /* for messages: "web" */
+	const char *address;      /* numeric IP address; WEB_UNIX: the path of the socket */
+	int port;                 /* WEB_UNIX: unused */
+	struct tls *tls;          /* NULL: plain; outlives the web room */
+	bool trusted, known_only; /* as link.h has it */
 };
 
 struct web_options {
 	uv_loop_t *loop;
 	struct hub *hub;
 	struct ingest *ingest;
+	struct access *access;     /* outlives web */
 	struct sessions *sessions; /* for MQTT at /mqtt; NULL: 404 there. Outlives web */
 	struct things *things;     /* for /v1/things. Outlives web */
 	struct web_ops ops;
@@ -69,6 +71,8 @@ void web_free(struct web *w);       /* accepts NULL; cuts what is still connecte
 
 /* The hub's room hook: publishes that were told ERR_AGAIN are tried again. */
 void web_room(struct web *w);
+/* What identities may do has changed, or tokens have expired: those subscribers are closed. */
+void web_judge(struct web *w);
 /* After hub_configure(), before the loop goes on: events name the new configuration from
  * now on. */
 void web_reconfigured(struct web *w);

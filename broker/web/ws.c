@@ -5,10 +5,11 @@
 /* Says why, as it stands on the wire: lws 4.1.6 closes at once when asked to, without a word. */
 static int goodbye(struct live *l)
 {
-	const char *why = l->close_code == 1013 ? "too slow, as asked for"
-	                  : l->web->draining    ? "the server stops"
-	                  : l->feed->ended      ? "the feed has ended"
-	                                        : "come back later";
+	const char *why = l->close_code == 1013   ? "too slow, as asked for"
+	                  : l->close_code == 1008 ? "not allowed any more"
+	                  : l->web->draining      ? "the server stops"
+	                  : l->feed->ended        ? "the feed has ended"
+	                                          : "come back later";
 	unsigned char mem[LWS_PRE + 64], *p = mem + LWS_PRE;
 	size_t n = strlen(why);
 	assert(n + 4 <= sizeof(mem) - LWS_PRE);
@@ -135,7 +136,7 @@ int ws_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *p
 		struct feed *f = upgrade_read(wsi, &ask, &status, &faults);
 		if (!f) /* it changed since the upgrade was confirmed */
 			return -1;
-		pss->live = live_open(web_of(wsi), f, &ask, LIVE_WS);
+		pss->live = live_open(web_of(wsi), f, &ask, LIVE_WS, &web_of(wsi)->upgrading_who);
 		pss->live->wsi = wsi;
 		lws_callback_on_writable(wsi);
 		return 0;

@@ -1,0 +1,125 @@
+/* login.c - who asks over HTTP: the Authorization header (Basic, Bearer), else the client's
+ * certificate, else nobody. On the Unix socket it is the administrator. Nothing is ever read from
+ * the query string. */
+#include "access/secret.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "web/private.h"
+
+#include <stdlib.h>
+
+enum { HEADER_BYTES = LIMIT_WEB_HEADER_BYTES, PEER_BYTES = 64 };
+
+const char login_challenge[] = "Basic realm=\"oudp\", charset=\"UTF-8\", Bearer realm=\"oudp\"";
+
+/* "Basic" and "Bearer" are not case-sensitive (RFC 9110, 11.1). */
+static const char *after(const char *header, const char *scheme)
+{
+	size_t n = strlen(scheme);
+	if (strncasecmp(header, scheme, n) != 0 || header[n] != ' ')
+		return NULL;
+	return header + n + strspn(header + n, " ");
+}
+
+/* header is decoded in place. */
+static bool read_header(char *header, struct login_request *q)
+{
+	const char *bearer = after(header, "Bearer"), *basic = after(header, "Basic");
+	q->has_password = true;
+	if (bearer) {
+		q->bearer = true;
+		q->password = span_str(bearer);
+		return q->password.n > 0;
+	}
+	if (!basic)
+		return false;
+	memmove(header, basic, strlen(basic) + 1);
+	int n = lws_b64_decode_string(header, header, HEADER_BYTES);
+	char *colon = n > 0 ? memchr(header, ':', (size_t)n) : NULL;
+	if (!colon)
+		return false;
+	q->name = span_of(header, (size_t)(colon - header));
+	q->password = span_of(colon + 1, (size_t)(header + n - colon - 1));
+	return true;
+}
+
+int web_login(struct lws *wsi, login_fn done, void *owner, struct identity *ret,
+              unsigned *ret_wait_s)
+{
+	struct web *w = web_of(wsi);
+	char header[HEADER_BYTES] = "", peer[PEER_BYTES] = "";
+	if (kind_of(wsi) != WEB_TCP) { /* the admin listener has nothing to hide or to change */
+		*ret = kind_of(wsi) == WEB_UNIX
+		           ? access_administrator(hub_config(w->hub))
+		           : access_anonymous(hub_config(w->hub), is_trusted(wsi));
+		return 0;
+	}
+	lws_get_peer_simple(wsi, peer, sizeof(peer));
+	struct login_request q = {.address = peer,
+	                          .ssl = lws_get_ssl(wsi),
+	                          .trusted = is_trusted(wsi),
+	                          .known_only = is_known_only(wsi)};
+	int n = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
+	bool shown = n > 0, good = true;
+	if (shown)
+		good =
+		    lws_hdr_copy(wsi, header, sizeof(header), WSI_TOKEN_HTTP_AUTHORIZATION) > 0 &&
+		    read_header(header, &q);
+	int err = good ? access_login(w->access, &q, done, owner, 0, ret, ret_wait_s) : ERR_DENIED;
+	secret_wipe(header, sizeof(header));
+	return err;
+}
+
+int login_status(int err, const char **ret_why)
+{
+	switch (err) {
+	case ERR_SLOW: *ret_why = "too many failures: wait a minute"; return 429;
+	case ERR_AGAIN: *ret_why = "too many log in at this moment: try again"; return 503;
+	default:
+		*ret_why =
+		    "who are you? show a name and a password, a key or a token that is right";
+		return 401;
+	}
+}
+
+static void refuse(struct req *r, int err)
+{
+	const char *why;
+	int status = login_status(err, &why);
+	if (status == 401)
+		respond_header(r, "WWW-Authenticate:", login_challenge);
+	problem(r, status, "%s", why);
+}
+
+static void proven(void *owner, uint64_t token UNUSED, int err, const struct identity *who)
+{
+	struct req *r = owner;
+	r->pending--;
+	r->proving = false;
+	if (!r->wsi) {
+		req_release(r);
+		return;
+	}
+	if (r->answering) /* its body was too long */
+		return;
+	if (err) {
+		refuse(r, err);
+		return;
+	}
+	r->who = *who;
+	if (!r->wants_body || r->body_done)
+		route(r);
+}
+
+void req_login(struct req *r)
+{
+	unsigned wait_s;
+	int err = web_login(r->wsi, proven, r, &r->who, &wait_s);
+	if (err == 1) {
+		r->proving = true;
+		r->pending++;
+		req_wait(r);
+	} else if (err) {
+		refuse(r, err);
+	}
+}
