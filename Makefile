@@ -6,7 +6,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 B       := build/$(MODE)
 
-PKGS     := libuv lmdb jansson libwebsockets openssl libconfuse libcurl libmosquitto libpcre2-8 libsystemd libqrencode
+PKGS     := libuv lmdb jansson libwebsockets openssl libconfuse libcurl libmosquitto libpcre2-8 libsystemd libqrencode proj
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 

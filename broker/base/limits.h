@@ -182,6 +182,14 @@ enum {
 	LIMIT_SERIES_EXPIRE_S = 3600,    /* each datastream is looked at for its end so often */
 	LIMIT_SERIES_STOP_S = 5,         /* at the end, to write what is in memory */
 
+	/* privacy steps */
+	LIMIT_PRIVACY_STEPS = 32,             /* of one feed: each reads the payload once more */
+	LIMIT_PRIVACY_LEVELS = 16,            /* of one pointer */
+	LIMIT_PRIVACY_GROWTH_BYTES = 4 << 10, /* a payload may grow by as much as it has and this */
+	LIMIT_PRIVACY_KEY_BYTES = 4096,       /* of a key file */
+	LIMIT_PRIVACY_GRID_M = 100000,        /* of blur: larger than a province hides all */
+	LIMIT_PRIVACY_EXAMPLES = 200,         /* of a schema that are tried at a start */
+
 	/* register of things */
 	LIMIT_THINGS = 100000,        /* entries: a large city's sensors; 3 KB each in memory */
 	LIMIT_THING_BYTES = 16 << 10, /* one entry: a page of text, not a document */

@@ -216,18 +216,24 @@ static int trim(struct cli *c, const char *feed, const json_t *body)
 	return CLI_OK;
 }
 
-enum { OPT_BEFORE = CLI_OWN, OPT_KEEP };
+enum { OPT_BEFORE = CLI_OWN, OPT_KEEP, OPT_PRIVACY };
 
 int cmd_feed(struct cli *c, int argc, char **argv)
 {
 	static const struct option options[] = {{"before", required_argument, NULL, OPT_BEFORE},
 	                                        {"keep", required_argument, NULL, OPT_KEEP},
+	                                        {"privacy", no_argument, NULL, OPT_PRIVACY},
 	                                        {0}};
 	json_t *body = NULL;
+	bool privacy = false;
 	uint64_t n;
 	for (int o; (o = cli_option(c, argc, argv, "", options)) != CLI_END;) {
 		if (o < CLI_OWN)
 			return CLI_TROUBLE;
+		if (o == OPT_PRIVACY) {
+			privacy = true;
+			continue;
+		}
 		const char *name = o == OPT_BEFORE ? "before" : "keep";
 		if (cli_number(c, o == OPT_BEFORE ? "--before" : "--keep", optarg, o == OPT_BEFORE,
 		               INT64_MAX, &n))
@@ -246,8 +252,10 @@ int cmd_feed(struct cli *c, int argc, char **argv)
 		return list(c);
 	if (strcmp(verb, "show") == 0 && given == 2)
 		return show(c, feed);
+	if (strcmp(verb, "report") == 0 && given == 2 && privacy)
+		return feed_report(c, feed);
 	if (!is_trim || given != 2)
-		return cli_usage(c, "list, or show FEED, or trim FEED");
+		return cli_usage(c, "list, show FEED, trim FEED, or report FEED --privacy");
 	if (!body)
 		return cli_usage(c, "how far? --before SEQUENCE or --keep N");
 	int status = trim(c, feed, body);

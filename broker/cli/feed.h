@@ -9,4 +9,7 @@ void feed_print_table(const struct cli *c, const struct json_t *feeds); /* array
 /* A line for each schema version that ends soon or has ended. */
 void feed_print_ending(const struct json_t *feeds);
 
+/* `oudp feed report FEED --privacy`; report.c. */
+int feed_report(struct cli *c, const char *feed);
+
 #endif

@@ -55,11 +55,13 @@ static const struct command commands[] = {
      "Without --after and --since: new events only. When the connection breaks, tail connects "
      "again\n"
      "and goes on after the last event it printed; lost events are told on standard error.\n"},
-    {"feed", cmd_feed, "list | show FEED | trim FEED --before SEQUENCE|--keep N",
+    {"feed", cmd_feed,
+     "list | show FEED | trim FEED --before SEQUENCE|--keep N | report FEED --privacy",
      "lists feeds, shows one, deletes its oldest records",
      "  list                 every feed: what it holds, its last record, its quarantine\n"
      "  show FEED            one feed\n"
      "  trim FEED            deletes the oldest records, also when the disk is full\n"
+     "  report FEED --privacy  what a privacy officer asks\n"
      "  --before SEQUENCE    those before this one\n"
      "  --keep N             all but the newest N\n"},
     {"thing", cmd_thing,

@@ -67,6 +67,12 @@ struct listing {
 	bool more;
 };
 
+static const char *payload_text(const json_t *row)
+{
+	return reply_text(row, "payload",
+	                  json_object_get(row, "sha256") ? "(not kept: privacy)" : "(not text)");
+}
+
 /* ID, when and where; why; the bytes. */
 static void add_entry(struct listing *l, const json_t *row)
 {
@@ -75,7 +81,7 @@ static void add_entry(struct listing *l, const json_t *row)
 	unsigned columns = l->q->cli->columns, left = columns > 20 ? columns - 8 : 0;
 	struct span topic = span_str(reply_text(row, "topic", "")),
 	            reason = span_str(reply_text(row, "reason", "")),
-	            payload = span_str(reply_text(row, "payload", "(not text)"));
+	            payload = span_str(payload_text(row));
 	buf_addf(b, "%6llu %.19sZ  ", (unsigned long long)reply_count(row, "id"),
 	         reply_text(row, "time", ""));
 	text_line(b, topic, left > 22 ? left - 22 : left);
@@ -107,7 +113,7 @@ static void add_row(struct listing *l, const char *feed, const json_t *row)
 	table_cell(&l->table, second);
 	table_cell(&l->table, reply_text(row, "topic", ""));
 	table_cell(&l->table, reply_text(row, "reason", ""));
-	table_cell(&l->table, reply_text(row, "payload", "(not text)"));
+	table_cell(&l->table, payload_text(row));
 }
 
 static int list_one(void *arg, const char *feed)
@@ -244,8 +250,14 @@ static void print_row(const struct search *s)
 	printf("%-10s %llu%s\n%-10s %llu bytes%s\n\n", "qos",
 	       (unsigned long long)reply_count(s->row, "qos"), retain ? ", retained" : "", "size",
 	       (unsigned long long)reply_count(s->row, "size"),
-	       json_object_get(s->row, "payload") ? "" : ", not text: base64 below");
-	print_payload(s->row, false);
+	       json_object_get(s->row, "payload") || json_object_get(s->row, "sha256")
+	           ? ""
+	           : ", not text: base64 below");
+	const char *sha256 = reply_text(s->row, "sha256", NULL);
+	if (sha256)
+		printf("not kept: its feed has privacy steps; SHA-256 %s\n", sha256);
+	else
+		print_payload(s->row, false);
 }
 
 static int show(struct quarantine *q)

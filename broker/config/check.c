@@ -296,12 +296,6 @@ static void check_feed(struct loader *ld, size_t at)
 		            "decode: senml is read by its own rules, not by a schema; write schemas"
 		            " = { \"any\" }, or leave decode out");
 	check_personal_data(ld, f, p);
-	/* To take these and not do them would be a promise broken in silence. */
-	if (f->privacy[0])
-		problem_add(
-		    ld, AT(p, BLOCK_FEED, "privacy"), false,
-		    "privacy: this version has no steps before storage; take them out of the"
-		    " data before it comes here, or leave the list empty");
 }
 
 static void check_room(struct loader *ld)

@@ -134,6 +134,9 @@ const struct config_tls *config_tls_find(const struct config *c, const char *nam
  * never. ret_until_ms may be NULL. */
 struct span config_schema(const char *item, int64_t *ret_until_ms);
 
+/* A duration as the file has it, "14d". 0, or ERR_MALFORMED, ERR_TOO_LARGE. */
+int config_seconds(const char *text, uint64_t *ret) MUSTCHECK;
+
 /* The words of the file for an enum value, for catalogues and messages. Static. */
 const char *config_access_text(enum config_access v);
 const char *config_priority_text(enum config_priority v);

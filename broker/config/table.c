@@ -169,7 +169,8 @@ const struct row config_rows[] = {
 	 .help = "Where the data protection impact assessment is."},
 	{FEED(registration), .name = "registration", .type = ROW_ENUM, .words = registrations,
 	 .def = "optional", .help = "optional | required: a thing must stand in the register, valid today"},
-	{FEED(privacy), .name = "privacy", .type = ROW_STEPS, .help = "Steps before storage, in order. This version has none: the list stays empty."},
+	{FEED(privacy), .name = "privacy", .type = ROW_STEPS,
+	 .help = "Steps before storage, in order: drop, round, coarsen-time, blur, pseudonymise, suppress-below."},
 	{FEED(quarantine_max), .name = "quarantine-max", .type = ROW_COUNT, .def = "10000", .min = 1,
 	 .max = 10000000, .help = "Refused messages are kept in quarantine, the last so many."},
 };

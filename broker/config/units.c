@@ -88,3 +88,8 @@ void value_print_bytes(uint64_t v, struct buf *b)
 	else
 		print_unit(v, sizes, b);
 }
+
+int config_seconds(const char *text, uint64_t *ret)
+{
+	return value_seconds(text, ret);
+}

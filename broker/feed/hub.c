@@ -7,8 +7,10 @@
 #include "base/mem.h"
 #include "feed/hub_private.h"
 #include "feed/published.h"
+#include "privacy/privacy.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -82,6 +84,7 @@ void hub_close(struct hub *h)
 	for (unsigned i = 0; i < h->n_feeds; i++) {
 		free(h->feeds[i]->ring);
 		free((char *)h->feeds[i]->name.p);
+		privacy_free(h->feeds[i]->privacy);
 		free(h->feeds[i]);
 	}
 	free(h->feeds);
@@ -211,6 +214,40 @@ static void check_schemas(const struct config_feed *cf, const struct catalog *sc
 		buf_addf(why, "feed \"%s\": at most %d schemas\n", cf->name, FEED_SCHEMAS_MAX);
 }
 
+/* NULL when there are no steps, or after an error in why. */
+static struct privacy *compile_steps(const struct config_feed *cf, struct buf *why)
+{
+	struct privacy *p = NULL;
+	char text[1024];
+	if (privacy_compile(cf->privacy, &p, text, sizeof(text))) {
+		buf_addf(why, "feed \"%s\": privacy: %s\n", cf->name, text);
+		return NULL;
+	}
+	return p;
+}
+
+static void check_privacy(const struct config_feed *cf, const struct catalog *schemas,
+                          struct buf *why)
+{
+	struct privacy *p = compile_steps(cf, why);
+	char prefix[128];
+	if (!p)
+		return;
+	bool has_thing = false;
+	for (char **s = cf->topics; *s; s++)
+		has_thing |= strstr(*s, "{thing}") != NULL;
+	if (privacy_renames_thing(p) && !has_thing)
+		buf_addf(why, "feed \"%s\": privacy: no topic of it has a level {thing}\n",
+		         cf->name);
+	snprintf(prefix, sizeof(prefix), "feed \"%s\": ", cf->name);
+	for (char **s = cf->schemas; *s; s++) {
+		const struct schema *sc = catalog_find(schemas, config_schema(*s, NULL));
+		if (sc)
+			privacy_check_schema(p, sc, prefix, why);
+	}
+	privacy_free(p);
+}
+
 /* number: config position while checking, feed index in force. */
 static void add_routes(struct route_table *t, const struct config *c, unsigned at, uint32_t number,
                        struct buf *why)
@@ -271,9 +308,21 @@ int hub_check_config(const struct config *c, const struct catalog *schemas, stru
 	struct route_table *t = route_new();
 	for (unsigned i = 0; i < c->n_feeds; i++) {
 		check_schemas(&c->feeds[i], schemas, why);
+		check_privacy(&c->feeds[i], schemas, why);
 		add_routes(t, c, i, i, why);
 	}
 	route_free(t);
+	return why->len == before ? 0 : ERR_CONFIG;
+}
+
+/* All or none: a feed must not run without its steps. */
+static int compile_all(const struct config *c, struct privacy **steps, struct buf *why)
+{
+	size_t before = why->len;
+	for (size_t i = 0; i < c->n_feeds; i++)
+		steps[i] = compile_steps(&c->feeds[i], why);
+	for (size_t i = 0; why->len != before && i < c->n_feeds; i++)
+		privacy_free(steps[i]);
 	return why->len == before ? 0 : ERR_CONFIG;
 }
 
@@ -294,12 +343,20 @@ int hub_configure(struct hub *h, const struct config *c, const struct catalog *s
 			return err;
 		}
 	}
+	struct privacy **steps = xcalloc(c->n_feeds + 1, sizeof(*steps));
+	if (compile_all(c, steps, why)) {
+		free(steps);
+		return ERR_CONFIG;
+	}
 	struct route_table *t = route_new();
 	for (unsigned i = 0; i < c->n_feeds; i++) {
 		struct feed *f = map_get(&h->by_name, span_str(c->feeds[i].name));
+		privacy_free(f->privacy);
+		f->privacy = steps[i];
 		take_feed(h, f, &c->feeds[i], schemas);
 		add_routes(t, c, i, f->index, NULL);
 	}
+	free(steps);
 	route_free(h->routes);
 	h->routes = t;
 	bool first_time = !h->config;

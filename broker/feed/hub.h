@@ -28,6 +28,7 @@
 #include "store/store.h"
 
 struct hub;
+struct privacy;
 struct batch;
 struct cursor;
 
@@ -57,6 +58,7 @@ struct feed {
 	bool any_schema;                /* schemas = { "any" } */
 	unsigned n_schemas;
 	const struct schema *schemas[FEED_SCHEMAS_MAX];
+	struct privacy *privacy;        /* NULL: what comes is kept */
 	uint8_t slot[FEED_SCHEMAS_MAX]; /* of each among the versions */
 	struct feed_version versions[FEED_VERSIONS_MAX];
 

@@ -5,11 +5,12 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "feed/hub_private.h"
+#include "privacy/privacy.h"
 
 #include <stdlib.h>
 
 enum { ROW_VERSION = 1, ROW_PARTS = 8, ROW_HEAD_BYTES = 16 + 4 * ROW_PARTS, KEY_BYTES = 12 };
-enum { ROW_RETAIN = 1, ROW_UTF8 = 2 };
+enum { ROW_RETAIN = 1, ROW_UTF8 = 2, ROW_REDUCED = 4 };
 
 static void put_be(uint8_t *p, uint64_t v, int n)
 {
@@ -49,7 +50,8 @@ uint64_t quarantine_add(struct hub *h, struct feed *f, struct quarantine_row *ro
 	buf_init(&b, 2u * LIMIT_PACKET_BYTES_MAX);
 	row->id = h->quarantine_next++;
 	row->feed = f ? f->id : 0;
-	head[3] = (uint8_t)((row->retain ? ROW_RETAIN : 0) | (row->utf8 ? ROW_UTF8 : 0));
+	head[3] = (uint8_t)((row->retain ? ROW_RETAIN : 0) | (row->utf8 ? ROW_UTF8 : 0) |
+	                    (row->reduced ? ROW_REDUCED : 0));
 	memcpy(head + 4, &row->received_ms, 8);
 	memcpy(head + 12, &row->expiry_s, 4);
 	for (int i = 0; i < ROW_PARTS; i++) {
@@ -89,8 +91,11 @@ int quarantine_read(struct span key, struct span value, struct quarantine_row *r
 		return ERR_STORE_DAMAGED;
 	if (v[0] != ROW_VERSION)
 		return ERR_STORE_FORMAT;
-	struct quarantine_row r = {
-	    .protocol = v[1], .qos = v[2], .retain = v[3] & ROW_RETAIN, .utf8 = v[3] & ROW_UTF8};
+	struct quarantine_row r = {.protocol = v[1],
+	                           .qos = v[2],
+	                           .retain = v[3] & ROW_RETAIN,
+	                           .utf8 = v[3] & ROW_UTF8,
+	                           .reduced = v[3] & ROW_REDUCED};
 	r.feed = (uint32_t)get_be((const uint8_t *)key.p, 4);
 	r.id = get_be((const uint8_t *)key.p + 4, 8);
 	memcpy(&r.received_ms, v + 4, 8);
@@ -104,8 +109,18 @@ int quarantine_read(struct span key, struct span value, struct quarantine_row *r
 		*(struct span *)part(&r, i) = span_of(value.p + at, n);
 		at += n;
 	}
+	if (r.reduced && r.payload.n != QUARANTINE_REDUCED_BYTES)
+		return ERR_STORE_DAMAGED;
 	*ret = r;
 	return 0;
+}
+
+struct span quarantine_reduce(struct span payload, char out[QUARANTINE_REDUCED_BYTES])
+{
+	uint64_t n = payload.n;
+	memcpy(out, &n, sizeof(n));
+	privacy_digest(payload, (uint8_t *)out + sizeof(n));
+	return span_of(out, QUARANTINE_REDUCED_BYTES);
 }
 
 struct list_job {

@@ -17,9 +17,14 @@ struct quarantine_row {
 	int64_t received_ms;
 	uint8_t protocol, qos;
 	bool retain, utf8;
+	bool reduced; /* payload is not the message's, but quarantine_reduce()'s */
 	uint32_t expiry_s;
 	struct span topic, publisher, properties, reason, schema, pointer, rule, payload;
 };
+
+/* Where what was sent may not be kept: its size (u64) and SHA-256 instead. */
+enum { QUARANTINE_REDUCED_BYTES = 8 + 32 };
+struct span quarantine_reduce(struct span payload, char out[QUARANTINE_REDUCED_BYTES]);
 
 /* Adds a row to the filling batch; gives it its id. feed NULL: unrouted. Returns the id. */
 uint64_t quarantine_add(struct hub *h, struct feed *f, struct quarantine_row *row);

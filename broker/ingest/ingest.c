@@ -8,6 +8,7 @@
 #include "feed/record_build.h"
 #include "ingest/duplicates.h"
 #include "ingest/preload.h"
+#include "ingest/reduce.h"
 #include "mqtt/utf8.h"
 #include "schema/senml.h"
 #include "json/write.h"
@@ -22,6 +23,8 @@ enum {
 struct ingest {
 	struct hub *hub;
 	struct schema_scratch scratch;
+	struct privacy_scratch reduced;
+	char reduced_topic[REDUCED_TOPIC_BYTES];
 	struct extract extract;
 	struct verdict verdict;
 	struct duplicates *duplicates;
@@ -33,7 +36,8 @@ int ingest_new(struct hub *h, struct ingest **ret)
 {
 	struct ingest *in = xcalloc(1, sizeof(*in));
 	in->hub = h;
-	schema_scratch_init(&in->scratch, LIMIT_PACKET_BYTES_MAX);
+	schema_scratch_init(&in->scratch, 2 * LIMIT_PACKET_BYTES_MAX + LIMIT_PRIVACY_GROWTH_BYTES);
+	privacy_scratch_init(&in->reduced, LIMIT_PACKET_BYTES_MAX);
 	in->duplicates = duplicates_new(LIMIT_DUPLICATES);
 	int err = ingest_preload(h, in->duplicates, LIMIT_DUPLICATES);
 	if (err) {
@@ -49,6 +53,7 @@ void ingest_free(struct ingest *in)
 	if (!in)
 		return;
 	schema_scratch_done(&in->scratch);
+	privacy_scratch_done(&in->reduced);
 	duplicates_free(in->duplicates);
 	free(in);
 }
@@ -68,6 +73,8 @@ struct way {
 	const struct ingest_message *m;
 	struct feed *feed;
 	struct span thing;
+	struct span topic, payload, properties; /* as they are kept: less than came, where the
+	                                           feed has privacy steps */
 	int64_t received_ms, time_ms;
 	const struct schema *schema; /* that it fits; NULL: none asked */
 	const struct extract *extract;
@@ -135,19 +142,26 @@ static void to_quarantine(struct ingest *in, const struct way *w, const struct v
 	                             .retain = m->retain,
 	                             .utf8 = m->utf8,
 	                             .expiry_s = m->expiry_s,
-	                             .topic = m->topic,
+	                             .topic = w->topic,
 	                             .publisher = m->publisher,
-	                             .properties = m->properties,
+	                             .properties = w->properties,
 	                             .reason = span_str(v->text),
 	                             .schema = span_str(v->schema),
 	                             .pointer = span_str(v->pointer),
 	                             .rule = span_str(v->rule),
 	                             .payload = m->payload};
+	char mem[QUARANTINE_REDUCED_BYTES];
+	if (w->feed && w->feed->privacy) {
+		row.reduced = true;
+		row.payload = quarantine_reduce(m->payload, mem);
+	}
 	quarantine_add(in->hub, w->feed, &row);
 }
 
-static void refuse(struct ingest *in, const struct way *w, const struct verdict *v)
+static void refuse(struct ingest *in, const struct way *w, struct verdict *v)
 {
+	if (w->feed->privacy)
+		privacy_plain_verdict(w->feed->privacy, v);
 	in->stats.refused++;
 	w->feed->count.quarantined++;
 	versions_refused(w->feed, v->schema);
@@ -437,7 +451,7 @@ static uint32_t expiry_deadline(const struct way *w)
 static void keep_retained(struct ingest *in, const struct way *w, uint64_t sequence)
 {
 	uint8_t key[RETAINED_KEY_BYTES], value[12];
-	struct span k = retained_key(w->m->topic, key);
+	struct span k = retained_key(w->topic, key);
 	if (w->m->payload.n == 0) {
 		hub_del(in->hub, STORE_RETAINED, k);
 		return;
@@ -463,12 +477,12 @@ static void refer(struct ingest *in, const struct way *w, uint64_t former)
 static uint8_t *build(struct ingest *in, const struct way *w, size_t *ret_n)
 {
 	const struct ingest_message *m = w->m;
-	struct record_parts p = {.topic = m->topic,
+	struct record_parts p = {.topic = w->topic,
 	                         .thing = w->thing,
 	                         .publisher = m->publisher,
 	                         .organisation = span_str(m->who->organisation),
-	                         .properties = m->properties,
-	                         .payload = m->payload,
+	                         .properties = w->properties,
+	                         .payload = w->payload,
 	                         .extract = w->extract,
 	                         .phenomenon_ms = w->time_ms,
 	                         .expiry_s = expiry_deadline(w)};
@@ -492,7 +506,7 @@ static void keep(struct ingest *in, struct way *w)
 	struct duplicates *d = w->flags & RECORD_TIME_RECEIVED ? NULL : in->duplicates;
 	struct duplicate_key k = {0};
 	if (d) {
-		k = duplicates_key(d, f->id, w->thing, w->time_ms, m->payload);
+		k = duplicates_key(d, f->id, w->thing, w->time_ms, w->payload);
 		duplicates_expect(d, k);
 	}
 	size_t n;
@@ -515,6 +529,38 @@ static void keep(struct ingest *in, struct way *w)
 	answer(in, w, m->payload.n || !m->retain ? VERDICT_STORED : VERDICT_CLEARED, seq, NULL);
 }
 
+/* ---- less than came ---- */
+
+/* Everything was checked of what came; this is what is kept of it. */
+static bool reduce(struct ingest *in, struct way *w, struct span topic_thing)
+{
+	char pointer[160] = "";
+	if (!w->feed->privacy)
+		return true;
+	if (w->extract && w->extract->has_time)
+		privacy_pointer(&in->scratch.tape, w->extract->time_at, pointer, sizeof(pointer));
+	struct reduction r = {.feed = w->feed,
+	                      .schema = w->schema,
+	                      .topic_thing = topic_thing,
+	                      .time_pointer = span_str(pointer),
+	                      .received_ms = w->received_ms,
+	                      .payload = w->payload,
+	                      .extract = w->extract ? &in->extract : NULL};
+	if (reduce_message(&r, &in->reduced, &in->scratch, &in->verdict)) {
+		refuse(in, w, &in->verdict);
+		return false;
+	}
+	w->payload = r.payload;
+	w->flags |= RECORD_JSON;
+	if (!topic_thing.n)
+		w->thing = r.thing;
+	if (w->flags & RECORD_TIME_RECEIVED)
+		w->time_ms = privacy_time(w->feed->privacy, w->time_ms);
+	else if (in->extract.has_time)
+		w->time_ms = in->extract.time_ms;
+	return true;
+}
+
 /* ---- the way ---- */
 
 /* Which thing it is about is known only now. */
@@ -526,14 +572,19 @@ static bool is_granted(struct ingest *in, const struct way *w)
 	return false;
 }
 
-static void admit(struct ingest *in, struct way *w)
+/* topic_thing: what the topic names, as it came. */
+static void admit(struct ingest *in, struct way *w, struct span topic_thing)
 {
 	const struct ingest_message *m = w->m;
+	struct span kept = w->thing; /* as it is called where it is kept */
+	w->thing = topic_thing;
 	if (m->payload.n == 0 && m->retain) { /* clears, whatever the schema says */
+		if (!is_granted(in, w))
+			return;
+		w->thing = kept;
 		w->time_ms = w->received_ms;
 		w->flags |= RECORD_TIME_RECEIVED;
-		if (is_granted(in, w))
-			keep(in, w);
+		keep(in, w);
 		return;
 	}
 	if (m->utf8 && !mqtt_utf8_valid(m->payload)) { /* [MQTT-3.3.2-4] lets a server check it */
@@ -557,19 +608,26 @@ static void admit(struct ingest *in, struct way *w)
 	}
 	if (!find_thing(in, w) || !is_granted(in, w) || !is_registered(in, w) || !find_time(in, w))
 		return;
-	keep(in, w);
+	if (topic_thing.n)
+		w->thing = kept;
+	if (reduce(in, w, topic_thing))
+		keep(in, w);
 }
 
 int ingest_publish(struct ingest *in, const struct ingest_message *m)
 {
-	struct way w = {.m = m};
+	struct way w = {
+	    .m = m, .topic = m->topic, .payload = m->payload, .properties = m->properties};
 	struct span thing;
 	w.feed = hub_route(in->hub, m->topic, &thing);
 	w.thing = thing;
 	enum config_priority priority =
 	    w.feed ? (enum config_priority)w.feed->conf->priority : CONFIG_BULK;
+	bool reduced = w.feed && w.feed->privacy;
+	size_t grows = reduced ? m->payload.n + LIMIT_PRIVACY_GROWTH_BYTES : 0;
 	if (!hub_has_room(in->hub, priority,
-	                  m->payload.n + m->properties.n + m->topic.n + RECORD_OVERHEAD_BYTES))
+	                  m->payload.n + m->properties.n + m->topic.n + RECORD_OVERHEAD_BYTES +
+	                      grows))
 		return ERR_AGAIN;
 	int64_t now_ms = clock_wall_ms(hub_clock(in->hub));
 	w.received_ms = m->received_ms ? m->received_ms : now_ms;
@@ -589,8 +647,14 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m)
 		answer(in, &w, VERDICT_QUOTA, 0, "the messages granted for today are used up");
 	else if (!w.feed)
 		unrouted(in, &w);
-	else
-		admit(in, &w);
+	else {
+		if (reduced) {
+			w.properties = (struct span){0}; /* may say anything again */
+			w.topic = reduce_topic(w.feed, &in->reduced, m->topic, &w.thing,
+			                       w.received_ms, in->reduced_topic);
+		}
+		admit(in, &w, thing);
+	}
 	return 0;
 }
 
@@ -607,7 +671,7 @@ unsigned ingest_explain(struct ingest *in, const struct feed *f, struct span pay
                         struct verdict *ret, unsigned max)
 {
 	int64_t now_ms = clock_wall_ms(hub_clock(in->hub));
-	if (!max || !f->n_schemas)
+	if (!max || !f->n_schemas || f->privacy) /* their verdicts name no value */
 		return 0;
 	if (schema_parse(&in->scratch, payload, &ret[0]))
 		return 1;

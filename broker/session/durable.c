@@ -268,6 +268,12 @@ void durable_will(const struct session *s)
 	struct buf *b = &s->table->row;
 	struct key k = key_will(s->number);
 	size_t org = strlen(w->who.organisation);
+	struct span thing;
+	const struct feed *f = hub_route(s->table->hub, span_of(w->topic, w->topic_n), &thing);
+	if (f && f->privacy) { /* what came may not be on disk as it came: it is in memory only */
+		durable_will_gone(s->table, s->number);
+		return;
+	}
 	buf_clear(b);
 	add_u32(b, w->delay_s);
 	add_u32(b, w->expiry_s);

@@ -239,6 +239,8 @@ void post_grants(struct req *r);
 void patch_grant(struct req *r);
 void delete_grant(struct req *r);
 
+void get_privacy(struct req *r); /* privacy.c */
+
 /* things.c */
 struct thing;
 bool thing_entry_is_seen(const struct req *r, const struct thing *x); /* of the register */

@@ -25,6 +25,17 @@ static void write_feed_name(struct buf *b, const struct hub *h, uint32_t id)
 	buf_add_str(b, "null");
 }
 
+/* Of a feed with privacy steps: what was sent was not kept. */
+static void write_reduced(struct buf *b, const struct quarantine_row *row)
+{
+	uint64_t n;
+	memcpy(&n, row->payload.p, sizeof(n));
+	buf_addf(b, ",\"size\":%llu,\"sha256\":\"", (unsigned long long)n);
+	for (size_t i = sizeof(n); i < row->payload.n; i++)
+		buf_addf(b, "%02x", (unsigned char)row->payload.p[i]);
+	buf_add_str(b, "\"}");
+}
+
 static void write_row(struct buf *b, const struct hub *h, const struct quarantine_row *row)
 {
 	static const char *const protocols[] = {"", "mqtt5", "mqtt311", "http"};
@@ -49,6 +60,10 @@ static void write_row(struct buf *b, const struct hub *h, const struct quarantin
 	for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
 		json_write_name(b, texts[i].name);
 		json_write_string(b, texts[i].value);
+	}
+	if (row->reduced) {
+		write_reduced(b, row);
+		return;
 	}
 	buf_addf(b, ",\"size\":%zu", row->payload.n);
 	bool utf8 = mqtt_utf8_valid(row->payload);
@@ -188,7 +203,14 @@ static void rows_to_retry(void *arg, const struct quarantine_row *rows, unsigned
 		                           .quarantine_feed = row->feed,
 		                           .received_ms = row->received_ms,
 		                           .time_received = p->received};
-		if (is_asked(p, row->id) && !post_publish(p, &m, row->id)) {
+		if (row->reduced && is_asked(p, row->id)) {
+			static const struct result kept_not = {
+			    .verdict = VERDICT_REFUSED,
+			    .reason = "its payload was not kept: the feed has privacy steps"};
+			struct result one = kept_not;
+			one.token = row->id;
+			p->take(p, &one);
+		} else if (is_asked(p, row->id) && !post_publish(p, &m, row->id)) {
 			p->end = false; /* the rest is listed again when there is room */
 			return;
 		}

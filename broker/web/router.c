@@ -33,6 +33,8 @@ static const struct row {
      "Admit refused messages again", "", "application/json"},
     {METHOD_POST, "/v1/feeds/{feed}/_trim", trim_feed, API, true, "Delete the oldest records", "",
      "application/json"},
+    {METHOD_GET, "/v1/feeds/{feed}/privacy", get_privacy, API, true,
+     "What a privacy officer asks about a feed", "", "application/json"},
     {METHOD_GET, "/v1/unrouted", list_unrouted, API, true, "Messages that no feed takes",
      "after limit", "application/json"},
     {METHOD_POST, "/v1/unrouted/_retry", retry_unrouted, API, true,

@@ -142,9 +142,6 @@ static void feeds(void **state)
 	     "schemas: \"any\" fits everything; let it stand alone, or take it out\nt:2: "
 	     "schemas: \"b/1 until 2027-03-01\" stands in the list twice; take one out"},
 	    {"decode = cbor", "decode: \"cbor\" is not known; write json or senml"},
-	    {"privacy = { \"drop /a\" }", "privacy: this version has no steps before storage; take "
-	                                  "them out of the data before it"
-	                                  " comes here, or leave the list empty"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char text[512], problem[512];
