@@ -33,7 +33,10 @@ static uint64_t number(const struct json_tape *t, const char *object, const char
 static void bytes_fact(struct page *p, const char *name, uint64_t used, uint64_t of)
 {
 	char text[80];
-	snprintf(text, sizeof(text), "%.1f GB / %.1f GB", (double)used / 1e9, (double)of / 1e9);
+	int n = snprintf(text, sizeof(text), "%.1f GB", (double)used / 1e9);
+	if (of)
+		snprintf(text + n, sizeof(text) - (size_t)n, "%s%.1f GB", say(p, " van ", " of "),
+		         (double)of / 1e9);
 	page_fact(p, name, text);
 }
 
@@ -88,7 +91,7 @@ static void health(struct page *p)
 		bytes_fact(p, say(p, "Journaal", "Journal"), number(&t, "store", "usedBytes"),
 		           number(&t, "store", "mapBytes"));
 		bytes_fact(p, say(p, "Vrij op de schijf", "Free on the disk"),
-		           number(&t, "store", "diskFreeBytes"), number(&t, "store", "mapBytes"));
+		           number(&t, "store", "diskFreeBytes"), 0);
 		count_fact(p, say(p, "MQTT-verbindingen", "MQTT connections"),
 		           number(&t, "connections", "mqtt"));
 		count_fact(p, "WebSockets", number(&t, "connections", "websocket"));

@@ -71,12 +71,10 @@ static void readings(struct page *p, const struct seen_thing *t)
 	html_close(h, "dl");
 }
 
-static void why(struct page *p, const struct seen_thing *t)
+/* What the feed says, where the register does not speak of this very thing. */
+static void feed_facts(struct page *p, const struct config_feed *c)
 {
-	const struct config_feed *c = t->feed->conf;
-	struct html *h = &p->h;
 	bool address = strstr(c->contact, "://") || strncmp(c->contact, "mailto:", 7) == 0;
-	html_class(h, "dl", "facts");
 	page_fact(p, say(p, "Waarom", "Why"), c->purpose);
 	page_fact(p, say(p, "Grondslag", "Legal ground"), c->legal_ground);
 	page_fact(p, say(p, "Persoonsgegevens", "Personal data"),
@@ -88,6 +86,15 @@ static void why(struct page *p, const struct seen_thing *t)
 		               strncmp(c->contact, "mailto:", 7) == 0 ? c->contact + 7 : NULL);
 	else
 		page_fact(p, say(p, "Vragen", "Questions"), c->contact);
+}
+
+static void why(struct page *p, const struct seen_thing *t, bool registered)
+{
+	const struct config_feed *c = t->feed->conf;
+	struct html *h = &p->h;
+	html_class(h, "dl", "facts");
+	if (!registered)
+		feed_facts(p, c);
 	html_element(h, "dt", NULL, say(p, "Zelf ontvangen", "Receive it yourself"));
 	html_open(h, "dd");
 	html_link(h, page_url(p, "/feeds/%s#subscribe", c->name), c->title);
@@ -236,7 +243,7 @@ static void write_page(struct req *r, const struct found *x)
 		if (*t->feed->conf->description)
 			html_element(&p.h, "p", NULL, t->feed->conf->description);
 		readings(&p, t);
-		why(&p, t);
+		why(&p, t, x->entry != NULL);
 		html_close(&p.h, "section");
 	}
 	register_card(&p, x);

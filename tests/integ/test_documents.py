@@ -1,13 +1,17 @@
 """What the broker says of itself, held against what it does: OpenAPI, AsyncAPI, the catalogue."""
+import html
 import json
 import os
 import re
+import select
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 
-from kit import city, daemon, mqtt, web
+from kit import city, daemon, mqtt, node, web
 from kit.daemon import PUBLIC, TOP, feed
 
 PUBLISHED = {**PUBLIC, "cadence": "10m", "keep_messages": "7d"}
@@ -17,7 +21,6 @@ FEEDS = {
     "hidden": feed("hidden/{thing}", title="Not described"),
 }
 OPTIONS = {"publisher": "https://identifier.overheid.nl/tooi/id/gemeente/gm0000", "publisher-name": "Gemeente Test"}
-NODE = os.path.join(TOP, "build", "node")
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +31,6 @@ def lived(broker):
             assert c.publish(f"city/air/{name}", json.dumps(payload)).reason == 0
         assert c.publish("city/air/c", city.air(5000)).reason == 0x99
     return broker
-
-
-def node_module(name):
-    """The directory of an npm package, installed once into build/; skips with a word where npm cannot."""
-    path = os.path.join(NODE, "node_modules", name)
-    if not os.path.isdir(path):
-        if not shutil.which("npm"):
-            pytest.skip("npm is not there")
-        os.makedirs(NODE, exist_ok=True)
-        p = subprocess.run(["npm", "install", "--prefix", NODE, "--no-audit", "--no-fund", "--ignore-scripts", name],
-                           capture_output=True, text=True, timeout=120, check=False)
-        if p.returncode:
-            pytest.skip(f"npm could not install {name}: {p.stderr.strip().splitlines()[-1:]}")
-    return path
 
 
 def value(name):
@@ -98,10 +87,10 @@ def test_what_is_served_is_described(lived):
 
 
 def test_the_api_design_rules_linter_finds_nothing(lived, tmp_path):
-    node_module("@stoplight/spectral-cli")
+    top = node.module("@stoplight/spectral-cli")
     document = tmp_path / "openapi.json"
     document.write_bytes(lived.get("/v1/openapi.json").body)
-    p = subprocess.run([os.path.join(NODE, "node_modules", ".bin", "spectral"), "lint", "--ruleset",
+    p = subprocess.run([os.path.join(top, "node_modules", ".bin", "spectral"), "lint", "--ruleset",
                         os.path.join(TOP, "tests", "vectors", "api-design-rules.yaml"), "--format", "text", str(document)],
                        capture_output=True, text=True, timeout=100, check=False)
     assert p.returncode == 0, p.stdout + p.stderr
@@ -177,6 +166,46 @@ def test_asyncapi_is_what_happens(lived):
         assert sub.expect(mqtt.PUBLISH).topic == "city/air/live"
 
 
+# ---- the lines that the pages give
+def lines(broker, name):
+    page = broker.get(f"/feeds/{name}?lang=en", headers={"Accept": "text/html"}).body.decode()
+    blocks = re.findall(r"<figcaption>(.*?)</figcaption><pre[^>]*><code>(.*?)</code>", page, re.S)
+    return {html.unescape(label): html.unescape(text) for label, text in blocks}
+
+
+def until(command, publish, wanted, timeout=10):
+    """Starts a line as a reader would and publishes until it prints wanted."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+                          env={**os.environ, "PYTHONUNBUFFERED": "1"}) as p:
+        try:
+            out, deadline = b"", time.monotonic() + timeout * daemon.SLOW
+            while wanted.encode() not in out:
+                assert time.monotonic() < deadline, out
+                publish()
+                if select.select([p.stdout], [], [], 0.2)[0]:
+                    more = os.read(p.stdout.fileno(), 65536)
+                    assert more, out
+                    out += more
+        finally:
+            os.killpg(p.pid, signal.SIGKILL)
+
+
+def test_lines_to_copy_work(lived, name):
+    given = lines(lived, "air")
+    assert len(given) == 6, list(given)
+
+    def publish():
+        with lived.client("copier") as c:
+            assert c.publish(f"city/air/{name}", city.air(6)).reason == 0
+    once = subprocess.run(["sh", "-c", given["HTTP: the oldest ten messages"]], capture_output=True, timeout=20, check=True)
+    assert json.loads(once.stdout)[0]["id"].startswith("air:")
+    until(["sh", "-c", given["Server-sent events: from now on"]], publish, name)
+    until(["sh", "-c", given["MQTT: mosquitto_sub"]], publish, f"city/air/{name}")
+    until(["/usr/bin/python3", "-c", given["WebSocket: Python"]], publish, name)
+    if shutil.which("websocat"):
+        until(["sh", "-c", given["WebSocket: websocat"]], publish, name)
+
+
 # ---- the catalogue
 def test_catalogue_has_what_the_profile_makes_mandatory(lived):
     a = lived.get("/v1/catalog")
@@ -220,11 +249,10 @@ def test_catalogue_conforms_to_the_shapes(lived, tmp_path):
     shapes = os.environ.get("DCAT_SHAPES")
     if not shapes:
         pytest.skip("DCAT_SHAPES does not say where the shapes are")
-    for name in ("rdf-validate-shacl", "n3", "jsonld"):
-        node_module(name)
+    top = node.module("rdf-validate-shacl", "n3", "jsonld")
     document = tmp_path / "catalog.jsonld"
     document.write_bytes(lived.get("/v1/catalog").body)
-    p = subprocess.run(["node", os.path.join(TOP, "tests", "tools", "shacl.mjs"), NODE, str(document), shapes,
+    p = subprocess.run(["node", os.path.join(TOP, "tests", "tools", "shacl.mjs"), top, str(document), shapes,
                         "dcat-ap-SHACL.ttl", "dcat-ap-nl-SHACL.ttl", "dcat-ap-nl-SHACL-klassebereik.ttl",
                         "dcat-ap-nl-SHACL-klassebereik-codelijsten.ttl"], capture_output=True, text=True, timeout=60, check=False)
     assert p.returncode == 0, p.stdout + p.stderr
