@@ -270,6 +270,8 @@ int access_new(struct hub *h, struct access **ret)
 	map_init(&a->matches);
 	map_init(&a->grants);
 	a->login = login_new(a);
+	a->issuers = issuers_new(h);
+	a->tickets = tickets_new();
 	for (unsigned i = 0; !err && i < ARRAY_LEN(rows); i++)
 		err = store_scan(hub_store(h), STORE_STATE, span_str(rows[i]), span_str(rows[i]),
 		                 SIZE_MAX, take_one, a);
@@ -293,6 +295,7 @@ static void principal_free(struct principal *p)
 void access_stop(struct access *a)
 {
 	login_stop(a->login);
+	issuers_stop(a->issuers);
 	changes_stop(a);
 }
 
@@ -301,6 +304,8 @@ void access_free(struct access *a)
 	if (!a)
 		return;
 	login_free(a->login);
+	issuers_free(a->issuers);
+	tickets_free(a->tickets);
 	changes_free(a);
 	for (size_t i = 0; i < a->n_grants; i++) {
 		free(a->grant_list[i]->purpose);
@@ -326,6 +331,7 @@ void access_free(struct access *a)
 
 void access_reconfigured(struct access *a)
 {
+	issuers_reconfigured(a->issuers);
 	remake_all(a);
 }
 
@@ -349,6 +355,7 @@ bool access_second(struct access *a)
 	if (now_ms >= a->next_ms)
 		remake_all(a);
 	write_use(a);
+	issuers_second(a->issuers);
 	bool changed = a->changed || now_ms >= a->watch_ms;
 	a->changed = false;
 	if (now_ms >= a->watch_ms)
@@ -360,6 +367,11 @@ void access_watch(struct access *a, const struct identity *who)
 {
 	if (who->expires_ms)
 		a->watch_ms = MIN_OF(a->watch_ms, who->expires_ms);
+}
+
+struct tickets *access_tickets(const struct access *a)
+{
+	return a->tickets;
 }
 
 struct hub *access_hub(const struct access *a)

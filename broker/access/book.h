@@ -80,6 +80,7 @@ bool access_second(struct access *a) MUSTCHECK;
 /* A connection with this identity has begun: its token is watched. */
 void access_watch(struct access *a, const struct identity *who);
 struct hub *access_hub(const struct access *a);
+struct tickets *access_tickets(const struct access *a); /* ticket.h */
 
 /* ---- finding ---- */
 struct principal *access_principal(const struct access *a, struct span name); /* NULL: none */

@@ -5,6 +5,8 @@
 
 #include "access/book.h"
 #include "access/form.h"
+#include "access/issuers.h"
+#include "access/ticket.h"
 #include "base/hash.h"
 
 enum { MATCH_BYTES = 512, TITLE_BYTES = 256, PURPOSE_BYTES = 512, CONTRACT_BYTES = 128 };
@@ -25,6 +27,8 @@ struct access {
 	struct list changes; /* struct change: those that wait for their commit */
 	unsigned n_changes;
 	struct login *login;
+	struct issuers *issuers;
+	struct tickets *tickets;
 };
 
 /* What a row says, before it is taken into memory. */

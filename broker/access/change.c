@@ -203,6 +203,12 @@ static void check_identity(struct form *f, const struct access *a, struct identi
 		form_fault(f, shows[i->kind], "is needed");
 	if (!i->match || !*i->match)
 		return;
+	const struct config *c = hub_config(a->hub);
+	size_t issuer = strcspn(i->match, "\n"), k = 0;
+	while (k < c->n_issuers && !span_is(span_of(i->match, issuer), c->issuers[k].name))
+		k++;
+	if (token && k == c->n_issuers)
+		form_fault(f, "issuer", "there is no such issuer block in the configuration");
 	const struct principal *other = map_get(&a->matches, span_str(i->match));
 	if (other && strcmp(other->name, i->name))
 		form_fault(f, shows[i->kind], "is that of identity %s", other->name);

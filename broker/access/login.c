@@ -101,14 +101,20 @@ static int64_t now_of(const struct login *l)
 	return clock_wall_ms(hub_clock(l->access->hub));
 }
 
-static int fail(struct login *l, struct span address, struct span name)
+static int fail(struct login *l, struct span address, struct span name, const char *why)
 {
 	char shown[160];
 	l->stats.failed++;
-	slow_failed(l->slow, address, name, now_of(l));
-	log_info("Somebody was not let in. name=\"%s\" address=%.*s",
+	log_info("Somebody was not let in. why=\"%s\" name=\"%s\" address=%.*s", why,
 	         log_escape(shown, sizeof(shown), name.p, name.n), (int)address.n, address.p);
 	return ERR_DENIED;
+}
+
+/* Keys and tokens cannot be guessed, and are not slowed. */
+static int fail_password(struct login *l, struct span address, struct span name)
+{
+	slow_failed(l->slow, address, name, now_of(l));
+	return fail(l, address, name, "name or password are wrong");
 }
 
 /* ---- passwords ---- */
@@ -148,7 +154,7 @@ static void proof_done(struct job *j)
 		slow_succeeded(l->slow, address, name);
 		who = access_identity(p);
 	} else {
-		fail(l, address, name);
+		fail_password(l, address, name);
 	}
 	if (!l->stopped)
 		f->done(f->owner, f->token, right ? 0 : ERR_DENIED, right ? &who : NULL);
@@ -211,7 +217,7 @@ static int by_password(struct login *l, const struct login_request *q, login_fn 
 	struct span address = address_of(q->address);
 	struct principal *p = access_principal(l->access, q->name);
 	if (q->password.n > LIMIT_PASSWORD_BYTES || q->name.n >= ACCESS_NAME_BYTES)
-		return fail(l, address, q->name);
+		return fail_password(l, address, q->name);
 	if (p && p->kind != IDENTITY_PASSWORD)
 		p = NULL;
 	if (!has_place(l, address)) {
@@ -245,8 +251,37 @@ static int by_key(struct login *l, const struct login_request *q, struct identit
 	secret_sha256_hex(q->password, hash);
 	struct principal *p = access_by_key(l->access, hash);
 	if (!p || !p->active || (q->name.n && !span_is(q->name, p->name)))
-		return fail(l, address_of(q->address), q->name);
+		return fail(l, address_of(q->address), q->name, "there is no such key");
 	*ret = access_identity(p);
+	return 0;
+}
+
+/* The header of every token begins with {" */
+static bool is_token(struct span s)
+{
+	return s.n > 3 && memcmp(s.p, "eyJ", 3) == 0 && jwt_looks_like(s);
+}
+
+static int by_token(struct login *l, const struct login_request *q, struct identity *ret)
+{
+	struct span address = address_of(q->address);
+	struct jwt t;
+	const char *issuer, *why = "it is no token";
+	char match[2 * JWT_TEXT_BYTES];
+	if (!jwt_looks_like(q->password))
+		return fail(l, address, q->name, why);
+	char *mem = xmalloc(q->password.n);
+	int err = issuers_verify(l->access->issuers, q->password, mem, &t, &issuer, &why);
+	free(mem); /* of t only texts of its own are looked at below */
+	if (err)
+		return err == ERR_AGAIN ? err : fail(l, address, q->name, why);
+	int n = snprintf(match, sizeof(match), "%s\n%s", issuer, t.subject);
+	struct principal *p = access_by_match(l->access, IDENTITY_TOKEN, span_of(match, (size_t)n));
+	if (!p || !p->active || (q->name.n && !span_is(q->name, p->name)))
+		return fail(l, address, span_str(t.subject),
+		            "no identity has its issuer and subject");
+	*ret = access_identity(p);
+	ret->expires_ms = t.expires_s * 1000;
 	return 0;
 }
 
@@ -273,7 +308,7 @@ static int by_nothing(struct login *l, const struct login_request *q, struct ide
 {
 	struct principal *p = by_certificate(l, q->ssl);
 	if (p && !p->active)
-		return fail(l, address_of(q->address), span_str(p->name));
+		return fail(l, address_of(q->address), span_str(p->name), "it has ended");
 	if (!p && q->known_only)
 		return ERR_DENIED; /* nothing was tried: no failure */
 	*ret = p ? access_identity(p) : access_anonymous(hub_config(l->access->hub), q->trusted);
@@ -292,14 +327,16 @@ int access_login(struct access *a, const struct login_request *q, login_fn done,
 		*ret = access_identity(p); /* also while somebody else is guessing */
 		return 0;
 	}
+	if (secret_looks_like_key(q->password))
+		return by_key(l, q, ret);
+	if (q->bearer || is_token(q->password))
+		return by_token(l, q, ret);
 	*ret_wait_s = slow_wait(l->slow, address_of(q->address), q->name, now_of(l));
 	if (*ret_wait_s) {
 		l->stats.slowed++;
 		return ERR_SLOW;
 	}
-	if (secret_looks_like_key(q->password))
-		return by_key(l, q, ret);
-	if (q->bearer || !q->has_password)
-		return fail(l, address_of(q->address), q->name);
+	if (!q->has_password)
+		return fail_password(l, address_of(q->address), q->name);
 	return by_password(l, q, done, owner, token);
 }

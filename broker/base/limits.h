@@ -237,7 +237,20 @@ enum {
 	LIMIT_LOGIN_FAILURES_ADDRESS = 20, /* of one address, whatever the names, */
 	LIMIT_LOGIN_FAILURES_NAME = 50,    /* of one name from anywhere: its owner must get in */
 	LIMIT_LOGIN_WAIT_S = 60,           /* the longest wait; it doubles with each failure */
-	LIMIT_LOGIN_SLOTS = 4096,          /* of failures remembered; the oldest is forgotten */
+	LIMIT_ISSUERS = 16,                /* of tokens; a city has one or two */
+	LIMIT_TOKEN_BYTES = 8 << 10,       /* of a JWT; a header of HTTP holds no more */
+	LIMIT_TOKEN_LEEWAY_S = 30,         /* clocks of issuers may be so far off */
+	LIMIT_JWKS_BYTES = 256 << 10,      /* of one set of keys; known ones have 2 KB */
+	LIMIT_JWKS_KEYS = 32,              /* of one issuer: two are usual, while they change */
+	LIMIT_JWKS_FETCH_S = 10,           /* one fetch takes a thread of the pool */
+	LIMIT_JWKS_FRESH_S = 3600,         /* keys are asked for again */
+	LIMIT_JWKS_RETRY_S = 60,    /* after a failure, or a token with a key that is not known */
+	LIMIT_TICKETS = 1000,       /* open at one time, 30 s each; */
+	LIMIT_TICKETS_EACH = 50,    /* of one identity */
+	LIMIT_TICKET_S = 30,        /* to open a WebSocket with it */
+	LIMIT_AUDIT_WAITING = 1000, /* lines of the audit that wait for their commit */
+	LIMIT_AUDIT_SELDOM = 4096,  /* what was told in the last minute, by hash */
+	LIMIT_LOGIN_SLOTS = 4096,   /* of failures remembered; the oldest is forgotten */
 
 	/* oudp-connect */
 	LIMIT_CONNECTORS = 200,     /* a process each */

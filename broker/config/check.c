@@ -254,6 +254,37 @@ static void check_tls(struct loader *ld, size_t at)
 		            "everyone on this machine can read %s; chmod o-r it", t->key);
 }
 
+/* ---- issuers ---- */
+
+/* Keys that come without TLS could be anybody's; but on this machine there is nobody between. */
+static bool is_good_source(const char *s)
+{
+	static const char *const fronts[] = {"/", "https://",
+	                                     "http://127.0.0.1:", "http://localhost:"};
+	for (size_t i = 0; i < ARRAY_LEN(fronts); i++)
+		if (strncmp(s, fronts[i], strlen(fronts[i])) == 0)
+			return true;
+	return false;
+}
+
+static void check_issuer(struct loader *ld, size_t at)
+{
+	const struct config_issuer *c = ld->config->issuers, *i = &c[at];
+	const struct place *p = &ld->issuers[at];
+	if (i->jwks && *i->jwks && !is_good_source(i->jwks))
+		problem_add(ld, AT(p, BLOCK_ISSUER, "jwks"), false,
+		            "jwks: \"%.200s\" is neither an https address nor an absolute path",
+		            i->jwks);
+	if (ld->files && i->jwks && i->jwks[0] == '/' && access(i->jwks, R_OK))
+		problem_add(ld, AT(p, BLOCK_ISSUER, "jwks"), false,
+		            "jwks: cannot read %s: %s; oudpd's user must be able to", i->jwks,
+		            strerror(errno));
+	for (size_t k = 0; k < at; k++)
+		if (i->iss && c[k].iss && strcmp(i->iss, c[k].iss) == 0)
+			problem_add(ld, AT(p, BLOCK_ISSUER, "iss"), false,
+			            "iss: issuer \"%s\" has the same; take one out", c[k].name);
+}
+
 /* ---- feeds ---- */
 
 static void check_personal_data(struct loader *ld, const struct config_feed *f,
@@ -335,6 +366,8 @@ void check_all(struct loader *ld)
 		check_listener(ld, i);
 	for (size_t i = 0; i < c->n_tls; i++)
 		check_tls(ld, i);
+	for (size_t i = 0; i < c->n_issuers; i++)
+		check_issuer(ld, i);
 	for (size_t i = 0; i < c->n_feeds; i++)
 		check_feed(ld, i);
 	if (c->n_feeds == 0 && !ld->cut)

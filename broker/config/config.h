@@ -46,6 +46,13 @@ struct config_tls {
 	char *crl;         /* PEM file, or NULL */
 };
 
+struct config_issuer { /* who signs tokens (JWT) */
+	char *name;
+	char *iss;      /* the claim */
+	char *audience; /* that tokens must be for */
+	char *jwks;     /* its keys: a file, absolute, or an address */
+};
+
 struct config_feed {
 	char *name; /* [a-z0-9-]{1,64} */
 	char *title, *description;
@@ -91,6 +98,7 @@ struct config {
 	uint64_t max_connections;    /* MQTT */
 	uint64_t max_sessions;       /* MQTT, of those that outlive their connection */
 	uint64_t max_session_expiry_s; /* 0: no bound */
+	char **allowed_origins;        /* NULL-terminated, may be empty */
 	uint64_t unrouted_max;         /* rows of the quarantine of messages that no feed takes */
 	char *public_url; /* how the web listener is reached from outside, no slash at the end */
 	char *title;      /* of the pages */
@@ -107,6 +115,8 @@ struct config {
 	size_t n_listeners;
 	struct config_tls *tls;
 	size_t n_tls;
+	struct config_issuer *issuers;
+	size_t n_issuers; /* at most LIMIT_ISSUERS */
 	struct config_feed *feeds;
 	size_t n_feeds; /* at most LIMIT_FEEDS; 0 is legal */
 };

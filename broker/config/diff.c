@@ -18,6 +18,7 @@ static struct blocks blocks_of(const struct config *c, enum block b)
 	switch (b) {
 	case BLOCK_LISTENER: return (struct blocks){b, c->listeners, c->n_listeners};
 	case BLOCK_TLS: return (struct blocks){b, c->tls, c->n_tls};
+	case BLOCK_ISSUER: return (struct blocks){b, c->issuers, c->n_issuers};
 	case BLOCK_FEED: return (struct blocks){b, c->feeds, c->n_feeds};
 	default: return (struct blocks){b, c, 1};
 	}

@@ -183,6 +183,7 @@ static int loader_finish(struct loader *ld, struct config **ret, struct buf *err
 	free(ld->sources);
 	free(ld->listeners);
 	free(ld->tls);
+	free(ld->issuers);
 	free(ld->feeds);
 	problems_done(ld);
 	return err;
@@ -228,6 +229,7 @@ void config_free(struct config *c)
 		return;
 	free_blocks(BLOCK_LISTENER, c->listeners, c->n_listeners);
 	free_blocks(BLOCK_TLS, c->tls, c->n_tls);
+	free_blocks(BLOCK_ISSUER, c->issuers, c->n_issuers);
 	free_blocks(BLOCK_FEED, c->feeds, c->n_feeds);
 	block_free(BLOCK_ROOT, c);
 	free(c->path);

@@ -37,6 +37,7 @@ struct include {
 union block_value {
 	struct config_listener listener;
 	struct config_tls tls;
+	struct config_issuer issuer;
 	struct config_feed feed;
 };
 
@@ -45,7 +46,7 @@ struct loader {
 	bool files; /* files may be opened and looked at */
 	bool cut;   /* a file was not read to its end: what is missing may stand there */
 
-	struct place root, *listeners, *tls, *feeds; /* beside the arrays of config */
+	struct place root, *listeners, *tls, *issuers, *feeds; /* beside the arrays of config */
 
 	struct source *sources;
 	size_t n_sources;

@@ -110,7 +110,7 @@ size_t block_size(enum block b)
 {
 	static const size_t sizes[N_BLOCKS] = {
 	    sizeof(struct config), sizeof(struct config_listener), sizeof(struct config_tls),
-	    sizeof(struct config_feed)};
+	    sizeof(struct config_issuer), sizeof(struct config_feed)};
 	assert(b < N_BLOCKS);
 	return sizes[b];
 }
@@ -118,6 +118,7 @@ size_t block_size(enum block b)
 /* The name is the first member of every titled block. */
 _Static_assert(offsetof(struct config_listener, name) == 0, "name");
 _Static_assert(offsetof(struct config_tls, name) == 0, "name");
+_Static_assert(offsetof(struct config_issuer, name) == 0, "name");
 _Static_assert(offsetof(struct config_feed, name) == 0, "name");
 
 static char *title_of(const void *block)
@@ -150,6 +151,9 @@ static void *blocks_of(const struct loader *ld, enum block b, size_t *ret_n, siz
 	case BLOCK_TLS:
 		*ret_n = c->n_tls, *ret_max = LIMIT_LISTENERS, *ret_places = ld->tls;
 		return c->tls;
+	case BLOCK_ISSUER:
+		*ret_n = c->n_issuers, *ret_max = LIMIT_ISSUERS, *ret_places = ld->issuers;
+		return c->issuers;
 	case BLOCK_FEED:
 		*ret_n = c->n_feeds, *ret_max = LIMIT_FEEDS, *ret_places = ld->feeds;
 		return c->feeds;
@@ -174,6 +178,10 @@ static void append_block(struct loader *ld, enum block b)
 		APPEND(ld->tls, c->n_tls, ld->place);
 		APPEND(c->tls, c->n_tls, ld->value.tls);
 		c->n_tls++;
+	} else if (b == BLOCK_ISSUER) {
+		APPEND(ld->issuers, c->n_issuers, ld->place);
+		APPEND(c->issuers, c->n_issuers, ld->value.issuer);
+		c->n_issuers++;
 	} else {
 		assert(b == BLOCK_FEED);
 		APPEND(ld->feeds, c->n_feeds, ld->place);

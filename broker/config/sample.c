@@ -154,11 +154,12 @@ static void print_block(enum block b, const char *name, const void *base, bool f
 	buf_add_str(out, "}\n");
 }
 
-static void print_tls(struct buf *out)
+/* A block that there need not be. */
+static void print_comment(enum block b, struct buf *out)
 {
 	size_t at = 0;
-	buf_add_str(out, "#tls \"city\" {\n");
-	for (const struct row *r; (r = row_next(BLOCK_TLS, &at));)
+	buf_addf(out, "#%s \"city\" {\n", block_name(b));
+	for (const struct row *r; (r = row_next(b, &at));)
 		print_row(r, NULL, "#\t", true, out);
 	buf_add_str(out, "#}\n");
 }
@@ -185,7 +186,9 @@ void config_print_sample(struct buf *out)
 	for (size_t i = 0; i < c->n_listeners; i++)
 		print_block(BLOCK_LISTENER, c->listeners[i].name, &c->listeners[i], i == 0, out);
 	buf_add_str(out, "\n# For mqtts and https: a listener names it with tls = \"city\".\n");
-	print_tls(out);
+	print_comment(BLOCK_TLS, out);
+	buf_add_str(out, "\n# Who signs tokens (JWT): oudp-access(7).\n");
+	print_comment(BLOCK_ISSUER, out);
 	buf_add_str(out, "\n# What is taken, in which form, for whom, and for how long.\n");
 	for (size_t i = 0; i < c->n_feeds; i++)
 		print_block(BLOCK_FEED, c->feeds[i].name, &c->feeds[i], i == 0, out);

@@ -22,6 +22,7 @@ enum { DAY = 86400 };
 #define ROOT(field)     .block = BLOCK_ROOT, .offset = offsetof(struct config, field)
 #define LISTENER(field) .block = BLOCK_LISTENER, .offset = offsetof(struct config_listener, field)
 #define TLS(field)      .block = BLOCK_TLS, .offset = offsetof(struct config_tls, field)
+#define ISSUER(field)   .block = BLOCK_ISSUER, .offset = offsetof(struct config_issuer, field)
 #define FEED(field)     .block = BLOCK_FEED, .offset = offsetof(struct config_feed, field)
 #define SPAN_OF_TIME    .type = ROW_SECONDS, .min = 1, .max = 100 * 365 * (uint64_t)DAY
 
@@ -87,6 +88,10 @@ const struct row config_rows[] = {
 	 .example = "https://www.toegankelijkheidsverklaring.nl/register/00000",
 	 .help = "Address of the accessibility statement, at the foot of the pages."},
 
+	{ROOT(allowed_origins), .name = "allowed-origins", .type = ROW_ORIGINS,
+	 .example = "{ \"https://dashboard.voorbeeld.nl\" }",
+	 .help = "Pages of other sites that may open WebSockets here; those of this site may anyway."},
+
 	{LISTENER(protocol), .name = "protocol", .type = ROW_ENUM, .words = protocols,
 	 .flags = ROW_REQUIRED | ROW_RESTART, .example = "mqtt",
 	 .help = "mqtt | http (HTTP, WebSocket, server-sent events) | admin (metrics and health)"},
@@ -111,6 +116,15 @@ const struct row config_rows[] = {
 	 .help = "Who signs the certificates of clients, PEM; without it clients are not asked for one."},
 	{TLS(crl), .name = "crl", .type = ROW_PATH_NULL, .example = "/etc/oudp/tls/clients.crl",
 	 .help = "Revoked certificates of clients, PEM."},
+
+	{ISSUER(iss), .name = "iss", .type = ROW_TEXT, .flags = ROW_REQUIRED,
+	 .example = "https://login.voorbeeld.nl/realms/stad",
+	 .help = "The claim iss of its tokens, exactly."},
+	{ISSUER(audience), .name = "audience", .type = ROW_TEXT, .flags = ROW_REQUIRED, .example = "oudp",
+	 .help = "What the claim aud of a token must be or hold."},
+	{ISSUER(jwks), .name = "jwks", .type = ROW_TEXT, .flags = ROW_REQUIRED,
+	 .example = "https://login.voorbeeld.nl/realms/stad/protocol/openid-connect/certs",
+	 .help = "Its keys (JSON Web Key Set): an https address, or the absolute path of a file."},
 
 	{FEED(title), .name = "title", .type = ROW_TEXT, .flags = ROW_DYNAMIC, .def = "the feed's name",
 	 .example = "Luchtkwaliteit", .help = "For people."},
@@ -179,7 +193,7 @@ const size_t config_n_rows = ARRAY_LEN(config_rows);
 
 const char *block_name(enum block b)
 {
-	static const char *const names[N_BLOCKS] = {"", "listener", "tls", "feed"};
+	static const char *const names[N_BLOCKS] = {"", "listener", "tls", "issuer", "feed"};
 	assert(b < N_BLOCKS);
 	return names[b];
 }

@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 
-enum block { BLOCK_ROOT, BLOCK_LISTENER, BLOCK_TLS, BLOCK_FEED, N_BLOCKS };
+enum block { BLOCK_ROOT, BLOCK_LISTENER, BLOCK_TLS, BLOCK_ISSUER, BLOCK_FEED, N_BLOCKS };
 enum { BLOCK_ROWS_MAX = 32 }; /* rows in one block; asserted when the table is walked */
 
 enum row_type {           /* the type of the field */
@@ -26,6 +26,7 @@ enum row_type {           /* the type of the field */
 	        ROW_TOPICS,    /* char **: topic templates */
 	        ROW_SCHEMAS,   /* char **: name/version, or any */
 	        ROW_STEPS,     /* char **: privacy steps */
+	        ROW_ORIGINS,   /* char **: scheme://host[:port], or * */
 };
 
 enum {

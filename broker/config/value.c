@@ -216,6 +216,20 @@ static int check_schema(const char *text, char **list, char *why)
 	return 0;
 }
 
+/* RFC 6454, 6.2 */
+static int check_origin(const char *text, char *why)
+{
+	const char *host = strstr(text, "://");
+	bool good = host &&
+	            (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0) &&
+	            host[3] && !strpbrk(host + 3, "/ ?#@*");
+	return good || strcmp(text, "*") == 0
+	           ? 0
+	           : say(why,
+	                 "is no origin; write https://host, with :port when it is not 443, and "
+	                 "no path; or \"*\" for any");
+}
+
 static int read_item(const struct row *r, char ***list, const char *text, const char *dir,
                      char *why)
 {
@@ -230,6 +244,8 @@ static int read_item(const struct row *r, char ***list, const char *text, const 
 		err = check_topic(text, why);
 	else if (r->type == ROW_SCHEMAS)
 		err = check_schema(text, *list, why);
+	else if (r->type == ROW_ORIGINS)
+		err = check_origin(text, why);
 	if (err)
 		return err;
 	char *item = NULL;
@@ -275,7 +291,8 @@ int value_read(const struct row *r, const char *text, const char *dir, void *bas
 	case ROW_PATHS:
 	case ROW_TOPICS:
 	case ROW_SCHEMAS:
-	case ROW_STEPS: return read_item(r, f, text, dir, why);
+	case ROW_STEPS:
+	case ROW_ORIGINS: return read_item(r, f, text, dir, why);
 	}
 	assert(!"every type is handled");
 	return ERR_CONFIG;

@@ -2,6 +2,7 @@
  * certificate, else nobody. On the Unix socket it is the administrator. Nothing is ever read from
  * the query string. */
 #include "access/secret.h"
+#include "access/ticket.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "web/private.h"
@@ -122,4 +123,24 @@ void req_login(struct req *r)
 	} else if (err) {
 		refuse(r, err);
 	}
+}
+
+void post_tickets(struct req *r)
+{
+	char ticket[TICKET_BYTES];
+	if (!only_query(r, ""))
+		return;
+	if (!r->who.principal) { /* anonymous needs none, the administrator has the socket */
+		refuse(r, ERR_DENIED);
+		return;
+	}
+	if (ticket_new(access_tickets(r->web->access), &r->who,
+	               clock_wall_ms(hub_clock(r->web->hub)), ticket)) {
+		problem(r, 503,
+		        "too many tickets are open: use those there are, or ask again later");
+		return;
+	}
+	buf_addf(&r->out, "{\"ticket\":\"%s\",\"expiresIn\":%d}", ticket, LIMIT_TICKET_S);
+	secret_wipe(ticket, sizeof(ticket));
+	respond(r, 201, "application/json");
 }

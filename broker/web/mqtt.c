@@ -21,8 +21,9 @@ struct mqtt_ws {
 	struct web *web;
 	struct lws *wsi;
 	struct list node, resume;
-	struct buf rx;      /* bytes not taken yet */
-	size_t packet_left; /* of the packet that was begun in a former frame */
+	struct identity who; /* of its ticket */
+	struct buf rx;       /* bytes not taken yet */
+	size_t packet_left;  /* of the packet that was begun in a former frame */
 	bool paused, closing, asked;
 	uint64_t close_at_ms;
 };
@@ -216,6 +217,10 @@ static struct mqtt_ws *opened(struct lws *wsi)
 	m->link.trusted = is_trusted(wsi);
 	m->link.known_only = is_known_only(wsi);
 	m->link.ssl = lws_get_ssl(wsi);
+	if (w->upgrading == wsi && w->upgrading_shown) {
+		m->who = w->upgrading_who;
+		m->link.shown = &m->who;
+	}
 	buf_init(&m->link.out, LIMIT_LINK_OUT_BYTES);
 	buf_init(&m->rx, LIMIT_PACKET_BYTES_MAX + LIMIT_READ_CHUNK_BYTES);
 	list_init(&m->node);

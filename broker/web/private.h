@@ -64,6 +64,7 @@ struct web {
 	char echo_name[SUBPROTOCOL_BYTES + 1], events_name[20], mqtt_name[8];
 	/* Who was let in by the upgrade that is being made. */
 	struct lws *upgrading;
+	bool upgrading_shown; /* by a ticket: MQTT need not ask again */
 	struct identity upgrading_who;
 	char base_url[256];
 	struct event_context event;
@@ -193,6 +194,7 @@ const char *status_title(int status);
 /* login.c: who asks. As access_login(); a header that cannot be read is ERR_DENIED. */
 int web_login(struct lws *wsi, login_fn done, void *owner, struct identity *ret,
               unsigned *ret_wait_s) MUSTCHECK;
+void post_tickets(struct req *r);
 void req_login(struct req *r); /* sets r->who, or r->proving, or has answered */
 int login_status(int err, const char **ret_why);
 extern const char login_challenge[]; /* WWW-Authenticate */

@@ -1,12 +1,13 @@
 /* upgrade.c - who may become a WebSocket: decided before lws answers the upgrade, so that a refusal
  * is an answer like all others. lws itself would take an upgrade without a subprotocol, and drop
  * one with an unknown subprotocol without a word. */
+#include "access/ticket.h"
 #include "base/err.h"
 #include "web/private.h"
 
 #include <stdio.h>
 
-enum { REFUSAL_BYTES = 8 << 10 };
+enum { REFUSAL_BYTES = 8 << 10, ORIGIN_BYTES = 300 };
 
 static bool path_of(struct lws *wsi, char *path, size_t size)
 {
@@ -110,6 +111,77 @@ static int refuse(struct lws *wsi, int status, const struct faults *faults)
 	return -1;
 }
 
+static struct span ticket_of(const char *offered)
+{
+	for (const char *at = offered; *at;) {
+		at += strspn(at, ", \t");
+		size_t n = strcspn(at, ", \t");
+		if (ticket_looks_like(span_of(at, n)))
+			return span_of(at, n);
+		at += n;
+	}
+	return (struct span){0};
+}
+
+/* A page of another site runs in a browser that may reach this one, and would speak for who sits
+ * there (RFC 6455, 10.2). */
+static bool origin_is_allowed(struct lws *wsi)
+{
+	char origin[ORIGIN_BYTES], host[ORIGIN_BYTES];
+	int n = lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN);
+	if (n <= 0)
+		return true;
+	if (lws_hdr_copy(wsi, origin, sizeof(origin), WSI_TOKEN_ORIGIN) < 0)
+		return false;
+	const char *after = strstr(origin, "://");
+	if (after && lws_hdr_copy(wsi, host, sizeof(host), WSI_TOKEN_HOST) > 0 &&
+	    strcasecmp(after + 3, host) == 0)
+		return true;
+	char **list = hub_config(web_of(wsi)->hub)->allowed_origins;
+	for (; *list; list++)
+		if (strcmp(*list, "*") == 0 || strcasecmp(*list, origin) == 0)
+			return true;
+	return false;
+}
+
+/* Its password is being verified meanwhile: it is known when the client comes again. */
+static void verified(void *owner UNUSED, uint64_t token UNUSED, int err UNUSED,
+                     const struct identity *who UNUSED)
+{
+}
+
+/* Who asks for the upgrade, for upgrade_read(). lws wants to know at once, so a password that must
+ * be verified first is asked for again. */
+static bool identify(struct lws *wsi, const char *offered, int *ret_status, struct faults *faults)
+{
+	struct web *w = web_of(wsi);
+	unsigned wait_s;
+	const char *why;
+	struct span ticket = ticket_of(offered);
+	w->upgrading = NULL;
+	w->upgrading_shown = ticket.n > 0;
+	if (ticket.n && !ticket_take(access_tickets(w->access), ticket,
+	                             clock_wall_ms(hub_clock(w->hub)), &w->upgrading_who)) {
+		*ret_status = 401;
+		fault(faults, SPAN("Sec-WebSocket-Protocol"),
+		      "the ticket was used already, or is too old: ask for another one");
+		return false;
+	}
+	int err = ticket.n ? 0 : web_login(wsi, verified, NULL, &w->upgrading_who, &wait_s);
+	w->upgrading = err ? NULL : wsi;
+	if (!err)
+		return true;
+	if (err == 1) {
+		*ret_status = 503;
+		fault(faults, SPAN("Authorization"),
+		      "the password is being verified: come again in a second");
+		return false;
+	}
+	*ret_status = login_status(err, &why);
+	fault(faults, SPAN("Authorization"), "%s", why);
+	return false;
+}
+
 /* /mqtt with the subprotocol mqtt, and no other: MQTT 3.1, whose name is mqttv3.1, is not spoken
  * [MQTT-6.0.0-3], [MQTT-6.0.0-4]. */
 static int confirm_mqtt(struct lws *wsi, const char *offered)
@@ -124,36 +196,14 @@ static int confirm_mqtt(struct lws *wsi, const char *offered)
 		fault(&faults, SPAN("Sec-WebSocket-Protocol"), "offer the subprotocol mqtt");
 		return refuse(wsi, 400, &faults);
 	}
+	w->upgrading = NULL;
+	if (ticket_of(offered).n) { /* else CONNECT says who it is */
+		int status;
+		if (!identify(wsi, offered, &status, &faults))
+			return refuse(wsi, status, &faults);
+	}
 	strcpy(w->mqtt_name, "mqtt");
 	return 0;
-}
-
-/* Its password is being verified meanwhile: it is known when the client comes again. */
-static void verified(void *owner UNUSED, uint64_t token UNUSED, int err UNUSED,
-                     const struct identity *who UNUSED)
-{
-}
-
-/* Who asks for the upgrade, for upgrade_read(). lws wants to know at once, so a password that must
- * be verified first is asked for again. */
-static bool identify(struct lws *wsi, int *ret_status, struct faults *faults)
-{
-	struct web *w = web_of(wsi);
-	unsigned wait_s;
-	const char *why;
-	int err = web_login(wsi, verified, NULL, &w->upgrading_who, &wait_s);
-	w->upgrading = err ? NULL : wsi;
-	if (!err)
-		return true;
-	if (err == 1) {
-		*ret_status = 503;
-		fault(faults, SPAN("Authorization"),
-		      "the password is being verified: come again in a second");
-		return false;
-	}
-	*ret_status = login_status(err, &why);
-	fault(faults, SPAN("Authorization"), "%s", why);
-	return false;
 }
 
 int upgrade_confirm(struct lws *wsi, const char *to)
@@ -173,6 +223,11 @@ int upgrade_confirm(struct lws *wsi, const char *to)
 		fault(&faults, SPAN("Sec-WebSocket-Version"), "the version spoken is 13");
 		return refuse(wsi, 426, &faults);
 	}
+	if (!origin_is_allowed(wsi)) {
+		fault(&faults, SPAN("Origin"),
+		      "pages of this origin may not open a WebSocket here: see allowed-origins");
+		return refuse(wsi, 403, &faults);
+	}
 	int n = lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL);
 	if (n > SUBPROTOCOL_BYTES ||
 	    (n > 0 && lws_hdr_copy(wsi, offered, sizeof(offered), WSI_TOKEN_PROTOCOL) < 0)) {
@@ -187,7 +242,7 @@ int upgrade_confirm(struct lws *wsi, const char *to)
 	}
 	if (w->sessions && is_mqtt(wsi))
 		return confirm_mqtt(wsi, offered);
-	if (!identify(wsi, &status, &faults))
+	if (!identify(wsi, offered, &status, &faults))
 		return refuse(wsi, status, &faults);
 	if (!upgrade_read(wsi, &ask, &status, &faults))
 		return refuse(wsi, status, &faults);

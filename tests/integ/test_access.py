@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from kit import certs, city, mqtt, web
+from kit import certs, city, mqtt, mqttws, web
 from kit.daemon import PUBLIC, SLOW, block, feed, free_ports, wait_for
 
 PASSWORD = "correct horse battery"
@@ -362,3 +362,66 @@ def test_will_of_an_identity(town):
     town.start()
     wait_for("the will", lambda: [e for e in get(town.web_port, "/v1/feeds/noise/events?after=0", bearer(reader)).json()
                                   if e.get("subject") == "w"], 5)
+
+
+def ticket(d, key):
+    a = get(d.web_port, "/v1/tickets", {**bearer(key), "Content-Length": "0"}, "POST")
+    assert a.status == 201 and a.json()["expiresIn"] <= 60, a
+    assert len(a.json()["ticket"]) <= 100
+    return a.json()["ticket"]
+
+
+def test_tickets(town):
+    """Good once, within seconds, for events and for MQTT; they carry the rights of who asked."""
+    key, other = add_key(town, "p1", "partner"), add_key(town, "p2", "partner")
+    grant(town, "noise", "subscribe,publish", identity="p1")
+    t = ticket(town, key)
+    with web.WebSocket(town.web_port, "/v1/feeds/noise/events", ("cloudevents.json", t), timeout=10 * SLOW) as w:
+        assert w.protocol == "cloudevents.json", "the ticket is not said back"
+        web.until_live(w)
+        with pytest.raises(web.Refused) as e:
+            web.WebSocket(town.web_port, "/v1/feeds/noise/events", ("cloudevents.json", t), timeout=10 * SLOW)
+        assert e.value.status == 401
+        with mqttws.Client(town.web_strict, protocols=("mqtt", ticket(town, key)), timeout=10 * SLOW) as c:
+            c.open("browser")
+            assert c.publish("city/noise/1", b"x").reason == 0
+            assert c.publish("city/air/1", b"x").reason == 0x87
+        assert w.event()["subject"] == "1"
+        must(town, "identity", "end", "p1")
+        with pytest.raises(web.WsClosed) as closed:
+            w.event(3 * SLOW)
+        assert closed.value.code == 1008
+    with pytest.raises(web.Refused) as e:
+        web.WebSocket(town.web_port, "/v1/feeds/noise/events", (ticket(town, other), "cloudevents.json"), timeout=10 * SLOW)
+    assert e.value.status == 404
+    with pytest.raises(web.Refused) as e:
+        web.WebSocket(town.web_port, "/v1/feeds/noise/events", ("cloudevents.json", "oudp-ticket." + "A" * 43), timeout=10 * SLOW)
+    assert e.value.status == 401
+    assert get(town.web_port, "/v1/tickets", {"Content-Length": "0"}, "POST").status == 401
+    late = add_key(town, "late", "partner")
+    t = ticket(town, late)
+    must(town, "identity", "end", "late")
+    with pytest.raises(web.Refused) as e:
+        web.WebSocket(town.web_port, "/v1/feeds/open/events", ("cloudevents.json", t), timeout=10 * SLOW)
+    assert e.value.status == 401
+    for _ in range(50):
+        ticket(town, other)
+    assert get(town.web_port, "/v1/tickets", {**bearer(other), "Content-Length": "0"}, "POST").status == 503
+
+
+def test_origins(own):
+    """Pages of other sites open no WebSocket, unless they are named; programs send no Origin."""
+    d = own(FEEDS, allowed_origins=["https://dashboard.voorbeeld.nl"])
+    d.start()
+    good = [None, f"http://127.0.0.1:{d.web_port}", "https://dashboard.voorbeeld.nl"]
+    bad = ["https://evil.example", "null", "https://dashboard.voorbeeld.nl.evil.example", "http://dashboard.voorbeeld.nl",
+           f"http://127.0.0.1:{d.web_port + 1}", "http://127.0.0.1"]
+    for path, protocol in (("/v1/feeds/open/events", "cloudevents.json"), ("/mqtt", "mqtt")):
+        for origin in good:
+            headers = {"Origin": origin} if origin else {}
+            with web.WebSocket(d.web_port, path, (protocol,), headers=headers, timeout=10 * SLOW) as w:
+                assert w.protocol == protocol
+        for origin in bad:
+            with pytest.raises(web.Refused) as e:
+                web.WebSocket(d.web_port, path, (protocol,), headers={"Origin": origin}, timeout=10 * SLOW)
+            assert e.value.status == 403, origin
