@@ -8,6 +8,11 @@
 
 enum { CONNACK_BYTES = 2048, LOST_TOLD = 8, LOST_BYTES = 1024 };
 
+static bool too_large(const struct session *s, const struct wire *w) /* [MQTT-3.1.2-24] */
+{
+	return s->max_packet_out && w->len > s->max_packet_out;
+}
+
 void connect_refuse(struct session *s, enum mqtt_version version, enum mqtt_reason reason,
                     const char *why)
 {
@@ -18,11 +23,12 @@ void connect_refuse(struct session *s, enum mqtt_version version, enum mqtt_reas
 	}
 	struct wire w = link_wire(s->link, CONNACK_BYTES);
 	mqtt_encode_connack(&w, version, false, reason, &p);
-	if (s->max_packet_out && w.len > s->max_packet_out) { /* [MQTT-3.2.2-19] */
+	if (too_large(s, &w)) { /* [MQTT-3.2.2-19] */
 		w.len = 0;
 		mqtt_encode_connack(&w, version, false, reason, NULL);
 	}
-	link_sent(s->link, &w);
+	if (!too_large(s, &w))
+		link_sent(s->link, &w);
 	s->table->stats.refused++;
 	session_close(s, reason, "CONNECT refused: %s", why);
 }
@@ -104,7 +110,8 @@ static void name_session(struct session *s, struct span client_id)
 
 /* ---- CONNACK ---- */
 
-static void send_connack(struct session *s, uint32_t asked_expiry_s)
+/* False: not even what must be in it fits into what the client takes. */
+static bool send_connack(struct session *s, uint32_t asked_expiry_s)
 {
 	struct sessions *t = s->table;
 	struct mqtt_props p = {0};
@@ -135,13 +142,27 @@ static void send_connack(struct session *s, uint32_t asked_expiry_s)
 	struct wire w = link_wire(s->link, CONNACK_BYTES);
 	/* [MQTT-3.2.2-2], [MQTT-3.2.2-3]; 3.1.1: [MQTT-3.2.2-1], [MQTT-3.2.2-2] */
 	mqtt_encode_connack(&w, s->version, s->resumed, MQTT_SUCCESS, &p);
+	if (too_large(s, &w)) { /* [MQTT-3.2.2-19], [MQTT-3.2.2-20] */
+		p.has &= ~MQTT_HAS(MQTT_PROP_REASON_STRING);
+		p.raw = (struct span){0};
+		p.n_user = 0;
+		w.len = 0;
+		mqtt_encode_connack(&w, s->version, s->resumed, MQTT_SUCCESS, &p);
+	}
+	if (too_large(s, &w))
+		return false;
 	link_sent(s->link, &w);
+	return true;
 }
 
 static void opened(struct session *s, uint32_t asked_expiry_s)
 {
 	struct sessions *t = s->table;
-	send_connack(s, asked_expiry_s);
+	if (!send_connack(s, asked_expiry_s)) {
+		connect_refuse(s, s->version, MQTT_PACKET_TOO_LARGE,
+		               "its maximum packet size is too small for CONNACK");
+		return;
+	}
 	s->state = SESSION_CONNECTED;
 	t->stats.connected++;
 	t->stats.connected_most = MAX_OF(t->stats.connected_most, t->stats.connected);

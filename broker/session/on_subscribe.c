@@ -218,7 +218,8 @@ void pending_close(struct session *s)
 		pending_free(list_entry(it, struct pending, node));
 }
 
-static void send_codes(struct session *s, enum mqtt_type type, uint16_t packet_id,
+/* False: too large for the client [MQTT-3.1.2-24], and the session is closed. */
+static bool send_codes(struct session *s, enum mqtt_type type, uint16_t packet_id,
                        const uint8_t *codes, unsigned n)
 {
 	struct wire w = link_wire(s->link, n + 16);
@@ -227,14 +228,21 @@ static void send_codes(struct session *s, enum mqtt_type type, uint16_t packet_i
 		mqtt_encode_suback(&w, s->version, packet_id, c, NULL); /* [MQTT-3.8.4-1] */
 	else
 		mqtt_encode_unsuback(&w, s->version, packet_id, c, NULL); /* [MQTT-3.10.4-4] */
+	if (s->max_packet_out && w.len > s->max_packet_out) {
+		session_close(s, MQTT_PACKET_TOO_LARGE, "%s is larger than its maximum packet size",
+		              mqtt_type_name(type));
+		return false;
+	}
 	link_sent(s->link, &w);
+	return true;
 }
 
 /* SUBACK, then what the past and the retained messages have for each filter. */
 static void subscribed(struct session *s, const struct mqtt_subscribe_view *v, const uint8_t *codes,
                        struct want *want, uint64_t upto)
 {
-	send_codes(s, MQTT_SUBACK, v->packet_id, codes, v->n);
+	if (!send_codes(s, MQTT_SUBACK, v->packet_id, codes, v->n))
+		return;
 	for (unsigned i = 0; i < v->n; i++) {
 		if (codes[i] > 2 || !want[i].sub)
 			continue;
@@ -403,8 +411,8 @@ static void unsubscribe_committed(const struct answer *a, int err)
 	if (err)
 		session_close(s, MQTT_QUOTA_EXCEEDED, "the store is full: unsubscribe again later");
 	else
-		send_codes(s, MQTT_UNSUBACK, a->packet_id, (const uint8_t *)a->reason,
-		           (unsigned)a->sequence);
+		(void)send_codes(s, MQTT_UNSUBACK, a->packet_id, (const uint8_t *)a->reason,
+		                 (unsigned)a->sequence);
 }
 
 int on_unsubscribe(struct session *s, const struct frame *f)
@@ -431,7 +439,7 @@ int on_unsubscribe(struct session *s, const struct frame *f)
 	while (mqtt_unsubscribe_next(&v, &at, &filter))
 		codes[n++] = (uint8_t)unsubscribe_one(s, filter);
 	if (!s->number) {
-		send_codes(s, MQTT_UNSUBACK, v.packet_id, codes, n);
+		(void)send_codes(s, MQTT_UNSUBACK, v.packet_id, codes, n);
 		return 0;
 	}
 	struct answer a = {.done = unsubscribe_committed,

@@ -316,6 +316,28 @@ static bool counts(struct play *p, bool stored)
 	return got == want ? true : fail(p, "there are %llu", (unsigned long long)got);
 }
 
+static void trimmed(void *arg, int64_t deleted)
+{
+	*(int64_t *)arg = deleted;
+}
+
+/* "TRIM feed N": its records before N are gone. */
+static bool trims(struct play *p)
+{
+	uint64_t before;
+	int64_t deleted = -1;
+	if (p->words.n != 3 || !words_number(p->words.word[2].text, &before))
+		return fail(p, "TRIM feed N");
+	turn(p);
+	struct feed *f = hub_feed(p->broker.hub, p->words.word[1].text);
+	if (!f)
+		return fail(p, "no feed of that name");
+	hub_trim(p->broker.hub, f, before, trimmed, &deleted);
+	for (unsigned i = 0; i < 20 && deleted < 0; i++)
+		broker_turn(&p->broker);
+	return deleted > 0 ? true : fail(p, "nothing was trimmed");
+}
+
 static bool command(struct play *p, bool *ret_known)
 {
 	struct span c = p->words.word[0].text;
@@ -326,6 +348,8 @@ static bool command(struct play *p, bool *ret_known)
 		return passes_time(p);
 	if (span_is(c, "STORE") || span_is(c, "QUARANTINE"))
 		return counts(p, span_is(c, "STORE"));
+	if (span_is(c, "TRIM"))
+		return trims(p);
 	if (span_is(c, "HOLD")) { /* the disk stands still until COMMIT */
 		p->broker.hold = p->hold = true;
 		return true;
