@@ -24,7 +24,7 @@ struct mqtt_ws {
 	struct identity who; /* of its ticket */
 	struct buf rx;       /* bytes not taken yet */
 	size_t packet_left;  /* of the packet that was begun in a former frame */
-	bool paused, closing, asked;
+	bool paused, closing, said_close, asked;
 	uint64_t close_at_ms;
 };
 
@@ -77,16 +77,25 @@ static const struct link_ops ops = {link_flush, link_pause, link_resume, link_cl
 
 /* ---- reading ---- */
 
+/* The peer's own close is waited for (RFC 6455, 7.1.1): to end TCP before it was read would reset
+ * the connection, and a client that is just saying its goodbye would see an error. */
 static int close_frame(struct mqtt_ws *m, unsigned code)
 {
+	if (m->said_close)
+		return 0;
+	m->said_close = true;
 	unsigned char mem[LWS_PRE + 4], *p = mem + LWS_PRE;
 	p[0] = 0x88;
 	p[1] = 2;
 	p[2] = (unsigned char)(code >> 8);
 	p[3] = (unsigned char)code;
-	if (lws_write(m->wsi, p, 4, LWS_WRITE_RAW) < 0)
+	if (lws_write(m->wsi, p, 4, LWS_WRITE_RAW) < 0) {
 		log_debug("An MQTT client was gone before its close.");
-	return -1;
+		return -1;
+	}
+	buf_done(&m->rx);
+	lws_rx_flow_control(m->wsi, 1); /* its close stands behind what was not read */
+	return 0;
 }
 
 static int receive(struct mqtt_ws *m, const char *p, size_t n)
@@ -97,6 +106,8 @@ static int receive(struct mqtt_ws *m, const char *p, size_t n)
 		log_info("A client was closed. why=\"MQTT travels in binary frames\" peer=%s",
 		         m->link.peer);
 		session_gone(m->link.session);
+		m->closing = true;
+		m->close_at_ms = uv_now(m->web->loop) + LIMIT_LINK_CLOSE_WAIT_MS;
 		return close_frame(m, CLOSE_UNSUPPORTED);
 	}
 	m->web->stats.mqtt_bytes_in += n;
@@ -260,6 +271,8 @@ int mqtt_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss 
 	case LWS_CALLBACK_ESTABLISHED: pss->mqtt = opened(wsi); return 0;
 	case LWS_CALLBACK_RECEIVE: return receive(pss->mqtt, in, len);
 	case LWS_CALLBACK_SERVER_WRITEABLE: return writeable(pss->mqtt);
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: /* the answer to ours: that is all */
+		return pss->mqtt->said_close ? -1 : 0;
 	case LWS_CALLBACK_CLOSED:
 		closed(pss->mqtt);
 		pss->mqtt = NULL;

@@ -1,5 +1,5 @@
 """Clients of others, as they are: mosquitto_pub, _sub and _rr, Paho in Python and in C, a Mosquitto that bridges, MQTT.js
-where it is installed. Each speaks 3.1.1 and 5, over TCP and WebSocket where it can."""
+from npm. Each speaks 3.1.1 and 5, over TCP and WebSocket where it can."""
 import json
 import os
 import queue
@@ -332,25 +332,104 @@ def test_mosquitto_bridge_comes_back(own, tmp_path):
 
 
 # ---- MQTT.js ----
-JS = """
+JS_FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "mqtt-js")
+JS_BEGIN = """
 const mqtt = require('mqtt');
-const [url, version, topic] = process.argv.slice(2);
-const c = mqtt.connect(url, {protocolVersion: Number(version), reconnectPeriod: 0});
-const got = [];
-c.on('error', e => { console.error(e); process.exit(1); });
+const [url, version, topic] = process.argv.slice(1);
+const v5 = version === '5';
+function come(options) {
+  const c = mqtt.connect(url, {protocolVersion: Number(version), reconnectPeriod: 0, ...options});
+  c.on('error', e => { console.error(e); process.exit(1); });
+  return c;
+}
+function done(c, got) { console.log(JSON.stringify(got)); c.end(false, {}, () => process.exit(0)); }
+"""
+JS_QOS = """
+const c = come({}), got = [];
 c.on('connect', () => c.subscribe(topic + '/#', {qos: 2}, () => {
   for (const qos of [0, 1, 2]) c.publish(topic + '/x', 'qos ' + qos, {qos});
 }));
-c.on('message', (t, m, p) => { got.push([p.qos, m.toString()]);
-  if (got.length === 3) { console.log(JSON.stringify(got)); c.end(false, {}, () => process.exit(0)); } });
+c.on('message', (t, m, p) => { got.push([p.qos, m.toString()]); if (got.length === 3) done(c, got); });
+"""
+JS_SESSION = """
+const kept = {clientId: topic, clean: false, ...(v5 ? {properties: {sessionExpiryInterval: 300}} : {})};
+const first = come(kept);
+first.on('connect', () => first.subscribe(topic + '/#', {qos: 1}, () => first.end(false, {}, () => {
+  const p = come({});
+  p.on('connect', () => p.publish(topic + '/x', 'while away', {qos: 1}, () => p.end(false, {}, () => {
+    const again = come(kept);
+    let present;
+    again.on('packetreceive', q => { if (q.cmd === 'connack') present = q.sessionPresent; });
+    again.on('message', (t, m) => done(again, [present, m.toString()]));
+  })));
+})));
+"""
+JS_LARGE = """
+const c = come({}), large = Buffer.alloc(700000, 'x');
+c.on('connect', () => c.subscribe(topic, {qos: 1}, () => c.publish(topic, large, {qos: 1, retain: true}, () => {
+  c.publish(topic, '', {qos: 1, retain: true});
+})));
+c.on('message', (t, m) => { if (m.length) done(c, [m.length, m.equals(large)]); });
+"""
+JS_PROPERTIES = """
+const c = come({properties: {topicAliasMaximum: 10, receiveMaximum: 5}, autoUseTopicAlias: true, autoAssignTopicAlias: true});
+const got = [];
+c.on('connect', () => c.subscribe('$share/g/' + topic + '/#', {qos: 1, properties: {subscriptionIdentifier: 7}}, () => {
+  const properties = {contentType: 'text/plain', responseTopic: 'r', correlationData: Buffer.from('c'),
+                      userProperties: {a: ['1', '2']}, messageExpiryInterval: 100, payloadFormatIndicator: true};
+  for (let i = 0; i < 8; i++) c.publish(topic + '/x', String(i), {qos: 1, properties});
+}));
+c.on('message', (t, m, p) => {
+  const q = p.properties;
+  got.push([t === topic + '/x', m.toString(), q.contentType, q.responseTopic, q.correlationData.toString(), q.userProperties.a,
+            q.subscriptionIdentifier]);
+  if (got.length === 8) done(c, got);
+});
 """
 
 
-@pytest.mark.parametrize("scheme", ["mqtt", "ws"])
-def test_mqtt_js(broker, name, version, scheme):
-    if not shutil.which("node") or run("node", "-e", "require('mqtt')").returncode:
-        pytest.skip("MQTT.js is not installed")
-    url = f"ws://127.0.0.1:{broker.web_port}/mqtt" if scheme == "ws" else f"mqtt://127.0.0.1:{broker.mqtt_port}"
-    p = run("node", "-e", JS, "--", url, str(version), name)
-    assert p.returncode == 0, p.stderr
-    assert sorted(json.loads(p.stdout)) == [[q, f"qos {q}"] for q in range(3)]
+@pytest.fixture(scope="module", name="js")
+def mqtt_js():
+    """A function that runs a script with MQTT.js; the package is installed once, below build/."""
+    there = os.path.join(JS_FOLDER, "node_modules", "mqtt", "package.json")
+    if not shutil.which("node") or not (os.path.exists(there) or shutil.which("npm")):
+        pytest.skip("node and npm are not installed")
+    if not os.path.exists(there):
+        os.makedirs(JS_FOLDER, exist_ok=True)
+        p = subprocess.run(["npm", "install", "--prefix", JS_FOLDER, "--no-audit", "--no-fund", "--ignore-scripts", "mqtt@5"],
+                           capture_output=True, text=True, timeout=120, check=False)
+        if p.returncode:
+            pytest.skip(f"MQTT.js could not be installed: {p.stderr.strip()[-200:]}")
+
+    def script(text, broker, scheme, version, topic):
+        url = f"ws://127.0.0.1:{broker.web_port}/mqtt" if scheme == "ws" else f"mqtt://127.0.0.1:{broker.mqtt_port}"
+        p = subprocess.run(["node", "-e", JS_BEGIN + text, "--", url, str(version), topic], cwd=JS_FOLDER,
+                           capture_output=True, text=True, timeout=20 * SLOW, check=False)
+        assert p.returncode == 0, p.stdout + p.stderr
+        return json.loads(p.stdout)
+
+    return script
+
+
+SCHEMES = pytest.mark.parametrize("scheme", ["mqtt", "ws"])
+
+
+@SCHEMES
+def test_mqtt_js(js, broker, name, version, scheme):
+    assert sorted(js(JS_QOS, broker, scheme, version, name)) == [[q, f"qos {q}"] for q in range(3)]
+
+
+@SCHEMES
+def test_mqtt_js_session(js, broker, name, version, scheme):
+    assert js(JS_SESSION, broker, scheme, version, name) == [True, "while away"]
+
+
+@SCHEMES
+def test_mqtt_js_large(js, broker, name, version, scheme):
+    assert js(JS_LARGE, broker, scheme, version, name) == [700000, True]
+
+
+@SCHEMES
+def test_mqtt_js_properties(js, broker, name, scheme):
+    got = js(JS_PROPERTIES, broker, scheme, 5, name)
+    assert got == [[True, str(i), "text/plain", "r", "c", ["1", "2"], 7] for i in range(8)]
