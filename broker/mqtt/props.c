@@ -285,9 +285,10 @@ bool mqtt_props_find_user(const struct mqtt_props *p, const char *name, struct s
 
 size_t mqtt_props_for_record(const struct mqtt_props *p, uint8_t *out)
 {
-	static const uint64_t dropped = MQTT_HAS(MQTT_PROP_TOPIC_ALIAS) |
-	                                MQTT_HAS(MQTT_PROP_MESSAGE_EXPIRY) |
-	                                MQTT_HAS(MQTT_PROP_SUBSCRIPTION_ID);
+	static const uint64_t dropped =
+	    MQTT_HAS(MQTT_PROP_TOPIC_ALIAS) | MQTT_HAS(MQTT_PROP_MESSAGE_EXPIRY) |
+	    MQTT_HAS(MQTT_PROP_SUBSCRIPTION_ID) |
+	    MQTT_HAS(MQTT_PROP_WILL_DELAY); /* the will's, not its message's */
 	struct reader r = reader_of_span(p->raw);
 	size_t n = 0;
 
