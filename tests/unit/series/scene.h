@@ -123,12 +123,15 @@ static inline void scene_close(struct scene *x)
 	broker_close(&x->b);
 }
 
-static unsigned scene_stored; /* of the answers since somebody set it to 0 */
+enum { SCENE_ANSWERS = 4096 };
+static bool scene_stored[SCENE_ANSWERS]; /* by answer, since somebody set the number to 0 */
+static unsigned scene_answers;
 static inline void scene_answer(const struct answer *a, int err)
 {
 	if (a->verdict != VERDICT_STORED && a->verdict != VERDICT_DUPLICATE)
 		fail_msg("not stored: %s", a->reason ? a->reason : "");
-	scene_stored += !err && a->verdict == VERDICT_STORED;
+	assert_true(scene_answers < SCENE_ANSWERS);
+	scene_stored[scene_answers++] = !err && a->verdict == VERDICT_STORED;
 }
 
 static inline void scene_put(struct scene *x, const char *topic, const char *payload)

@@ -103,24 +103,43 @@ struct play {
 	struct truth *want;
 };
 
-static void put_one(struct play *p, unsigned f, unsigned t, int64_t time_ms, int tenths)
+struct sent {
+	unsigned f, t;
+	int64_t time_ms;
+	int tenths;
+};
+
+static void send_one(struct play *p, const struct sent *x)
 {
 	char topic[16], payload[128];
-	snprintf(topic, sizeof(topic), "%c/%u", feeds[f], t);
+	snprintf(topic, sizeof(topic), "%c/%u", feeds[x->f], x->t);
 	snprintf(payload, sizeof(payload), "{\"dateObserved\":\"%s\",\"pm25\":%d.%d}",
-	         scene_time(time_ms), tenths / 10, tenths % 10);
-	scene_stored = 0;
+	         scene_time(x->time_ms), x->tenths / 10, x->tenths % 10);
 	scene_put(&p->x, topic, payload);
+}
+
+/* Together in few commits. The same message again is no message: the answers tell. */
+static void send_all(struct play *p, const struct sent *x, unsigned n)
+{
+	scene_answers = 0;
+	for (unsigned i = 0; i < n; i++) {
+		send_one(p, &x[i]);
+		if (rnd() % 16 == 0)
+			scene_turn(&p->x);
+	}
 	scene_turn(&p->x);
-	if (scene_stored) /* the same message again is no message */
-		model_put(&p->m, f, t, time_ms, tenths);
+	assert_int_equal(scene_answers, n);
+	for (unsigned i = 0; i < n; i++)
+		if (scene_stored[i])
+			model_put(&p->m, x[i].f, x[i].t, x[i].time_ms, x[i].tenths);
 }
 
 static void put_some(struct play *p)
 {
 	unsigned f = (unsigned)(rnd() % FEEDS), t = (unsigned)(rnd() % THINGS);
 	int64_t *clock = &p->m.clock_ms[f][t];
-	unsigned how = (unsigned)(rnd() % 8), n = 1 + (unsigned)(rnd() % 60);
+	unsigned how = (unsigned)(rnd() % 8), n = 1 + (unsigned)(rnd() % 60), sent = 0;
+	struct sent x[60];
 	for (unsigned i = 0; i < n; i++) {
 		int64_t at;
 		if (how < 5)
@@ -132,25 +151,22 @@ static void put_some(struct play *p)
 		else /* all at one time, and what touches it */
 			at = START + 3600000 + (int64_t)(rnd() % 3);
 		if (at >= START)
-			put_one(p, f, t, at, (int)(rnd() % (how == 3 ? 3 : 9000)));
+			x[sent++] =
+			    (struct sent){f, t, at, (int)(rnd() % (how == 3 ? 3 : 9000))};
 	}
+	send_all(p, x, sent);
 }
 
 /* Many at once, so that tails are larger than chunks. */
 static void put_many(struct play *p)
 {
+	enum { MANY = 2500 };
+	static struct sent x[MANY];
 	unsigned f = (unsigned)(rnd() % FEEDS), t = (unsigned)(rnd() % THINGS);
-	for (unsigned i = 0; i < 2500; i++) {
-		char topic[16], payload[128];
-		int tenths = (int)(rnd() % 9000);
-		int64_t at = p->m.clock_ms[f][t] += 10000;
-		snprintf(topic, sizeof(topic), "%c/%u", feeds[f], t);
-		snprintf(payload, sizeof(payload), "{\"dateObserved\":\"%s\",\"pm25\":%d.%d}",
-		         scene_time(at), tenths / 10, tenths % 10);
-		scene_put(&p->x, topic, payload);
-		model_put(&p->m, f, t, at, tenths);
-	}
-	scene_turn(&p->x);
+	for (unsigned i = 0; i < MANY; i++)
+		x[i] =
+		    (struct sent){f, t, p->m.clock_ms[f][t] += 10000, (int)(rnd() % 9000)};
+	send_all(p, x, MANY);
 }
 
 static unsigned amended;
@@ -345,7 +361,10 @@ static void play(unsigned moves)
 			break;
 		case 1: scene_crash(&p->x); break;
 		case 2: amend(p); break;
-		case 3: put_many(p); break;
+		case 3:
+			if (i % 2)
+				put_many(p);
+			break;
 		case 4:
 		case 5:
 		case 6:
@@ -365,10 +384,10 @@ static void any_order_of_events(void **unused UNUSED)
 {
 	const char *runs = getenv("SERIES_RUNS"), *seed = getenv("SERIES_SEED");
 	uint64_t first = seed ? strtoull(seed, NULL, 10) : 1;
-	for (uint64_t i = 0; i < (runs ? strtoull(runs, NULL, 10) : 6); i++) {
+	for (uint64_t i = 0; i < (runs ? strtoull(runs, NULL, 10) : 3); i++) {
 		state = (first + i) * 0x9E3779B97F4A7C15u;
 		fprintf(stderr, "# seed %llu\n", (unsigned long long)(first + i));
-		play(120);
+		play(80);
 	}
 }
 
