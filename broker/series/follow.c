@@ -211,7 +211,8 @@ static bool flush_some(struct series *s)
 			return false;
 		flush_begin_round(s);
 	}
-	int err = flush_step(s);
+	int err = flush_names(s); /* a datastream's row never without its thing's */
+	err = err ? err : flush_step(s);
 	if (err < 0) {
 		disk_failed(s, err, now);
 		return false;

@@ -3,6 +3,7 @@
  * Not a copy of the file: live pages of LMDB keep bytes of deleted records in their slack.
  * Everything is read in short transactions and appended to a new environment.
  *
+ *   0. the series, in pieces (side_copy.c);
  *   1. the quarantine, in pieces; how far it got per feed is remembered;
  *   2. one transaction, the captured commit: identity, commit number, the feeds' rows and their
  * last sequence, the small tables, and the quarantine's rows added since 1;
@@ -19,6 +20,7 @@
 #include "base/mem.h"
 #include "base/rfc3339.h"
 #include "store/copy.h"
+#include "store/side.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -35,6 +37,7 @@ struct backup {
 	uint64_t *last; /* by id - 1: the last sequence at the captured commit */
 	struct buf
 	    progress; /* of the quarantine: keys of ROW_KEY_BYTES, the last one copied per feed */
+	bool series_copied;
 	char *why;
 	size_t why_size;
 };
@@ -259,6 +262,11 @@ static int backup_try(struct backup *b, const char *data_dir, const char *dir)
 	if (err)
 		return err;
 	b->last = xcalloc(b->from->logs_max, sizeof(*b->last));
+	if (!b->series_copied) /* what is copied before the journal is never ahead of it */
+		err = side_copy(data_dir, dir, b->from->id, b->why, b->why_size);
+	if (err)
+		return err;
+	b->series_copied = true;
 	auto_free char *journal = store_path(dir, "journal");
 	err = copy_open(&b->to, journal, b->from, b->why, b->why_size);
 	if (err)

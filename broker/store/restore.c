@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "store/copy.h"
+#include "store/side.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,6 +148,8 @@ int store_restore(const char *dir, const char *data_dir, int64_t now_ms, char *w
 	err = env_probe(&o, &from, why, why_size);
 	if (!err)
 		err = check_manifest(dir, from, why, why_size);
+	if (!err) /* first: the journal is what makes a store of it */
+		err = side_copy(dir, data_dir, from->id, why, why_size);
 	if (!err)
 		err = restore_into(from, data_dir, now_ms, why, why_size);
 	store_close(from);

@@ -77,6 +77,12 @@ int side_next(struct side_view *v, enum side_table table, struct span *ret_key,
 int side_prev(struct side_view *v, enum side_table table, struct span *ret_key,
               struct span *ret_value) MUSTCHECK;
 
+/* Copies the rows of from_dir/series/ into a new to_dir/series/, in short views: the daemon may be
+ * writing. Rows of "chunk" and "amend" belong to the row of "stream" whose key theirs begin with,
+ * and are copied in one view with it. 0 when there is nothing to copy. */
+int side_copy(const char *from_dir, const char *to_dir, const uint8_t id[16], char *why,
+              size_t size) MUSTCHECK;
+
 struct side_usage {
 	uint64_t map_bytes, file_bytes, used_bytes;
 	uint64_t rows[SIDE_TABLES];

@@ -151,8 +151,7 @@ static void put_some(struct play *p)
 		else /* all at one time, and what touches it */
 			at = START + 3600000 + (int64_t)(rnd() % 3);
 		if (at >= START)
-			x[sent++] =
-			    (struct sent){f, t, at, (int)(rnd() % (how == 3 ? 3 : 9000))};
+			x[sent++] = (struct sent){f, t, at, (int)(rnd() % (how == 3 ? 3 : 9000))};
 	}
 	send_all(p, x, sent);
 }
@@ -164,8 +163,7 @@ static void put_many(struct play *p)
 	static struct sent x[MANY];
 	unsigned f = (unsigned)(rnd() % FEEDS), t = (unsigned)(rnd() % THINGS);
 	for (unsigned i = 0; i < MANY; i++)
-		x[i] =
-		    (struct sent){f, t, p->m.clock_ms[f][t] += 10000, (int)(rnd() % 9000)};
+		x[i] = (struct sent){f, t, p->m.clock_ms[f][t] += 10000, (int)(rnd() % 9000)};
 	send_all(p, x, MANY);
 }
 
