@@ -515,6 +515,7 @@ static void build(struct daemon *d)
 	sessions_set_access(d->sessions, d->access);
 	struct status_options so = {.hub = d->hub,
 	                            .ingest = d->ingest,
+	                            .series = d->series,
 	                            .runner = loop_runner(d->loop),
 	                            .tls = d->tls,
 	                            .arg = d,

@@ -44,6 +44,28 @@ static void certificates(struct buf *b, const json_t *all)
 	}
 }
 
+static void series(struct buf *b, const json_t *s)
+{
+	if (!s)
+		return;
+	buf_addf(b, "%-12s ", "series");
+	text_count(b, reply_count(s, "datastreams"));
+	buf_add_str(b, " datastreams of ");
+	text_count(b, reply_count(s, "things"));
+	buf_add_str(b, " things   ");
+	text_bytes(b, reply_count(s, "bytes"));
+	if (reply_count(s, "lagRecords")) {
+		buf_add_str(b, "   ");
+		text_count(b, reply_count(s, "lagRecords"));
+		buf_add_str(b, " records behind");
+	}
+	if (reply_count(s, "damaged"))
+		buf_addf(b, "   DAMAGED rows: %llu", (unsigned long long)reply_count(s, "damaged"));
+	if (!json_is_true(json_object_get(s, "writable")))
+		buf_add_str(b, "   CANNOT BE WRITTEN: is the disk full?");
+	buf_add_char(b, '\n');
+}
+
 static void page(const struct cli *c, const json_t *r)
 {
 	static const char *const connections[] = {"mqtt",      "MQTT",      "http", "HTTP",
@@ -74,6 +96,7 @@ static void page(const struct cli *c, const json_t *r)
 	buf_addf(&b, " (%.0f%%)   ", map ? 100.0 * (double)used / (double)map : 0.0);
 	text_bytes(&b, reply_count(store, "diskFreeBytes"));
 	buf_add_str(&b, " free on the disk\n");
+	series(&b, json_object_get(r, "series"));
 	certificates(&b, json_object_get(r, "tls"));
 	buf_add_char(&b, '\n');
 	fwrite(b.p, 1, b.len, stdout);

@@ -24,4 +24,8 @@ struct status {
  * comma. */
 void status_write_contract(const struct config_feed *f, struct buf *b);
 
+/* series.c: nothing where there are none. */
+void status_series_metrics(const struct status *s, struct buf *b);
+void status_write_series(const struct status *s, struct buf *b); /* begins with a comma */
+
 #endif

@@ -240,6 +240,7 @@ void status_write_metrics(struct status *s, struct buf *b)
 	one(b, "oudp_share_groups", "gauge", "Groups of shared MQTT subscriptions.", o.shares);
 	one(b, "oudp_session_backlog_records", "gauge",
 	    "Records that MQTT sessions have not examined yet, over all of them.", o.backlog);
+	status_series_metrics(s, b);
 	one(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
 }
 
@@ -346,6 +347,7 @@ void status_write_json(struct status *s, struct buf *b)
 	         (unsigned long long)in->denied,
 	         (unsigned long long)(o.mqtt_delivered + o.web_delivered));
 	write_tls(s, b);
+	status_write_series(s, b);
 	buf_addf(b, ",\"rates\":{\"storedPerSecond\":%.0f},\"feeds\":[", s->stored_per_second);
 	bool first = true;
 	EACH_FEED(s, f)

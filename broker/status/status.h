@@ -13,6 +13,8 @@
 
 struct status;
 
+struct series;
+
 /* From the rooms that this one may not include. */
 struct status_outside {
 	uint64_t tls_connections, tls_failed; /* MQTT: of those open; broken off */
@@ -33,6 +35,7 @@ struct status_outside {
 struct status_options {
 	struct hub *hub;
 	struct ingest *ingest;
+	struct series *series;     /* NULL: there are none */
 	struct hub_runner runner;  /* its pool() */
 	const struct tls_set *tls; /* NULL: there is none */
 	void *arg;
