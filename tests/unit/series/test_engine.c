@@ -99,10 +99,8 @@ static void texts_and_units(void **unused UNUSED)
 	struct scene x;
 	scene_open(&x, conf);
 	scene_answers = 0;
-	scene_put(&x, "p/9",
-	          "{\"dateObserved\":\"2026-11-24T11:00:00Z\",\"status\":\"free\"}");
-	scene_put(&x, "p/9",
-	          "{\"dateObserved\":\"2026-11-24T11:10:00Z\",\"status\":\"occupied\"}");
+	scene_put(&x, "p/9", "{\"dateObserved\":\"2026-11-24T11:00:00Z\",\"status\":\"free\"}");
+	scene_put(&x, "p/9", "{\"dateObserved\":\"2026-11-24T11:10:00Z\",\"status\":\"occupied\"}");
 	scene_put(
 	    &x, "m/s",
 	    "[{\"n\":\"t\",\"u\":\"Cel\",\"v\":21.5,\"t\":1795521500},{\"n\":\"on\",\"vb\":true,"
