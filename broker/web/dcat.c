@@ -146,6 +146,10 @@ static struct measured measure(struct out *o, const struct feed *f)
 	unsigned timed = 0;
 	for (unsigned i = 0; i < sf->n; i++) {
 		const struct seen_thing *t = sf->things[i];
+		if (!page_may_see_thing(o->req, t)) {
+			m.things--;
+			continue;
+		}
 		m.in_time += o->now_ms - t->stored_ms <= 2 * (int64_t)cadence_ms;
 		if (!t->time_received) {
 			late_ms += (double)MAX_OF(t->stored_ms - t->phenomenon_ms, 0);

@@ -108,12 +108,13 @@ static int newest_first(const void *a, const void *b)
 }
 
 /* The newest of all, in a bounded list kept in order. */
-static unsigned newest(const struct seen_feed *sf, const struct seen_thing **out, unsigned max)
+static unsigned newest(const struct req *r, const struct seen_feed *sf,
+                       const struct seen_thing **out, unsigned max)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < sf->n; i++) {
 		const struct seen_thing *t = sf->things[i];
-		if (n == max && newest_first(&t, &out[n - 1]) > 0)
+		if (!page_may_see_thing(r, t) || (n == max && newest_first(&t, &out[n - 1]) > 0))
 			continue;
 		unsigned at = n < max ? n++ : n - 1;
 		for (; at && newest_first(&t, &out[at - 1]) < 0; at--)
@@ -163,7 +164,7 @@ static void latest(struct page *p, const struct feed *f, const struct seen_feed 
 {
 	const struct seen_thing *shown[ROWS_SHOWN];
 	struct html *h = &p->h;
-	unsigned n = newest(sf, shown, ROWS_SHOWN);
+	unsigned n = newest(p->r, sf, shown, ROWS_SHOWN);
 	html_open(h, "section");
 	html_element(h, "h2", NULL, say(p, "Nu", "Now"));
 	if (!n) {

@@ -26,6 +26,11 @@ bool page_may_see(const struct req *r, const struct feed *f)
 	return !f->ended && access_check(&r->who, ACCESS_READ, f, (struct span){0}) == 0;
 }
 
+bool page_may_see_thing(const struct req *r, const struct seen_thing *t)
+{
+	return access_covers(&r->who, ACCESS_READ, t->feed, t->thing) == 0;
+}
+
 /* Room is made for others after so many records in one go. */
 static bool knows_all(struct req *r, struct feed *only)
 {

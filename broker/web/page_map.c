@@ -159,7 +159,8 @@ static void find(const struct page *p, struct asked *a)
 			continue;
 		const struct seen_feed *sf = seen_of(&w->seen, f);
 		for (unsigned k = 0; k < sf->n; k++)
-			if (is_wanted(p, a, sf->things[k], &row))
+			if (page_may_see_thing(p->r, sf->things[k]) &&
+			    is_wanted(p, a, sf->things[k], &row))
 				add_row(a, &row);
 	}
 	for (unsigned i = 0; i < a->n; i++)

@@ -30,7 +30,7 @@ static struct found find(const struct req *r, struct span name)
 		struct feed *f = hub_feed_at(w->hub, i);
 		const struct seen_thing *t =
 		    page_may_see(r, f) ? seen_find(&w->seen, f, thing) : NULL;
-		if (t)
+		if (t && page_may_see_thing(r, t))
 			x.in[x.n++] = t;
 	}
 	return x;

@@ -40,6 +40,8 @@ bool page_query(struct req *r, const char *names);
  * not, again is called later; after LIMIT_PAGE_WAIT_MS what is known has to do. */
 bool page_knows(struct req *r, struct feed *f, handler_fn again);
 bool page_may_see(const struct req *r, const struct feed *f);
+/* One of its things: a grant may be for some of them only. */
+bool page_may_see_thing(const struct req *r, const struct seen_thing *t);
 
 /* Language and clock only, for pieces without a frame. */
 void page_init(struct page *p, struct req *r);

@@ -11,7 +11,7 @@
  *   api.c       everything else            echo.c      --test-echo
  *   login.c     who asks                   book.c      organisations, identities, grants
  *   mqtt.c      MQTT at /mqtt              things.c    things and their register
- *   pages.h     pages for people
+ *   pages.h     pages for people          origin.c    requests of other sites' pages
  *   dcat.c      the catalogue          asyncapi.c  the description of the streams */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
@@ -252,6 +252,9 @@ void get_thing_versions(struct req *r);
 void put_thing(struct req *r);
 void patch_thing(struct req *r);
 void delete_thing(struct req *r);
+/* origin.c: a browser asks on behalf of another site's page, with what it adds by itself */
+bool req_is_foreign(const struct req *r);
+
 /* pages: pages.h */
 void get_home(struct req *r);
 void get_feed_page(struct req *r);

@@ -255,6 +255,10 @@ void route(struct req *r)
 		problem(r, 503, "too many answers are on their way: ask again later");
 	} else if (r->web->draining && r->kind != WEB_ADMIN) {
 		problem(r, 503, "the server stops");
+	} else if (req_is_foreign(r)) {
+		problem(r, 403,
+		        "this request came from a page of another site: send a bearer token, or "
+		        "come from this server's own pages (see public-url)");
 	} else if (found && found->admin &&
 	           access_check(&r->who, ACCESS_ADMIN, NULL, (struct span){0})) {
 		problem(r, 403,

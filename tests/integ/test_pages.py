@@ -369,6 +369,23 @@ def test_errors_are_pages_for_people_and_problems_for_programs(broker):
     assert head.status == 200 and head.body == b"" and int(head.headers["content-length"]) > 1000
 
 
+def test_another_sites_page_changes_nothing(broker):
+    """What a browser adds by itself (a forwarded admin socket, where it stands) is not for others to use."""
+    def post(where, path, **headers):
+        return web.request(where, "POST", path, "payload=%7B%7D", {"Content-Type": "application/x-www-form-urlencoded", **headers})
+    own_site = f"http://127.0.0.1:{broker.web_port}"
+    assert post(broker.web_port, "/schemas/test-air/1", Origin=own_site).status == 200
+    for origin in ("https://evil.example", "null", f"https://127.0.0.1:{broker.web_port}.evil.example", ""):
+        a = post(broker.web_port, "/schemas/test-air/1", Origin=origin)
+        assert a.status == 403, (origin, a)
+        a = web.request(broker.socket_path, "POST", "/v1/_reload", "{}", {"Content-Type": "text/plain", "Origin": origin})
+        assert a.status == 403, (origin, a)
+    assert web.request(broker.socket_path, "GET", "/admin", headers={"Host": "evil.example:8081"}).status == 403, "DNS rebinding"
+    assert web.request(broker.socket_path, "GET", "/admin", headers={"Host": "localhost:8081"}).status == 200
+    assert web.request(broker.socket_path, "POST", "/v1/_reload", {}, {"Origin": "http://localhost:8081", "Host": "localhost:8081"}).status == 200
+    assert broker.get("/v1/feeds", headers={"Origin": "https://portal.example"}).status == 200, "reading is for every site"
+
+
 def test_lines_to_copy_name_this_broker(broker):
     page = get(broker, "/feeds/open?lang=en")
     text = page.words()
