@@ -56,6 +56,8 @@ void cli_init(struct cli *c)
 {
 	*c = (struct cli){.terminal = isatty(STDOUT_FILENO)};
 	struct winsize w;
+	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+	c->colour = c->terminal && !(no && *no) && term && strcmp(term, "dumb") != 0;
 	if (c->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0)
 		c->columns = w.ws_col;
 	const char *url = asked("OUDP_URL");

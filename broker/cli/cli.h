@@ -25,6 +25,7 @@ struct cli {
 	const struct command *command;
 	bool json;                    /* --json: for machines */
 	bool terminal;                /* stdout is one */
+	bool colour;                  /* and takes colour: not with NO_COLOR, not TERM=dumb */
 	unsigned columns;             /* of the terminal; 0: do not cut */
 	const char *url;              /* http://127.0.0.1:8080, without the last slash */
 	const char *socket;           /* administration */

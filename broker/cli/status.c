@@ -28,7 +28,7 @@ static void counts(struct buf *b, const char *label, const json_t *object, const
 	buf_add_char(b, '\n');
 }
 
-static void certificates(struct buf *b, const json_t *all)
+static void certificates(const struct cli *c, struct buf *b, const json_t *all)
 {
 	size_t i;
 	json_t *one;
@@ -38,7 +38,7 @@ static void certificates(struct buf *b, const json_t *all)
 		buf_addf(b, "%-12s %s: the certificate ", i ? "" : "tls",
 		         reply_text(one, "name", "?"));
 		if (days < 0)
-			buf_add_str(b, "HAS EXPIRED\n");
+			text_weighted(b, c->colour, TEXT_BAD, SPAN("HAS EXPIRED\n"));
 		else
 			buf_addf(b, "has %lld day%s left\n", days, days == 1 ? "" : "s");
 	}
@@ -80,8 +80,10 @@ static void page(const struct cli *c, const json_t *r)
 	         reply_text(r, "organisation", ""));
 	write_uptime(&b, reply_count(r, "uptime"));
 	bool ready = json_is_true(json_object_get(r, "ready"));
-	buf_addf(&b, "   %s\n\n",
-	         ready ? "ready" : "NOT READY: publishers wait; is the disk full?");
+	buf_add_str(&b, "   ");
+	text_weighted(&b, c->colour, ready ? TEXT_GOOD : TEXT_BAD,
+	              span_str(ready ? "ready" : "NOT READY: publishers wait; is the disk full?"));
+	buf_add_str(&b, "\n\n");
 	counts(&b, "connections", json_object_get(r, "connections"), connections);
 	counts(&b, "since start", json_object_get(r, "counters"), counters);
 	buf_addf(&b, "%-12s %.1f stored a second   commit ", "now",
@@ -97,7 +99,7 @@ static void page(const struct cli *c, const json_t *r)
 	text_bytes(&b, reply_count(store, "diskFreeBytes"));
 	buf_add_str(&b, " free on the disk\n");
 	series(&b, json_object_get(r, "series"));
-	certificates(&b, json_object_get(r, "tls"));
+	certificates(c, &b, json_object_get(r, "tls"));
 	buf_add_char(&b, '\n');
 	fwrite(b.p, 1, b.len, stdout);
 	buf_done(&b);

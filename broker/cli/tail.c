@@ -20,7 +20,7 @@ struct tail {
 	uint64_t limit, printed;
 	bool exit_on_live;
 	bool broken; /* the output cannot be written */
-	struct buf line;
+	struct buf line, painted;
 };
 
 enum { OPT_AFTER = CLI_OWN, OPT_SINCE, OPT_THING, OPT_LIMIT, OPT_EXIT_ON_LIVE };
@@ -88,16 +88,26 @@ static void print_line(struct tail *t, const struct event_view *e)
 	else
 		text_line(b, e->time, 0);
 	buf_addf(b, "  ");
-	size_t before = b->len;
+	size_t time_end = b->len, before = b->len;
 	text_line(b, e->subject, 32);
+	size_t subject_end = b->len;
 	for (unsigned n = text_columns(span_of(b->p + before, b->len - before)); n < 20; n++)
 		buf_add_char(b, ' ');
 	buf_addf(b, "  %8.*s  ", (int)MIN_OF(e->sequence.n, 20u),
 	         e->sequence.p ? e->sequence.p : "");
+	size_t sequence_end = b->len;
 	unsigned used = text_columns(span_of(b->p, b->len)), columns = t->cli->columns;
 	text_line(b, e->data, columns > used + 10 ? columns - used : columns ? 10 : 0);
 	buf_add_char(b, '\n');
-	fwrite(b->p, 1, b->len, stdout);
+	struct buf *out = &t->painted;
+	bool colour = t->cli->colour;
+	buf_clear(out);
+	text_weighted(out, colour, TEXT_FAINT, span_of(b->p, time_end));
+	text_weighted(out, colour, TEXT_BOLD, span_of(b->p + time_end, subject_end - time_end));
+	text_weighted(out, colour, TEXT_FAINT,
+	              span_of(b->p + subject_end, sequence_end - subject_end));
+	buf_add(out, b->p + sequence_end, b->len - sequence_end);
+	fwrite(out->p, 1, out->len, stdout);
 }
 
 /* What a person must know besides the records. */
@@ -222,9 +232,11 @@ int cmd_tail(struct cli *c, int argc, char **argv)
 		return err;
 	cli_stop_init();
 	buf_init(&t.line, 64 << 20);
+	buf_init(&t.painted, 64 << 20);
 	const struct ws_user user = {.arg = &t, .path = path, .message = message};
 	int status = ws_run(c, "cloudevents.json", &user);
 	buf_done(&t.line);
+	buf_done(&t.painted);
 	free(t.after);
 	free(t.since);
 	return t.broken ? CLI_OK : status;

@@ -157,3 +157,14 @@ void text_percent(struct buf *b, struct span s)
 			buf_addf(b, "%%%02X", (unsigned char)s.p[i]);
 	}
 }
+
+void text_weighted(struct buf *b, bool colour, enum text_weight weight, struct span s)
+{
+	static const char *const begin[] = {"", "\033[2m", "\033[1m", "\033[32m", "\033[1;31m"};
+	bool change = colour && weight != TEXT_PLAIN && s.n;
+	if (change)
+		buf_add_str(b, begin[weight]);
+	buf_add_span(b, s);
+	if (change)
+		buf_add_str(b, "\033[0m");
+}

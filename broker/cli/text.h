@@ -20,6 +20,10 @@ void text_age(struct buf *b, int64_t seconds);
 /* Appends s as one line: control characters and bytes that are not UTF-8 become '.', so that a
  * payload cannot steer the terminal. At most columns characters (0: all), then cut with "...". */
 void text_line(struct buf *b, struct span s, unsigned columns);
+/* What a terminal shows weaker, stronger, or as something to look at. */
+enum text_weight { TEXT_PLAIN, TEXT_FAINT, TEXT_BOLD, TEXT_GOOD, TEXT_BAD };
+/* Appends s so, or as it is without colour. s must not come from others: see text_line(). */
+void text_weighted(struct buf *b, bool colour, enum text_weight weight, struct span s);
 /* How many characters s shows. */
 unsigned text_columns(struct span s);
 

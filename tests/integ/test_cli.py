@@ -1,7 +1,12 @@
 """The command line as its user meets it: words, JSON, exit status 0, 1, 2 as grep has it."""
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
+import termios
 
 from kit import city
 from kit.daemon import CLI, SHORT_LIVED, SLOW, TOP
@@ -141,3 +146,36 @@ def test_schema_check_against_a_feed(own, tmp_path, name):
     assert d.oudp("schema", "check", new, "--against", "nosuch").returncode == 2
     assert d.oudp("schema", "check", new).returncode == 2
     assert d.oudp("check", new, "--last", "4").returncode == 2
+
+
+def on_a_terminal(broker, *arguments, **environment):
+    """What the command writes on a terminal of 100 columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    env = {**os.environ, "OUDP_URL": f"http://127.0.0.1:{broker.web_port}", "OUDP_SOCKET": broker.socket_path, "TERM": "xterm",
+           **SHORT_LIVED, "NO_COLOR": "", **environment}
+    with subprocess.Popen([CLI, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.DEVNULL, env=env) as p:
+        os.close(theirs)
+        out = b""
+        try:
+            while more := os.read(ours, 65536):
+                out += more
+        except OSError:  # EIO: the other side is closed
+            pass
+        assert p.wait(20) == 0
+    os.close(ours)
+    return out.decode()
+
+
+def test_colour_on_a_terminal_only(broker, name):
+    with broker.client(name) as c:
+        assert c.publish(f"city/air/{name}", city.air(3)).reason == 0
+    after = str(broker.feed("air")["last"] - 1)
+    tail, status = ("tail", "air", "--after", after, "--limit", "1"), ("status",)
+    for words, sign in ((tail, f"\x1b[1m{name}\x1b[0m"), (status, "\x1b[32mready\x1b[0m")):
+        assert sign in on_a_terminal(broker, *words)
+        assert "\x1b" not in on_a_terminal(broker, *words, NO_COLOR="1")
+        assert "\x1b" not in on_a_terminal(broker, *words, TERM="dumb")
+        assert "\x1b" not in broker.oudp(*words).stdout
+    line = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(broker, *tail)).strip()
+    assert name in line and len(line) <= 100
