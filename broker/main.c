@@ -15,6 +15,7 @@
 #include "schema/catalog.h"
 #include "series/engine.h"
 #include "session/session.h"
+#include "status/silence.h"
 #include "status/status.h"
 #include "store/side.h"
 #include "store/store.h"
@@ -44,6 +45,7 @@ struct daemon {
 	struct things *things;
 	struct series *series;
 	struct access *access;
+	struct silence *silence;
 	struct ingest *ingest;
 	struct sessions *sessions;
 	struct tcp *tcp;
@@ -286,6 +288,7 @@ static void op_feed(void *arg, const struct feed *f, struct buf *b)
 static void drain_step(struct daemon *d)
 {
 	uint64_t now = clock_mono_ns(&d->clock);
+	bool quiet = silence_idle(d->silence);
 	if (d->phase == ANSWERING && (hub_idle(d->hub) || now > d->phase_until_ns)) {
 		d->phase = CLOSING;
 		d->phase_until_ns = now + (uint64_t)DRAIN_CLOSE_S * 1000000000u;
@@ -293,7 +296,7 @@ static void drain_step(struct daemon *d)
 		web_drain(d->web);
 	}
 	if (d->phase == CLOSING && ((tcp_idle(d->tcp) && web_idle(d->web) &&
-	                             sessions_idle(d->sessions) && hub_idle(d->hub)) ||
+	                             sessions_idle(d->sessions) && hub_idle(d->hub) && quiet) ||
 	                            now > d->phase_until_ns))
 		loop_stop(d->loop);
 }
@@ -337,6 +340,7 @@ static void on_second(void *arg)
 		sessions_system_end(d->sessions);
 	}
 	series_second(d->series);
+	silence_tick(d->silence);
 	hub_retention(d->hub);
 	if (clock_mono_ns(&d->clock) - d->versions_told_ns >
 	    (uint64_t)LIMIT_UNTIL_WARN_H * 3600 * 1000000000u)
@@ -470,6 +474,7 @@ static void open_listeners(struct daemon *d)
 	                        .access = d->access,
 	                        .sessions = d->sessions,
 	                        .things = d->things,
+	                        .series = d->series,
 	                        .ops = {.arg = d,
 	                                .reload = reload,
 	                                .ready = op_ready,
@@ -513,6 +518,7 @@ static void build(struct daemon *d)
 		fatal("The broker could not be built: %s", err_text(err));
 	ingest_set_things(d->ingest, d->things);
 	sessions_set_access(d->sessions, d->access);
+	d->silence = silence_new(d->hub, d->ingest, d->series);
 	struct status_options so = {.hub = d->hub,
 	                            .ingest = d->ingest,
 	                            .series = d->series,
@@ -551,6 +557,7 @@ static void take_down(struct daemon *d)
 	sessions_turn(d->sessions);
 	sessions_free(d->sessions);
 	tcp_free(d->tcp);
+	silence_free(d->silence);
 	status_free(d->status);
 	ingest_free(d->ingest);
 	things_free(d->things);

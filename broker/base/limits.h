@@ -151,6 +151,31 @@ enum {
 	LIMIT_LOGO_BYTES = 256 << 10,    /* a picture at the top of each page */
 
 	/* series */
+
+	LIMIT_SERIES_PAGE_ROWS = 10000,   /* observations of a page: 1 MB */
+	LIMIT_SERIES_PAGE_STREAMS = 1000, /* datastreams of a page: 0.6 MB */
+	LIMIT_SERIES_EDGE_PIECES =
+	    1024,                      /* pieces of time that one step aggregates: 8 KB of edges */
+	LIMIT_SERIES_PIECES = 2000000, /* of one datastream in one answer: two years of half
+	                                  minutes; empty ones cost time and show nothing */
+	LIMIT_SERIES_ANSWERS = 64, /* being made at a time: each holds a step's points, 0.5 MB */
+	LIMIT_SERIES_ANSWER_BYTES = 256 << 10, /* of a stream, made but not taken yet */
+	LIMIT_CHART_MIN = 120,                 /* pixels either way; smaller shows nothing */
+	LIMIT_CHART_MAX = 4000, /* the widest screens; bounds the points that are drawn */
+	LIMIT_CHART_WIDTH_DEFAULT = 800,
+	LIMIT_CHART_HEIGHT_DEFAULT = 320,
+	LIMIT_ZONES = 2500, /* names of the database; each is read once and kept: 4 MB if all are */
+	LIMIT_FRESH_PERCENT =
+	    150, /* of the cadence: a sensor that is a little late is not silent */
+	LIMIT_SILENCE_STEPS =
+	    10, /* of 1,000 things, looked at in a second: 10 ms of a pool thread */
+	LIMIT_SILENCE_READ = 2000, /* alerts of before the start, read in one turn: 2 ms */
+	LIMIT_SILENT_TOLD =
+	    1 << 20, /* things known as silent from before the start: 100 MB at worst */
+	LIMIT_SILENT_THINGS = 16 << 20, /* numbers of things whose state is kept: a byte each */
+	LIMIT_ALERTS_WAITING = 32,      /* for alert-command; a storm of more is counted */
+	LIMIT_ALERT_COMMANDS = 10,      /* runs in a minute: mails that somebody still reads */
+	LIMIT_ALERT_COMMAND_S = 30,     /* a run that hangs is ended */
 	LIMIT_ZONE_BYTES = 64 << 10,    /* a file of the time zone database; the largest has 4 KB */
 	LIMIT_SERIES_TEXT_BYTES = 1024, /* of one observation; three fit in a chunk: longer ones are
 	                                   kept as their beginning, with a flag */

@@ -1,6 +1,8 @@
 /* feed.c - `oudp feed`: what the feeds hold, and making room. */
 #include "cli/feed.h"
+#include "cli/export.h"
 #include "cli/http.h"
+#include "cli/import.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
@@ -216,49 +218,109 @@ static int trim(struct cli *c, const char *feed, const json_t *body)
 	return CLI_OK;
 }
 
-enum { OPT_BEFORE = CLI_OWN, OPT_KEEP, OPT_PRIVACY };
+enum {
+	OPT_BEFORE = CLI_OWN,
+	OPT_KEEP,
+	OPT_THING,
+	OPT_THING_COLUMN,
+	OPT_TEXT,
+	OPT_FORMAT,
+	OPT_SEPARATOR,
+	OPT_DECIMAL_COMMA,
+	OPT_KEEP_COLUMN,
+	OPT_PRIVACY
+};
 
-int cmd_feed(struct cli *c, int argc, char **argv)
+static const struct option options[] = {{"before", required_argument, NULL, OPT_BEFORE},
+                                        {"keep", required_argument, NULL, OPT_KEEP},
+                                        {"thing", required_argument, NULL, OPT_THING},
+                                        {"thing-column", required_argument, NULL, OPT_THING_COLUMN},
+                                        {"text", required_argument, NULL, OPT_TEXT},
+                                        {"format", required_argument, NULL, OPT_FORMAT},
+                                        {"separator", required_argument, NULL, OPT_SEPARATOR},
+                                        {"decimal-comma", no_argument, NULL, OPT_DECIMAL_COMMA},
+                                        {"keep-column", no_argument, NULL, OPT_KEEP_COLUMN},
+                                        {"privacy", no_argument, NULL, OPT_PRIVACY},
+                                        {0}};
+
+struct given {
+	json_t *trim;
+	struct import_options import;
+	bool of_import, privacy;
+};
+
+static int take_trim(struct cli *c, int o, struct given *g)
 {
-	static const struct option options[] = {{"before", required_argument, NULL, OPT_BEFORE},
-	                                        {"keep", required_argument, NULL, OPT_KEEP},
-	                                        {"privacy", no_argument, NULL, OPT_PRIVACY},
-	                                        {0}};
-	json_t *body = NULL;
-	bool privacy = false;
 	uint64_t n;
-	for (int o; (o = cli_option(c, argc, argv, "", options)) != CLI_END;) {
-		if (o < CLI_OWN)
-			return CLI_TROUBLE;
-		if (o == OPT_PRIVACY) {
-			privacy = true;
-			continue;
-		}
-		const char *name = o == OPT_BEFORE ? "before" : "keep";
-		if (cli_number(c, o == OPT_BEFORE ? "--before" : "--keep", optarg, o == OPT_BEFORE,
-		               INT64_MAX, &n))
-			return CLI_TROUBLE;
-		if (body)
-			return cli_usage(c, "--before or --keep, and once");
-		body = json_pack("{s:I}", name, (json_int_t)n);
+	bool before = o == OPT_BEFORE;
+	if (cli_number(c, before ? "--before" : "--keep", optarg, before, INT64_MAX, &n))
+		return CLI_TROUBLE;
+	if (g->trim)
+		return cli_usage(c, "--before or --keep, and once");
+	g->trim = json_pack("{s:I}", before ? "before" : "keep", (json_int_t)n);
+	return 0;
+}
+
+static int take_option(struct cli *c, int o, struct given *g)
+{
+	struct import_options *i = &g->import;
+	if (o == OPT_BEFORE || o == OPT_KEEP)
+		return take_trim(c, o, g);
+	g->of_import |= o != OPT_PRIVACY;
+	switch (o) {
+	case OPT_THING: i->thing = optarg; break;
+	case OPT_THING_COLUMN: i->column = optarg; break;
+	case OPT_TEXT: i->texts = optarg; break;
+	case OPT_DECIMAL_COMMA: i->decimal_comma = true; break;
+	case OPT_PRIVACY: g->privacy = true; return 0;
+	case OPT_KEEP_COLUMN: i->keep_column = true; break;
+	case OPT_SEPARATOR: i->separator = strcmp(optarg, "tab") == 0 ? "\t" : optarg; break;
+	case OPT_FORMAT: i->format = optarg; break;
+	default: return CLI_TROUBLE;
 	}
+	if (i->separator && strlen(i->separator) != 1)
+		return cli_usage(c, "--separator is one character, or tab");
+	if (i->format && strcmp(i->format, "csv") != 0 && strcmp(i->format, "ndjson") != 0)
+		return cli_usage(c, "--format is csv or ndjson");
+	return 0;
+}
+
+static int run(struct cli *c, int argc, char **argv, const struct given *g)
+{
 	const char *verb = optind < argc ? argv[optind] : "";
 	const char *feed = optind + 1 < argc ? argv[optind + 1] : NULL;
+	const char *file = optind + 2 < argc ? argv[optind + 2] : NULL;
 	int given = argc - optind;
-	bool is_trim = strcmp(verb, "trim") == 0;
-	if (body && !is_trim)
+	if (g->trim && strcmp(verb, "trim") != 0)
 		return cli_usage(c, "--before and --keep go with trim");
+	if (g->of_import && strcmp(verb, "import") != 0)
+		return cli_usage(c, "these options go with import");
 	if (strcmp(verb, "list") == 0 && given == 1)
 		return list(c);
 	if (strcmp(verb, "show") == 0 && given == 2)
 		return show(c, feed);
-	if (strcmp(verb, "report") == 0 && given == 2 && privacy)
+	if (strcmp(verb, "report") == 0 && given == 2 && g->privacy)
 		return feed_report(c, feed);
-	if (!is_trim || given != 2)
-		return cli_usage(c, "list, show FEED, trim FEED, or report FEED --privacy");
-	if (!body)
+	if (strcmp(verb, "import") == 0 && given == 3)
+		return feed_import(c, feed, file, &g->import);
+	if (strcmp(verb, "export") == 0 && given == 3)
+		return feed_export(c, feed, file);
+	if (strcmp(verb, "trim") != 0 || given != 2)
+		return cli_usage(c, "list, show FEED, trim FEED, report FEED --privacy, import "
+		                    "FEED FILE, or export FEED DIR");
+	if (!g->trim)
 		return cli_usage(c, "how far? --before SEQUENCE or --keep N");
-	int status = trim(c, feed, body);
-	json_decref(body);
+	return trim(c, feed, g->trim);
+}
+
+int cmd_feed(struct cli *c, int argc, char **argv)
+{
+	struct given g = {0};
+	int status = 0;
+	for (int o; !status && (o = cli_option(c, argc, argv, "", options)) != CLI_END;)
+		status = o < CLI_OWN ? CLI_TROUBLE : take_option(c, o, &g);
+	if (!status)
+		status = run(c, argc, argv, &g);
+	json_decref(g.trim);
 	return status;
 }

@@ -44,3 +44,19 @@ int fetch_body(struct cli *c, const char *path, struct buf *ret)
 		err = cli_trouble(c, "%s: the answer is too large", path);
 	return err;
 }
+
+int fetch_post(struct cli *c, const char *path, const char *type, struct span body,
+               long *ret_status, struct buf *ret)
+{
+	struct http_reply r;
+	int err = http_send(c, HTTP_READ, "POST", path, type, body, &r);
+	if (err)
+		return err;
+	*ret_status = r.status;
+	if (r.status == 200)
+		buf_add(ret, r.body.p, r.body.len);
+	else if (r.status != 503 && r.status != 507) /* those may pass */
+		err = http_problem(c, &r);
+	http_reply_done(&r);
+	return err;
+}

@@ -94,38 +94,94 @@ static int perform(struct cli *c, CURL *curl, bool socket, struct http_reply *r)
 	return 0;
 }
 
-int http_ask(struct cli *c, enum http_way way, const char *method, const char *path,
-             const json_t *body, struct http_reply *r)
+/* A request for path that is all set but for its body and what comes of the answer. */
+static CURL *prepare(struct cli *c, bool socket, const char *path, char **ret_url)
 {
 	assert(path[0] == '/');
-	bool socket = by_socket(c, way);
-	*r = (struct http_reply){0};
-	buf_init(&r->body, ANSWER_BYTES);
 	CURL *curl = curl_easy_init();
 	if (!curl)
-		return cli_trouble(c, "libcurl does not start");
-	auto_free char *url = NULL, *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	if (asprintf(&url, "%s%s", socket ? "http://localhost" : c->url, path) < 0)
-		url = NULL;
-	struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
-	curl_easy_setopt(curl, CURLOPT_URL, url);
+		return NULL;
+	if (asprintf(ret_url, "%s%s", socket ? "http://localhost" : c->url, path) < 0)
+		*ret_url = NULL;
+	curl_easy_setopt(curl, CURLOPT_URL, *ret_url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "127.0.0.1,localhost,::1");
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+	if (socket)
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+	return curl;
+}
+
+int http_send(struct cli *c, enum http_way way, const char *method, const char *path,
+              const char *type, struct span body, struct http_reply *r)
+{
+	bool socket = by_socket(c, way);
+	auto_free char *url = NULL, *type_line = NULL;
+	*r = (struct http_reply){0};
+	buf_init(&r->body, ANSWER_BYTES);
+	CURL *curl = prepare(c, socket, path, &url);
+	if (!curl)
+		return cli_trouble(c, "libcurl does not start");
+	struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)ANSWER_TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &r->body);
-	if (socket)
-		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, c->socket);
-	if (text) {
-		headers = curl_slist_append(headers, "Content-Type: application/json");
+	if (type && asprintf(&type_line, "Content-Type: %s", type) > 0) {
+		headers = curl_slist_append(headers, type_line);
 		headers = curl_slist_append(headers, "Expect:"); /* no 100-continue */
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)strlen(text));
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.p);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
 	}
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	int err = perform(c, curl, socket, r);
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	if (err)
+		http_reply_done(r);
+	return err;
+}
+
+int http_ask(struct cli *c, enum http_way way, const char *method, const char *path,
+             const json_t *body, struct http_reply *r)
+{
+	auto_free char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	return http_send(c, way, method, path, text ? "application/json" : NULL, span_str(text), r);
+}
+
+/* The body goes to the file when the answer is 200, else it is kept: it says what is wrong. */
+struct saving {
+	CURL *curl;
+	FILE *to;
+	struct buf *other;
+};
+
+static size_t save(char *p, size_t size, size_t n, void *arg)
+{
+	const struct saving *s = arg;
+	long status = 0;
+	curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+	return status == 200 ? fwrite(p, size, n, s->to) * size : take(p, size, n, s->other);
+}
+
+int http_save(struct cli *c, const char *path, const char *accept, FILE *to, struct http_reply *r)
+{
+	bool socket = by_socket(c, HTTP_READ);
+	auto_free char *url = NULL, *line = NULL;
+	*r = (struct http_reply){0};
+	buf_init(&r->body, ANSWER_BYTES);
+	CURL *curl = prepare(c, socket, path, &url);
+	if (!curl || asprintf(&line, "Accept: %s", accept) < 0)
+		return cli_trouble(c, "libcurl does not start");
+	struct saving s = {curl, to, &r->body};
+	struct curl_slist *headers = curl_slist_append(NULL, line);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	/* as long as something comes */
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)ANSWER_TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, save);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &s);
 	int err = perform(c, curl, socket, r);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 struct http_reply {
 	long status;
@@ -23,6 +24,13 @@ enum http_way { HTTP_READ, HTTP_ADMIN };
  * body: sent as application/json unless NULL; borrowed. */
 int http_ask(struct cli *c, enum http_way way, const char *method, const char *path,
              const json_t *body, struct http_reply *r) MUSTCHECK;
+
+/* The same with a body of any type; type NULL: no body. */
+int http_send(struct cli *c, enum http_way way, const char *method, const char *path,
+              const char *type, struct span body, struct http_reply *r) MUSTCHECK;
+/* GET of what may be large: the body of a 200 goes to the file, that of another status into r. */
+int http_save(struct cli *c, const char *path, const char *accept, FILE *to,
+              struct http_reply *r) MUSTCHECK;
 
 /* Asks and wants 2xx with JSON: *ret is the caller's. Else CLI_TROUBLE, the problem told. */
 int http_json(struct cli *c, enum http_way way, const char *method, const char *path,

@@ -56,14 +56,25 @@ static const struct command commands[] = {
      "again\n"
      "and goes on after the last event it printed; lost events are told on standard error.\n"},
     {"feed", cmd_feed,
-     "list | show FEED | trim FEED --before SEQUENCE|--keep N | report FEED --privacy",
-     "lists feeds, shows one, deletes its oldest records",
+     "list | show FEED | trim FEED --before SEQUENCE|--keep N | report FEED --privacy | import "
+     "FEED "
+     "FILE | export FEED DIR",
+     "lists feeds, shows one, deletes its oldest records, imports and exports",
      "  list                 every feed: what it holds, its last record, its quarantine\n"
      "  show FEED            one feed\n"
      "  trim FEED            deletes the oldest records, also when the disk is full\n"
      "  report FEED --privacy  what a privacy officer asks\n"
      "  --before SEQUENCE    those before this one\n"
-     "  --keep N             all but the newest N\n"},
+     "  --keep N             all but the newest N\n"
+     "  import FEED FILE     CSV with a line of names, or NDJSON, through full admission\n"
+     "  --thing THING        all rows are about this thing\n"
+     "  --thing-column NAME  or the column (member) that names it (thing); --keep-column: it stays "
+     "in the payload\n"
+     "  --text NAME,...      columns that are never numbers\n"
+     "  --separator C|tab  --decimal-comma  --format csv|ndjson\n"
+     "  export FEED DIR      contract, log, observations and register, as JSON, NDJSON and CSV\n"
+     "\n"
+     "Exit status of import: 0 all stored, 1 at least one row refused, 2 trouble.\n"},
     {"thing", cmd_thing,
      "list | show THING | add THING FILE|MEMBER=VALUE... | end THING | import FILE",
      "things and their register",
@@ -78,6 +89,19 @@ static const struct command commands[] = {
      "  --skip-faulty        registers the others\n"
      "  --dry-run            add, import: says what would happen\n"
      "  --organisation NAME  whose things (list: all; else the administrator's own)\n"},
+    {"series", cmd_series,
+     "list | query ID|THING [PROPERTY] | correct|flag|reject --thing THING --from TIME --to TIME",
+     "what was measured, as table, CSV or chart; corrects it",
+     "  list             datastreams: --feed, --thing, --property, --bbox or --radius, --crs\n"
+     "  query            observations of one: by its number, or its thing and property\n"
+     "  --from TIME --to TIME | --last PERIOD   RFC 3339, a date, or PT24H, P7D (--last)\n"
+     "  --aggregate mean,max,... --interval PERIOD   mean min max sum count first last present\n"
+     "  --tz ZONE        whose days, and of the times shown (UTC)\n"
+     "  --limit N        rows (1000)   --desc  newest first   --original  before corrections\n"
+     "  --csv            all of it as CSV        --chart  drawn\n"
+     "  correct          --factor F and --offset O: value * F + O\n"
+     "  flag, reject     marks observations as doubtful, or takes them out of every answer\n"
+     "  --reason TEXT    why, for who asks later; the original stays askable\n"},
     {"quarantine", cmd_quarantine, "list [FEED] | show ID | retry FEED [ID...]   [--unrouted]",
      "refused messages: look at them, try them again",
      "  list [FEED]      rows, oldest first; without FEED of all feeds and the unrouted\n"

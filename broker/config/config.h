@@ -99,6 +99,7 @@ struct config {
 	uint64_t max_sessions;       /* MQTT, of those that outlive their connection */
 	uint64_t max_session_expiry_s; /* 0: no bound */
 	char **allowed_origins;        /* NULL-terminated, may be empty */
+	char *alert_command;           /* a program, or NULL */
 	uint64_t unrouted_max;         /* rows of the quarantine of messages that no feed takes */
 	char *public_url; /* how the web listener is reached from outside, no slash at the end */
 	char *title;      /* of the pages */

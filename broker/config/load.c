@@ -168,9 +168,30 @@ static void loader_init(struct loader *ld, const char *name, bool files)
 	add_source(ld, name);
 }
 
+/* Where it is told that things fall silent. Who declares a feed of this name has their own. */
+static void add_alerts_feed(struct loader *ld)
+{
+	static const char text[] =
+	    "feed \"oudp-alerts\" { title = \"Alerts\" description = \"Things that fall silent, "
+	    "and "
+	    "that are back.\" topics = { \"oudp/alerts/{thing}\" } schemas = { \"any\" } }\n";
+	const struct config *c = ld->config;
+	bool needed = false;
+	for (size_t i = 0; i < c->n_feeds; i++) {
+		needed |= c->feeds[i].cadence_s > 0;
+		if (strcmp(c->feeds[i].name, "oudp-alerts") == 0)
+			return;
+	}
+	if (!needed)
+		return;
+	auto_free char *copy = xstrdup(text);
+	read_text(ld, copy, add_source(ld, "(built in)"), "", 0);
+}
+
 /* Checks, prints, and gives the configuration away when there is no error. */
 static int loader_finish(struct loader *ld, struct config **ret, struct buf *errors)
 {
+	add_alerts_feed(ld);
 	check_all(ld);
 	problems_print(ld, errors);
 	int err = ld->n_errors ? ERR_CONFIG : 0;

@@ -87,6 +87,8 @@ const struct row config_rows[] = {
 	{ROOT(accessibility), .name = "accessibility", .type = ROW_TEXT,
 	 .example = "https://www.toegankelijkheidsverklaring.nl/register/00000",
 	 .help = "Address of the accessibility statement, at the foot of the pages."},
+	{ROOT(alert_command), .name = "alert-command", .type = ROW_PATH_NULL, .example = "/usr/local/bin/oudp-alert",
+	 .help = "A program that is run when a thing falls silent and when it is back; see oudp-series(7)."},
 
 	{ROOT(allowed_origins), .name = "allowed-origins", .type = ROW_ORIGINS,
 	 .example = "{ \"https://dashboard.voorbeeld.nl\" }",

@@ -102,6 +102,9 @@ static void take_over(struct question *q)
 
 static void question_free(struct question *q)
 {
+	const struct series_filter *f = &q->own.filter;
+	if (f->may_done)
+		f->may_done(f->may_arg);
 	asking_done(&q->own, &q->asking);
 	buf_done(&q->spans);
 	free(q->edges);

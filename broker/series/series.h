@@ -66,6 +66,7 @@ struct series_filter { /* all that is given must hold; n == 0: not given */
 	 * any thread, under a lock: look at a table, do no more. */
 	bool (*may)(void *arg, struct span feed, struct span organisation, struct span thing);
 	void *may_arg;
+	void (*may_done)(void *arg); /* on the loop, when may is called no more; NULL */
 };
 
 /* ---- answers; spans live until the next step or series_ask_done() ---- */

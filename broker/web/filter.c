@@ -96,7 +96,7 @@ bool filter_match(const struct filter *f, const struct record *r)
 static bool is_plain(unsigned char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("-._~,", c));
+	       (c && strchr("-._~", c)); /* a comma would cut a Link header for simple clients */
 }
 
 void filter_write_query(struct buf *b, const struct query *q, const char *names)

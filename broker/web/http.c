@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK_BYTES = 16 << 10, HEAD_BYTES = 4096, DETAIL_BYTES = 512 };
+enum { CHUNK_BYTES = 16 << 10, CHUNK_HEAD_BYTES = 16, HEAD_BYTES = 4096, DETAIL_BYTES = 512 };
 
 const struct common_header common_headers[] = {
     /* NLGov REST API Design Rules 2.2.1: API-Version and the security headers on every answer */
@@ -19,7 +19,7 @@ const struct common_header common_headers[] = {
     {"X-Frame-Options:", "DENY"},
     {"Referrer-Policy:", "no-referrer"},
     {"Access-Control-Allow-Origin:", "*"},
-    {"Access-Control-Expose-Headers:", "API-Version, Link, Location"},
+    {"Access-Control-Expose-Headers:", "API-Version, Link, Location, ETag, Content-Crs"},
 };
 const unsigned n_common_headers = ARRAY_LEN(common_headers);
 
@@ -27,9 +27,31 @@ const unsigned n_common_headers = ARRAY_LEN(common_headers);
 
 void respond_header(struct req *r, const char *name, const char *value)
 {
-	assert(strlen(name) < sizeof(r->extra_name));
-	snprintf(r->extra_name, sizeof(r->extra_name), "%s", name);
-	snprintf(r->extra_value, sizeof(r->extra_value), "%s", value);
+	size_t n = strlen(name) + 1, v = strlen(value) + 1;
+	assert(r->extra_len + n + v <= sizeof(r->extra));
+	memcpy(r->extra + r->extra_len, name, n);
+	memcpy(r->extra + r->extra_len + n, value, v);
+	r->extra_len += n + v;
+}
+
+/* The next of them from *at on; NULL: no more. */
+static const char *next_extra(const struct req *r, size_t *at, const char **ret_value)
+{
+	if (*at == r->extra_len)
+		return NULL;
+	const char *name = r->extra + *at;
+	*ret_value = name + strlen(name) + 1;
+	*at += strlen(name) + strlen(*ret_value) + 2;
+	return name;
+}
+
+static bool has_extra(const struct req *r, const char *name)
+{
+	const char *one, *value;
+	for (size_t at = 0; (one = next_extra(r, &at, &value));)
+		if (strcmp(one, name) == 0)
+			return true;
+	return false;
 }
 
 static void count(struct web *w, int status)
@@ -163,7 +185,8 @@ static int add_all(struct req *r, unsigned char **p, unsigned char *end)
 	struct lws *wsi = r->wsi;
 	int err = lws_add_http_header_status(wsi, (unsigned)r->status, p, end);
 	for (unsigned i = 0; i < n_common_headers; i++)
-		err |= add(wsi, common_headers[i].name, common_value(r, i), p, end);
+		if (!has_extra(r, common_headers[i].name))
+			err |= add(wsi, common_headers[i].name, common_value(r, i), p, end);
 	if (r->etag[0])
 		err |= add(wsi, "ETag:", r->etag, p, end);
 	if (r->html && r->content_language[0]) {
@@ -174,20 +197,25 @@ static int add_all(struct req *r, unsigned char **p, unsigned char *end)
 		err |= add(wsi, "Content-Type:", r->content_type, p, end);
 	if (is_secure(wsi)) /* RFC 6797: a year */
 		err |= add(wsi, "Strict-Transport-Security:", "max-age=31536000", p, end);
-	if (r->extra_name[0])
-		err |= add(wsi, r->extra_name, r->extra_value, p, end);
+	const char *name, *value;
+	for (size_t at = 0; (name = next_extra(r, &at, &value));)
+		err |= add(wsi, name, value, p, end);
+	if (r->chunked)
+		err |= add(wsi, "Transfer-Encoding:", "chunked", p, end);
 	if (r->method == METHOD_OPTIONS) {
 		err |= add(wsi, "Access-Control-Allow-Methods:",
 		           "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", p, end);
 		err |= add(wsi, "Access-Control-Allow-Headers:",
-		           "Authorization, Content-Type, Accept, Last-Event-ID", p, end);
+		           "Authorization, Content-Type, Accept, Last-Event-ID, If-None-Match, "
+		           "Accept-Crs",
+		           p, end);
 	}
 	if (r->status == 503 || r->status == 507 || r->status == 429)
 		err |= add(wsi, "Retry-After:", "10", p, end);
 	/* One request a connection: lws 4.1 reads freed memory, or for ever, when the next one was
 	 * sent before this is answered (pipelining). */
 	err |= add(wsi, "Connection:", "close", p, end);
-	if (!r->stream)
+	if (!r->stream && r->status != 304)
 		err |= lws_add_http_header_content_length(wsi, r->out.len, p, end);
 	return err | lws_finalize_http_header(wsi, p, end);
 }
@@ -218,18 +246,43 @@ void stream_begin(struct req *r, const char *content_type)
 	req_wait(r);
 }
 
+/* Whether the entity tags of an If-None-Match header have this one (RFC 9110, 13.1.2). */
+static bool has_tag(const char *header, const char *tag)
+{
+	return strcmp(header, "*") == 0 || strstr(header, tag) != NULL;
+}
+
+void respond_tagged(struct req *r, const char *content_type)
+{
+	static const struct hash_key key = {0x6f756470, 1}; /* the same tag after a restart */
+	if (!r->out.err) {
+		snprintf(r->etag, sizeof(r->etag), "\"%016llx\"",
+		         (unsigned long long)hash64(&key, r->out.p, r->out.len));
+		r->cache = "no-cache"; /* ask, then use */
+	}
+	bool same = !r->out.err && has_tag(r->if_none_match, r->etag);
+	if (same)
+		buf_clear(&r->out);
+	respond(r, same ? 304 : 200, same ? NULL : content_type);
+}
+
 /* 0: go on; -1: close, for the answer is complete or the client is gone. */
 static int send_piece(struct req *r)
 {
-	unsigned char mem[LWS_PRE + CHUNK_BYTES];
-	size_t n = MIN_OF(r->out.len - r->sent, (size_t)CHUNK_BYTES);
+	unsigned char mem[LWS_PRE + CHUNK_HEAD_BYTES + CHUNK_BYTES + 2], *p = mem + LWS_PRE;
+	size_t n = MIN_OF(r->out.len - r->sent, (size_t)CHUNK_BYTES), size = n;
 	bool last = !r->stream && r->sent + n == r->out.len;
-	if (n)
-		memcpy(mem + LWS_PRE, r->out.p + r->sent, n);
-	if (!r->stream)
+	if (r->chunked && n) { /* RFC 9112, 7.1 */
+		size = (size_t)sprintf((char *)p, "%zx\r\n", n);
+		memcpy(p + size, r->out.p + r->sent, n);
+		memcpy(p + size + n, "\r\n", 2);
+		size += n + 2;
+	} else if (n) {
+		memcpy(p, r->out.p + r->sent, n);
+	}
+	if (!r->stream || r->observing)
 		lws_set_timeout(r->wsi, PENDING_TIMEOUT_HTTP_CONTENT, LIMIT_WEB_SEND_S);
-	if (n &&
-	    lws_write(r->wsi, mem + LWS_PRE, n, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
+	if (n && lws_write(r->wsi, p, size, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
 		return -1;
 	r->sent += n;
 	r->web->stats.bytes_sent += n;
@@ -244,24 +297,37 @@ static int send_piece(struct req *r)
 	return 0;
 }
 
+static void send_last_chunk(struct lws *wsi)
+{
+	static const char last[] = "0\r\n\r\n";
+	unsigned char mem[LWS_PRE + sizeof(last)];
+	memcpy(mem + LWS_PRE, last, sizeof(last));
+	if (lws_write(wsi, mem + LWS_PRE, sizeof(last) - 1, LWS_WRITE_HTTP_FINAL) < 0)
+		log_debug("A client was gone before the end of its answer.");
+}
+
 /* A stream: what is there goes out in pieces, then the subscriber is asked for more. */
 static int stream_on(struct req *r)
 {
 	struct live *l = r->live;
 	enum live_state state = LIVE_MORE;
-	if (!l)
+	if (!l && !r->observing)
 		return -1;
 	if (r->sent == r->out.len)
-		state = live_fill(l, &r->out);
-	if (r->out.err)
+		state = l ? live_fill(l, &r->out) : observing_fill(r);
+	if (r->out.err || r->broken)
 		return -1;
 	if (r->out.len > r->sent) {
-		l->said_ms = uv_now(r->web->loop);
+		if (l)
+			l->said_ms = uv_now(r->web->loop);
 		if (send_piece(r) < 0)
 			return -1;
 	}
-	if (r->out.len == 0 && state == LIVE_END)
+	if (r->out.len == 0 && state == LIVE_END) {
+		if (r->chunked)
+			send_last_chunk(r->wsi);
 		return -1; /* the end of a stream without a length is the end of the connection */
+	}
 	if (r->out.len || state != LIVE_WAIT)
 		lws_callback_on_writable(r->wsi);
 	return 0;
@@ -307,6 +373,8 @@ void req_release(struct req *r)
 		live_close(r->live);
 		r->live = NULL;
 	}
+	observing_free(r->observing);
+	r->observing = NULL;
 	if (r->pending)
 		return;
 	post_done(r);

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "json/json.h"
 #include "json/write.h"
 
 #include <stdio.h>
@@ -27,6 +28,7 @@ void post_done(struct req *r)
 {
 	if (!r->post)
 		return;
+	json_tape_done(&r->post->tape);
 	free(r->post->ids);
 	free(r->post);
 	r->post = NULL;
@@ -152,12 +154,87 @@ static bool publish_body(struct post *p, struct span payload)
 	return post_publish(p, &m, 0);
 }
 
+static bool is_topic_text(struct span s)
+{
+	return s.n && s.n <= LIMIT_TOPIC_BYTES && !memchr(s.p, '+', s.n) &&
+	       !memchr(s.p, '#', s.n) && !memchr(s.p, '\0', s.n);
+}
+
+/* The topic: given whole by the query, or the feed's first template with the thing put in. NULL, or
+ * what is wrong. */
+static const char *make_topic(struct post *p, const struct query *q, struct span thing)
+{
+	struct span topic, at;
+	struct feed *f = p->feed;
+	if (q && query_get(q, "topic", &topic)) {
+		if (!is_topic_text(topic) || hub_route(p->req->web->hub, topic, &at) != f)
+			return "topic is not one of this feed";
+		memcpy(p->topic, topic.p, topic.n);
+		return NULL;
+	}
+	bool given = !q || query_get(q, "thing", &thing);
+	const char *template = f->conf->topics[0], *hole = strstr(template, "{thing}");
+	if (hole && !given)
+		return "thing= is needed (or topic=)";
+	if (strpbrk(template, "+#") && strcmp(template + strcspn(template, "+#"), "#") != 0)
+		return "topic= is needed: this feed takes many topics";
+	if (!hole && strchr(template, '#'))
+		return "topic= is needed: this feed takes many topics";
+	if (given && hole && (!is_topic_text(thing) || memchr(thing.p, '/', thing.n)))
+		return "thing is empty or holds a character that a topic level may not";
+	int n = hole ? snprintf(p->topic, sizeof(p->topic), "%.*s%.*s%s", (int)(hole - template),
+	                        template, (int)thing.n, thing.p, hole + strlen("{thing}"))
+	             : snprintf(p->topic, sizeof(p->topic), "%s", template);
+	if (n < 0 || (size_t)n >= sizeof(p->topic))
+		return "the topic is too long";
+	if (n >= 2 && strcmp(p->topic + n - 2, "/#") == 0)
+		p->topic[n - 2] = '\0';
+	return NULL;
+}
+
+/* A line of lines=events: the thing and the payload of a CloudEvent, as a feed's events come. NULL,
+ * or what is wrong with it. */
+static const char *read_event(struct post *p, struct span line, struct span *ret_payload)
+{
+	struct json_tape *t = &p->tape;
+	char thing[LIMIT_TOPIC_BYTES];
+	size_t at, n;
+	const char *why;
+	if (json_parse(t, line, &at, &why) || t->tok[0].type != JSON_OBJECT)
+		return "the line is not a JSON object";
+	uint32_t subject = json_member(t, 0, SPAN("subject")),
+	         data = json_member(t, 0, SPAN("data"));
+	if (!subject || t->tok[subject].type != JSON_STRING || t->tok[subject].len > sizeof(thing))
+		return "the line has no subject: the thing that it is about";
+	if (!data)
+		return "the line has no data";
+	n = json_unescape(json_text(t, subject), thing);
+	*ret_payload = json_text(t, data);
+	if (t->tok[data].type == JSON_STRING) /* with its quotes */
+		*ret_payload = span_of(ret_payload->p - 1, ret_payload->n + 2);
+	return make_topic(p, NULL, span_of(thing, n));
+}
+
+/* One line. False: not now, it comes again. */
+static bool publish_line(struct post *p, struct span line)
+{
+	struct span payload = line;
+	const char *wrong = p->events ? read_event(p, line, &payload) : NULL;
+	if (!wrong)
+		return publish_body(p, payload);
+	if (p->req->pending) /* results come in the order of the lines */
+		return false;
+	const struct result one = {.verdict = VERDICT_REFUSED, .reason = wrong};
+	take_line(p, &one);
+	return true;
+}
+
 static void next_lines(struct post *p)
 {
 	struct req *r = p->req;
 	struct span line;
 	while (r->pending < LIMIT_WEB_NDJSON_FLIGHT && next_line(&r->body, &p->at, &line)) {
-		if (!publish_body(p, line))
+		if (!publish_line(p, line))
 			return;
 		p->at += line.n + 1;
 	}
@@ -258,44 +335,6 @@ static void next_one(struct post *p)
 
 /* ---- the request ---- */
 
-static bool is_topic_text(struct span s)
-{
-	return s.n && s.n <= LIMIT_TOPIC_BYTES && !memchr(s.p, '+', s.n) &&
-	       !memchr(s.p, '#', s.n) && !memchr(s.p, '\0', s.n);
-}
-
-/* The topic: given whole, or the feed's first template with thing= put in. NULL, or what is wrong.
- */
-static const char *make_topic(struct post *p, const struct query *q)
-{
-	struct span topic, thing, at;
-	struct feed *f = p->feed;
-	if (query_get(q, "topic", &topic)) {
-		if (!is_topic_text(topic) || hub_route(p->req->web->hub, topic, &at) != f)
-			return "topic is not one of this feed";
-		memcpy(p->topic, topic.p, topic.n);
-		return NULL;
-	}
-	bool given = query_get(q, "thing", &thing);
-	const char *template = f->conf->topics[0], *hole = strstr(template, "{thing}");
-	if (hole && !given)
-		return "thing= is needed (or topic=)";
-	if (strpbrk(template, "+#") && strcmp(template + strcspn(template, "+#"), "#") != 0)
-		return "topic= is needed: this feed takes many topics";
-	if (!hole && strchr(template, '#'))
-		return "topic= is needed: this feed takes many topics";
-	if (given && hole && (!is_topic_text(thing) || memchr(thing.p, '/', thing.n)))
-		return "thing is empty or holds a character that a topic level may not";
-	int n = hole ? snprintf(p->topic, sizeof(p->topic), "%.*s%.*s%s", (int)(hole - template),
-	                        template, (int)thing.n, thing.p, hole + strlen("{thing}"))
-	             : snprintf(p->topic, sizeof(p->topic), "%s", template);
-	if (n < 0 || (size_t)n >= sizeof(p->topic))
-		return "the topic is too long";
-	if (n >= 2 && strcmp(p->topic + n - 2, "/#") == 0)
-		p->topic[n - 2] = '\0';
-	return NULL;
-}
-
 static bool is_type(const char *type, const char *name)
 {
 	size_t n = strlen(name);
@@ -305,7 +344,7 @@ static bool is_type(const char *type, const char *name)
 void post_events(struct req *r)
 {
 	struct feed *f = param_feed(r, ACCESS_PUBLISH);
-	if (!f || !only_query(r, "thing topic"))
+	if (!f || !only_query(r, "thing topic lines"))
 		return;
 	bool json = is_type(r->type, "application/json"),
 	     lines = is_type(r->type, "application/x-ndjson");
@@ -323,7 +362,14 @@ void post_events(struct req *r)
 	p->lines = lines;
 	p->next = lines ? next_lines : next_one;
 	p->take = lines ? take_line : take_one;
-	const char *wrong = make_topic(p, &r->query);
+	struct span as;
+	bool as_given = query_get(&r->query, "lines", &as);
+	p->events = as_given && lines && span_is(as, "events");
+	json_tape_init(&p->tape, LIMIT_JSON_TOKENS);
+	const char *wrong = as_given && !p->events
+	                        ? "lines is events, and goes with application/x-ndjson"
+	                    : p->events ? NULL
+	                                : make_topic(p, &r->query, (struct span){0});
 	const char *large = !wrong && lines ? check_lines(r) : NULL;
 	if (wrong) {
 		problem(r, 400, "%s", wrong);

@@ -5,6 +5,7 @@
 #define WEB_POST_H
 
 #include "web/private.h"
+#include "json/json.h"
 
 struct result { /* of one message; views that live during the call */
 	uint8_t verdict;
@@ -20,7 +21,9 @@ struct post {
 	void (*take)(struct post *p, const struct result *r); /* one result */
 	char topic[LIMIT_TOPIC_BYTES + 1];
 	bool lines;
-	size_t at; /* in the body */
+	bool events;           /* each line is an event with subject and data */
+	size_t at;             /* in the body */
+	struct json_tape tape; /* of one such line */
 
 	/* retry */
 	bool received, end;

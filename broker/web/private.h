@@ -12,11 +12,15 @@
  *   login.c     who asks                   book.c      organisations, identities, grants
  *   mqtt.c      MQTT at /mqtt              things.c    things and their register
  *   pages.h     pages for people          origin.c    requests of other sites' pages
- *   dcat.c      the catalogue          asyncapi.c  the description of the streams */
+ *   dcat.c      the catalogue          asyncapi.c  the description of the streams
+ *   observing.c the time series            observe*.c  what is asked of them, and written
+ *   charting.c  chart.svg                  zones.c     time zones by name
+ *   freshness.c is a thing silent?         correcting.c  of observations */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
 
 #include "access/login.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -32,6 +36,7 @@
 #include <libwebsockets.h>
 
 enum { PATH_BYTES = 1024, PARAMS = 2, ERRORS_SHOWN = 32, LISTENERS = LIMIT_LISTENERS + 1 };
+enum { EXTRA_HEADERS_BYTES = 1600 };
 enum { SUBPROTOCOL_BYTES = 120 }; /* lws 4.1.6 fails on a longer header of subprotocols */
 enum method {
 	METHOD_GET,
@@ -52,6 +57,11 @@ struct web {
 	struct access *access;
 	struct sessions *sessions; /* NULL: no MQTT here */
 	struct things *things;
+	struct series *series; /* NULL: none here */
+	struct crs_tool *crs;  /* made when first asked for */
+	bool crs_tried;
+	struct map zones;    /* name -> struct zone, as they are asked for */
+	unsigned observings; /* answers from the series that are being made */
 	struct lws_context *context;
 	char vhost_names[LISTENERS][64]; /* lws keeps the pointer: "kind:number:name" */
 	bool trusted[LISTENERS], known_only[LISTENERS], secure[LISTENERS];
@@ -99,28 +109,33 @@ struct req {
 	enum web_kind kind;
 	struct identity who;
 	enum method method;
-	char path[PATH_BYTES], type[128], accept[256], language[128], if_none_match[64];
+	char path[PATH_BYTES], type[128], accept[256], language[128], if_none_match[256];
 	struct span param[PARAMS]; /* of the path */
 	struct query query;
 	struct buf body, out;
 	size_t sent, counted; /* counted: in web.answer_bytes */
 	int status;
 	const char *content_type;
-	char extra_name[20], extra_value[1000]; /* one more header */
-	bool html;                              /* the headers of a page */
-	char etag[16], content_language[4];     /* "": none */
-	const char *cache;                      /* Cache-Control; NULL: no-store */
-	handler_fn again;                       /* a page that waits: call this again */
+	bool html;                          /* the headers of a page */
+	char etag[24], content_language[4]; /* "": none */
+	const char *cache;                  /* Cache-Control; NULL: no-store */
+	handler_fn again;                   /* a page that waits: call this again */
 	uint64_t again_until_ms;
 	struct list page_node;
 	void *own; /* of the handler, while it waits for others */
 	void (*own_free)(void *own);
+	/* more headers, each "Name:", 0, value, 0; one goes before a common header of its name */
+	char extra[EXTRA_HEADERS_BYTES];
+	size_t extra_len;
 	bool answering, head_sent, stream, wants_body;
+	bool chunked;     /* a stream that has an end which the client can tell from a break */
+	bool broken;      /* a stream that cannot go on: the connection ends without its end */
 	bool body_done;   /* the whole body has come */
 	bool proving;     /* who it is, is being verified: routed after that */
 	unsigned pending; /* answers of others that are still to come */
 	struct live *live;
 	struct post *post;
+	struct observing *observing;
 };
 
 enum live_kind { LIVE_WS, LIVE_SSE, LIVE_PAGE };
@@ -181,6 +196,8 @@ void req_wait(struct req *r);    /* the answer comes later: no time-out meanwhil
 void req_count(struct req *r);   /* its answer has grown */
 void req_release(struct req *r); /* frees it when neither lws nor an answer needs it */
 void stream_begin(struct req *r, const char *content_type);
+/* An answer that is complete: with an ETag, and 304 without a body when the client has it. */
+void respond_tagged(struct req *r, const char *content_type);
 int read_query(struct lws *wsi, struct query *ret) MUSTCHECK;
 /* Headers that every answer has, as "Name: value\r\n" lines or one by one. */
 void problem_write(struct buf *b, int status, const char *detail, const struct faults *f);
@@ -312,6 +329,23 @@ int mqtt_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss 
                   size_t len);
 void mqtt_turn(struct web *w);               /* who waited reads again */
 void mqtt_tick(struct web *w, uint64_t now); /* cuts peers that do not take their goodbye */
+
+/* zones.c */
+const struct zone *web_zone(void *web, struct span name); /* NULL: no such zone */
+void web_zones_free(struct web *w);
+
+/* observing.c: GET of observations and datastreams */
+void get_datastreams(struct req *r);
+void get_thing_datastreams(struct req *r);
+void get_datastream(struct req *r);
+void get_datastream_observations(struct req *r);
+void get_observations(struct req *r);
+void get_chart(struct req *r);           /* charting.c */
+void post_correction(struct req *r);     /* correcting.c */
+void get_thing_freshness(struct req *r); /* freshness.c */
+/* More of a stream into r->out. */
+enum live_state observing_fill(struct req *r);
+void observing_free(struct observing *g); /* accepts NULL; the request goes away */
 
 /* post.c, quarantine.c */
 void post_done(struct req *r); /* the request goes away */

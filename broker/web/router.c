@@ -9,6 +9,14 @@
 
 enum { API = WEB_TCP | WEB_UNIX, ANY = WEB_TCP | WEB_UNIX | WEB_ADMIN };
 
+/* Of the time series, as observe.c reads them. */
+#define WHEN  "from to last "
+#define WHERE "feed thing property observed-property organisation bbox radius "
+#define ONE_QUERY                                                                                  \
+	WHEN "aggregate interval tz order limit cursor format original rejected stored-since crs"
+#define MANY_QUERY WHERE ONE_QUERY
+#define LIST_QUERY WHERE "tz limit cursor format stored-since crs"
+
 static const struct row {
 	enum method method;
 	const char *path; /* {} stands for one level */
@@ -17,7 +25,7 @@ static const struct row {
 	bool admin; /* for the administrator: 403 for others */
 	const char *summary;
 	const char *query; /* what may be asked, for the description */
-	const char *type;  /* of the answer */
+	const char *type;  /* of the answer, space separated */
 } rows[] = {
     {METHOD_GET, "/v1/feeds", get_feeds, API, false, "All feeds", "", "application/json"},
     {METHOD_GET, "/v1/feeds/{feed}", get_feed, API, false, "One feed", "", "application/json"},
@@ -26,7 +34,7 @@ static const struct row {
      "cloudevents.json, a stream)",
      "after since limit wait withTopic thing bbox property", "application/cloudevents-batch+json"},
     {METHOD_POST, "/v1/feeds/{feed}/events", post_events, API, false,
-     "Publish one message, or one per line", "thing topic", "application/json"},
+     "Publish one message, or one per line", "thing topic lines", "application/json"},
     {METHOD_GET, "/v1/feeds/{feed}/quarantine", list_quarantine, API, false,
      "Refused messages of a feed", "after limit", "application/json"},
     {METHOD_POST, "/v1/feeds/{feed}/quarantine/_retry", retry_quarantine, API, true,
@@ -44,6 +52,28 @@ static const struct row {
     {METHOD_GET, "/v1/status", get_status, ANY, false, "What the broker is doing", "",
      "application/json"},
     {METHOD_GET, "/v1/schemas", get_schemas, API, false, "All schemas", "", "application/json"},
+    {METHOD_GET, "/v1/datastreams", get_datastreams, API, false,
+     "What data is here: datastreams with owner, licence, freshness and latest value", LIST_QUERY,
+     "application/json text/csv application/x-ndjson application/geo+json"},
+    {METHOD_GET, "/v1/datastreams/{id}", get_datastream, API, false, "One datastream", "tz crs",
+     "application/json"},
+    {METHOD_GET, "/v1/datastreams/{id}/observations", get_datastream_observations, API, false,
+     "Observations of one datastream, single or aggregated", ONE_QUERY,
+     "application/json text/csv application/x-ndjson application/geo+json"},
+    {METHOD_GET, "/v1/datastreams/{id}/chart.svg", get_chart, API, false,
+     "A drawing of one datastream", WHEN "tz width height lang original", "image/svg+xml"},
+    {METHOD_GET, "/v1/observations", get_observations, API, false,
+     "Observations of all datastreams that fit; without a time the latest of each", MANY_QUERY,
+     "application/json text/csv application/x-ndjson application/geo+json"},
+    {METHOD_GET, "/v1/things/{thing}/datastreams", get_thing_datastreams, API, false,
+     "The datastreams of one thing", LIST_QUERY,
+     "application/json text/csv application/x-ndjson application/geo+json"},
+    {METHOD_POST, "/v1/series/_correct", post_correction, API, true,
+     "Correct, flag or reject observations of a thing; the original stays askable", "",
+     "application/json"},
+    {METHOD_GET, "/v1/things/{thing}/freshness", get_thing_freshness, API, false,
+     "200 while the thing reports as often as its feeds promise, else 503", "feed organisation tz",
+     "application/json"},
     {METHOD_GET, "/v1/schemas/{name}/{version}", get_schema, API, false, "One schema version", "",
      "application/schema+json"},
     {METHOD_GET, "/v1/things", get_things, API, false,
@@ -162,12 +192,16 @@ static void write_operation(struct buf *b, const struct row *w)
 	write_parameters(b, w);
 	if (w->method == METHOD_POST || w->method == METHOD_PUT || w->method == METHOD_PATCH)
 		buf_add_str(b, ",\"requestBody\":{\"content\":{\"application/json\":{}}}");
-	buf_addf(b,
-	         ",\"responses\":{\"2XX\":{\"description\":\"It worked\",\"headers\":{\"API-"
-	         "Version\":{\"schema\":{\"type\":\"string\"}}},\"content\":{\"%s\":{}}},\"4XX\":{"
-	         "\"description\":\"What is wrong with the request\",\"content\":{\"application/"
-	         "problem+json\":{}}}}}",
-	         w->type);
+	buf_add_str(b, ",\"responses\":{\"2XX\":{\"description\":\"It worked\",\"headers\":{\"API-"
+	               "Version\":{\"schema\":{\"type\":\"string\"}}},\"content\":{");
+	for (const char *at = w->type; *at;) {
+		size_t n = strcspn(at, " ");
+		buf_addf(b, "%s\"%.*s\":{}", at > w->type ? "," : "", (int)n, at);
+		at += n + (at[n] == ' ');
+	}
+	buf_add_str(b,
+	            "}},\"4XX\":{\"description\":\"What is wrong with the request\",\"content\":{"
+	            "\"application/problem+json\":{}}}}}");
 }
 
 void get_openapi(struct req *r)

@@ -1,6 +1,7 @@
 /* web.c - the life of the web room: one lws context on the daemon's loop, a vhost per listener. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "web/crs.h"
 #include "web/private.h"
 
 #include <stdio.h>
@@ -166,6 +167,8 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	w->access = o->access;
 	w->sessions = o->sessions;
 	w->things = o->things;
+	w->series = o->series;
+	map_init(&w->zones);
 	w->test_echo = o->test_echo;
 	list_init(&w->reqs);
 	list_init(&w->lives);
@@ -267,6 +270,8 @@ void web_free(struct web *w)
 		unlink(w->socket_path);
 	buf_done(&w->scratch);
 	buf_done(&w->one);
+	crs_free(w->crs);
+	web_zones_free(w);
 	free(w);
 }
 

@@ -18,6 +18,7 @@
 #include <uv.h>
 
 struct access;
+struct series;
 struct sessions;
 struct things;
 struct web;
@@ -53,6 +54,7 @@ struct web_options {
 	struct access *access;     /* outlives web */
 	struct sessions *sessions; /* for MQTT at /mqtt; NULL: 404 there. Outlives web */
 	struct things *things;     /* for /v1/things. Outlives web */
+	struct series *series;     /* NULL: the time series answer 404. Outlives web */
 	struct web_ops ops;
 	const struct web_listener *listeners; /* copied */
 	unsigned n_listeners;

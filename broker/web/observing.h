@@ -1,0 +1,54 @@
+/* observing.h - an answer from the time series while it is being made.
+ *
+ * Two questions to the engine, one within the other: which datastreams, and for each of them its
+ * observations. A page is gathered, bounded by its limit, and sent whole with its length, its ETag
+ * and the link to the next one. limit=all is sent as it comes: no more than
+ * LIMIT_SERIES_ANSWER_BYTES wait for a slow client, then the engine is not asked meanwhile. */
+#ifndef WEB_OBSERVING_H
+#define WEB_OBSERVING_H
+
+#include "web/observe_write.h"
+#include "web/permit.h"
+#include "web/private.h"
+
+struct observing {
+	struct req *r;
+	struct observe o;
+	struct observe_writer w;
+	struct permit *permit;
+	enum observe_way way;
+	uint32_t id;        /* the one datastream; 0: by filter */
+	struct span within; /* of the path: the thing, for links */
+	struct series_ask streams, one;
+	size_t at;  /* in streams.streams: whose observations come now */
+	bool asked; /* streams, at least once: the document has begun */
+	bool waits; /* the engine is not asked until the client has taken something */
+	bool ended;
+	int64_t pieces; /* of time, looked at for this datastream */
+	int64_t *edges;
+	struct series_cursor inner; /* where its observations begin, once */
+	void (*finish)(struct observing *g, const char *next); /* NULL: as rows of a format */
+	/* takes each datastream's aggregates; NULL: they are written as rows */
+	void (*bucket)(struct observing *g, const struct series_bucket *k);
+	void (*object)(struct observing *g); /* takes the one datastream; NULL: its rows follow */
+	void *more;                          /* of the taker; freed with it */
+};
+
+/* Reads the query and the headers; NULL after a problem was answered. */
+struct observing *observing_new(struct req *r, enum observe_way way);
+/* Puts the first question. */
+void observing_begin(struct observing *g);
+/* The same for the one datastream that the path names; 404 when it names none. */
+void observing_begin_one(struct observing *g);
+const struct series_stream *observing_stream(const struct observing *g);
+bool observing_may(const struct observing *g, struct span feed, struct span thing);
+/* What cannot be answered any more: a problem, or the end of the stream without its end. */
+void observing_fail(struct observing *g, int err);
+/* "</path?query&cursor=...>" into a Link header. */
+void observing_link(struct observing *g, const char *cursor);
+const struct config_feed *observing_feed(const struct observing *g, struct span name);
+
+/* charting.c: fills g->edges with equal pieces; returns how many edges. */
+size_t charting_edges(struct observing *g);
+
+#endif
