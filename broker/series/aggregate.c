@@ -88,6 +88,30 @@ static bool add_point(struct aggregate *g, const struct point *from)
 	return true;
 }
 
+/* Points from i on that lie in the open bucket and need nothing done to them. Returns behind them.
+ */
+static size_t add_run(struct aggregate *g, const struct points *s, size_t i)
+{
+	struct series_bucket *b = &g->k->open;
+	int64_t to_ms = MIN_OF(b->to_ms, g->end_ms);
+	if (i == s->n || g->full || g->sight.n_amends || s->p[i].kind != POINT_NUMBER ||
+	    s->p[i].time_ms >= to_ms)
+		return i;
+	struct figures f = {.min = s->p[i].number, .max = s->p[i].number, .first = s->p[i].number};
+	int64_t first_ms = s->p[i].time_ms, last_ms = first_ms;
+	for (; i < s->n && s->p[i].time_ms < to_ms && s->p[i].kind == POINT_NUMBER; i++) {
+		double x = s->p[i].number;
+		f.min = x < f.min ? x : f.min;
+		f.max = x > f.max ? x : f.max;
+		f.sum += x;
+		f.last = x;
+		f.count++;
+		last_ms = s->p[i].time_ms;
+	}
+	add_figures(b, f.count, &f, first_ms, last_ms);
+	return i;
+}
+
 /* ---- observations ---- */
 
 static bool budget_left(const struct aggregate *g)
@@ -155,9 +179,13 @@ static int add_unpacked(struct aggregate *g, const struct chunks_at *at)
 		err = mix_tail(g, &mixed, &own, at->head.last_ms);
 	}
 	int taken = 1;
-	for (size_t i = 0; i < all->n && !err && taken; i++)
-		if (all->p[i].time_ms >= g->k->at_ms && all->p[i].time_ms < g->end_ms)
-			taken = add_point(g, &all->p[i]);
+	size_t i = 0;
+	while (i < all->n && all->p[i].time_ms < g->k->at_ms)
+		i++;
+	while (i < all->n && !err && taken && all->p[i].time_ms < g->end_ms) {
+		taken = add_point(g, &all->p[i]); /* opens its bucket */
+		i = taken ? add_run(g, all, i + 1) : i;
+	}
 	points_done(&own);
 	points_done(&mixed);
 	return err ? err : taken;

@@ -23,6 +23,7 @@ void amends_apply(const struct amend *a, unsigned n, struct point *p)
 			break;
 		case SERIES_FLAG: p->flags |= a->flags; break;
 		case SERIES_REJECT: p->flags |= POINT_REJECTED; break;
+		case SERIES_ERASE: break; /* never kept */
 		}
 	}
 }
@@ -210,7 +211,7 @@ void amends_work(struct series *s)
 		pthread_mutex_unlock(&s->hand);
 		if (!c)
 			return;
-		c->err = amend(s, c);
+		c->err = c->what == SERIES_ERASE ? series_erase_thing(s, c) : amend(s, c);
 		if (s->runner.post)
 			s->runner.post(s->runner.arg, &c->job);
 		else

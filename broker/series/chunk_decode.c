@@ -149,6 +149,40 @@ static bool set_value(const struct chunk_head *h, struct point *p, int64_t v)
 	}
 }
 
+/* What most chunks hold: plain decimal numbers without flags. */
+static bool take_numbers(struct decoder *d, struct point *p, const int64_t *t, const int64_t *v,
+                         unsigned n)
+{
+	double power = decimal_power(d->h->decimals);
+	int64_t last = d->last_ms;
+	bool good = true;
+	for (unsigned i = 0; i < n; i++) {
+		good &= t[i] >= last && t[i] <= d->h->last_ms;
+		last = t[i];
+		p[i] = (struct point){
+		    .time_ms = t[i], .number = (double)v[i] / power, .kind = POINT_NUMBER};
+	}
+	d->last_ms = last;
+	return good;
+}
+
+/* Any others. kinds, flags: NULL where the chunk has none. */
+static bool take_points(struct decoder *d, struct point *p, unsigned n, const int64_t *t,
+                        const int64_t *v, const int64_t *kinds, const int64_t *flags)
+{
+	for (unsigned i = 0; i < n; i++, p++) {
+		*p = (struct point){.time_ms = t[i],
+		                    .kind = kinds ? (uint8_t)kinds[i] : d->h->kind,
+		                    .flags = flags ? (uint16_t)flags[i] : 0};
+		if (t[i] < d->last_ms || t[i] > d->h->last_ms ||
+		    (kinds && (kinds[i] < 0 || kinds[i] >= POINT_KINDS)) ||
+		    (flags && (flags[i] & ~(int64_t)POINT_FLAGS)) || !set_value(d->h, p, v[i]))
+			return false;
+		d->last_ms = t[i];
+	}
+	return true;
+}
+
 static int take_group(struct decoder *d, struct in *in, unsigned left, struct points *ret,
                       unsigned *ret_n)
 {
@@ -164,18 +198,13 @@ static int take_group(struct decoder *d, struct in *in, unsigned left, struct po
 	    (flags && !take_column(in, &d->flags, f, n)) || !take_column(in, &d->values, v, n))
 		return ERR_STORE_DAMAGED;
 	size_t first = ret->n;
-	for (unsigned i = 0; i < n; i++) {
-		struct point *p = points_add(ret);
-		if (!p)
-			return ERR_TOO_LARGE;
-		p->time_ms = t[i];
-		p->kind = mixed ? (uint8_t)k[i] : h->kind;
-		p->flags = flags ? (uint16_t)f[i] : 0;
-		if (t[i] < d->last_ms || t[i] > h->last_ms || (mixed && k[i] >= POINT_KINDS) ||
-		    (flags && (f[i] & ~(int64_t)POINT_FLAGS)) || !set_value(h, p, v[i]))
-			return ERR_STORE_DAMAGED;
-		d->last_ms = t[i];
-	}
+	struct point *all = points_add_many(ret, n);
+	if (!all)
+		return ERR_TOO_LARGE;
+	bool plain = h->kind == POINT_NUMBER && !flags && !(h->bits & CHUNK_RAW);
+	if (plain ? !take_numbers(d, all, t, v, n)
+	          : !take_points(d, all, n, t, v, mixed ? k : NULL, flags ? f : NULL))
+		return ERR_STORE_DAMAGED;
 	if ((h->bits & CHUNK_EXCEPTIONS) && !take_exceptions(in, ret->p + first, n))
 		return ERR_STORE_DAMAGED;
 	if (h->bits & CHUNK_TEXTS) {

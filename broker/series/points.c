@@ -37,20 +37,29 @@ void points_drop(struct points *s, size_t n)
 	memmove(s->p, s->p + n, s->n * sizeof(*s->p));
 }
 
-struct point *points_add(struct points *s)
+struct point *points_add_many(struct points *s, size_t n)
 {
-	if (s->n == s->max)
+	if (n > s->max - s->n)
 		return NULL;
-	if (s->n == s->cap) {
+	if (s->n + n > s->cap) {
 		size_t cap = s->cap ? 2 * s->cap : FIRST;
+		cap = MAX_OF(cap, s->n + n);
 		struct point *p = realloc(s->p, cap * sizeof(*p));
 		if (!p)
 			return NULL;
 		s->p = p;
 		s->cap = cap;
 	}
-	struct point *p = &s->p[s->n++];
-	*p = (struct point){0};
+	struct point *p = &s->p[s->n];
+	s->n += n;
+	return p;
+}
+
+struct point *points_add(struct points *s)
+{
+	struct point *p = points_add_many(s, 1);
+	if (p)
+		*p = (struct point){0};
 	return p;
 }
 

@@ -46,6 +46,8 @@ void points_clear(struct points *s);
 void points_drop(struct points *s, size_t n); /* the first n */
 /* Room for one more at the end, zeroed; NULL when there are max. */
 struct point *points_add(struct points *s) MUSTCHECK;
+/* The same for n at once, not zeroed: every member is to be set. */
+struct point *points_add_many(struct points *s, size_t n) MUSTCHECK;
 /* Keeps a copy of text; *ret is for point.text. 0 or ERR_TOO_LARGE, -ENOMEM. */
 int points_text(struct points *s, struct span text, uint32_t *ret) MUSTCHECK;
 struct span point_text(const struct points *s, const struct point *p);

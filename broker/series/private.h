@@ -4,7 +4,7 @@
  *   load.c     memory from the rows           apply.c   a record becomes observations
  *   follow.c   the thread: journal in, disk out, when
  *   flush.c    tails become chunks, rows are written
- *   expire.c   the end of keep-series         amend.c   corrections
+ *   expire.c   the end of keep-series         amend.c   corrections     erase.c  one thing
  *   view.c     one datastream as an answer sees it: tail and disk together
  *   raw.c aggregate.c list.c ask.c            answers */
 #ifndef SERIES_PRIVATE_H
@@ -251,6 +251,10 @@ void amends_work(struct series *s); /* the thread's */
 void amends_apply(const struct amend *a, unsigned n, struct point *p);
 bool amends_touch(const struct amend *a, unsigned n, int64_t from_ms, int64_t to_ms);
 int amend_add(struct stream *st, const struct amend *a) MUSTCHECK; /* `state` held */
+
+/* ---- erase.c ---- */
+int series_erase_thing(struct series *s, struct series_correction *c) MUSTCHECK; /* the thread's */
+int erase_load(struct series *s, struct side_view *v) MUSTCHECK;
 
 /* ---- view.c ---- */
 struct sight { /* one datastream, as one step sees it */

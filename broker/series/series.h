@@ -176,7 +176,12 @@ int series_feed_figures(struct series *s, struct span feed,
                         struct series_feed_figures *ret) MUSTCHECK; /* or ERR_NOT_FOUND */
 
 /* ---- correcting: nothing is overwritten, the original stays askable ---- */
-enum series_amend { SERIES_CORRECT, SERIES_FLAG, SERIES_REJECT };
+enum series_amend {
+	SERIES_CORRECT,
+	SERIES_FLAG,
+	SERIES_REJECT,
+	SERIES_ERASE /* the whole thing, for good: nothing else of the question counts */
+};
 
 struct series_correction {
 	enum series_amend what;
@@ -196,7 +201,8 @@ struct series_correction {
 	struct job job; /* the engine's */
 	void *private_;
 };
-/* c lives until done(). */
+/* c lives until done(). An erasure covers the series alone: records that the journal still holds
+ * are erased by whoever asks, before; else their thing comes back with the next one. */
 void series_correct(struct series *s, struct series_correction *c);
 
 #endif

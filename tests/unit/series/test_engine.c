@@ -402,6 +402,42 @@ static void a_backup_is_whole(void **unused UNUSED)
 	scene_close(&x);
 }
 
+static void an_erased_thing_is_gone(void **unused UNUSED)
+{
+	struct scene x;
+	scene_open(&x, conf);
+	for (int i = 0; i < 500; i++) {
+		put_at(&x, "1", NOW - DAY + i * 1000, 1, 52 + i / 1000.0, 4);
+		put_at(&x, "2", NOW - DAY + i * 1000, 2, 52, 4);
+	}
+	scene_turn(&x);
+	uint32_t thing = scene_thing(&x, "a", "2"), id = scene_stream(&x, "a", "2", "pm25");
+	struct series_correction c = {.what = SERIES_ERASE, .thing_id = thing};
+	series_correct(x.series, &c);
+	while (series_work(x.series))
+		;
+	assert_int_equal(c.err, 0);
+	assert_int_equal(c.points, 500);
+	for (int disk = 0; disk < 2; disk++) {
+		struct side_view *v;
+		struct chunks_at at;
+		struct series_ask a = {.what = SERIES_RAW, .id = id, .to_ms = NOW};
+		assert_int_equal(scene_thing(&x, "a", "2"), 0);
+		assert_int_equal(series_step(x.series, &a), ERR_NOT_FOUND);
+		series_ask_done(&a);
+		assert_int_equal(side_view_open(x.side, &v), 0);
+		assert_int_equal(chunks_find(v, id, COLUMN_POINTS, INT64_MIN, &at), ERR_NOT_FOUND);
+		side_view_close(v);
+		assert_int_equal(stream(&x, scene_stream(&x, "a", "1", "pm25")).count, 500);
+		scene_crash(&x); /* its records in the journal are not read again */
+	}
+	put(&x, "2", NOW - HOUR, 3); /* it comes back: another number */
+	scene_turn(&x);
+	assert_true(scene_stream(&x, "a", "2", "pm25") > id);
+	assert_true(scene_thing(&x, "a", "2") > thing);
+	scene_close(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +449,7 @@ int main(void)
 	    cmocka_unit_test(a_trim_is_counted),
 	    cmocka_unit_test(an_older_journal_is_refused),
 	    cmocka_unit_test(a_backup_is_whole),
+	    cmocka_unit_test(an_erased_thing_is_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
