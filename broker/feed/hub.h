@@ -194,6 +194,8 @@ bool hub_version_ended(const struct feed *f, unsigned i, int64_t ms);
  * error). */
 void hub_trim(struct hub *h, struct feed *f, uint64_t before,
               void (*done)(void *arg, int64_t deleted), void *arg);
+/* Whether retention would have taken more since this was asked last, but for held_after. */
+bool hub_retention_held(struct hub *h);
 /* Retention by age and size; call once a second. Works in steps beside the commits. */
 void hub_retention(struct hub *h);
 

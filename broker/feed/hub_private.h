@@ -96,7 +96,7 @@ struct hub {
 	struct list blocks;  /* struct block.node, least recently used first */
 	unsigned n_blocks;
 	struct list block_waiters; /* cursors for which there was no block */
-	bool retention_running;
+	bool retention_running, retention_held;
 	unsigned retention_at;
 	uint64_t retention_next_ns;
 

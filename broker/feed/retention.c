@@ -69,11 +69,13 @@ struct sweep {
 	struct hub *hub;
 	struct feed *feed; /* NULL: the unrouted quarantine */
 	uint32_t feed_id;
-	uint64_t first, last; /* of the log when the step began */
+	uint64_t first, last; /* of the log when the step began; last: that may go */
+	bool has_log;
 	int64_t keep_from_ms; /* 0: no bound by age */
 	uint64_t bytes_max, rows_max;
 	uint64_t new_first;
 	int deleted, rows;
+	bool held; /* more would go, but for held_after */
 };
 
 struct age_scan {
@@ -109,6 +111,7 @@ static void sweep_log(struct sweep *s)
 		uint64_t over = (bytes - s->bytes_max) / (bytes / records + 1) + 1;
 		before = s->first + MIN_OF(over, (uint64_t)LIMIT_TRIM_RECORDS);
 	}
+	s->held = before > s->last + 1;
 	if (before)
 		s->deleted = store_trim(s->hub->store, s->feed_id, MIN_OF(before, s->last + 1),
 		                        LIMIT_TRIM_RECORDS, false, &s->new_first);
@@ -117,7 +120,7 @@ static void sweep_log(struct sweep *s)
 static void sweep_work(struct job *j)
 {
 	struct sweep *s = container_of(j, struct sweep, job);
-	if (s->feed && s->first <= s->last)
+	if (s->feed && s->has_log)
 		sweep_log(s);
 	uint8_t prefix[4] = {(uint8_t)(s->feed_id >> 24), (uint8_t)(s->feed_id >> 16),
 	                     (uint8_t)(s->feed_id >> 8), (uint8_t)s->feed_id};
@@ -132,6 +135,7 @@ static void sweep_done(struct job *j)
 {
 	struct sweep *s = container_of(j, struct sweep, job);
 	struct hub *h = s->hub;
+	h->retention_held |= s->held;
 	if (s->deleted > 0)
 		trimmed(h, s->feed, s->new_first);
 	if (s->rows > 0 && !s->feed)
@@ -162,6 +166,7 @@ static void sweep_next(struct hub *h, struct sweep *s)
 		s->feed_id = f->id;
 		s->first = f->first;
 		s->last = MIN_OF(f->last, f->held_after);
+		s->has_log = f->first <= f->last;
 		s->rows_max = f->conf->quarantine_max;
 		s->bytes_max = f->conf->keep_messages_max_bytes;
 		if (f->conf->keep_messages_s)
@@ -169,6 +174,13 @@ static void sweep_next(struct hub *h, struct sweep *s)
 			    clock_wall_ms(h->clock) - (int64_t)f->conf->keep_messages_s * 1000;
 	}
 	h->runner.writer(h->runner.arg, &s->job);
+}
+
+bool hub_retention_held(struct hub *h)
+{
+	bool held = h->retention_held;
+	h->retention_held = false;
+	return held;
 }
 
 void hub_retention(struct hub *h)

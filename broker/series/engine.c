@@ -180,6 +180,8 @@ void series_second(struct series *s)
 		else
 			f->held_after = UINT64_MAX;
 	}
+	if (hub_retention_held(s->hub))
+		atomic_store(&s->round_wanted, true);
 	uint64_t behind = lag(s);
 	if (!s->throttled && behind > LIMIT_SERIES_LAG_RECORDS) {
 		log_warn("The series are far behind the journal: publishers wait for them. "

@@ -166,7 +166,8 @@ static uint64_t interval_ns(struct series *s, uint64_t now)
 static bool round_due(struct series *s, uint64_t now)
 {
 	uint64_t records = s->applied_records - s->round.records;
-	if (s->tail_bytes >= LIMIT_SERIES_TAIL_BYTES / 2 || s->n_places >= LIMIT_SERIES_PLACES / 2)
+	if (atomic_exchange(&s->round_wanted, false) ||
+	    s->tail_bytes >= LIMIT_SERIES_TAIL_BYTES / 2 || s->n_places >= LIMIT_SERIES_PLACES / 2)
 		return true;
 	return records && (records >= LIMIT_SERIES_CHECKPOINT_RECORDS ||
 	                   now - s->round_ended_ns >= interval_ns(s, now));

@@ -167,7 +167,8 @@ struct series {
 	pthread_t thread;
 	_Atomic uint64_t applied_commit;
 	_Atomic bool wake_posted;
-	struct job wake; /* to the loop: applied_commit moved */
+	struct job wake;           /* to the loop: applied_commit moved */
+	_Atomic bool round_wanted; /* the journal's retention waits for a checkpoint */
 	_Atomic int failed;
 	struct buf block;                 /* copied records */
 	uint32_t new_things, new_streams; /* first id that is not on disk; 0: none */

@@ -15,6 +15,9 @@ static const char conf[] =
     "feed \"p\" { topics = { \"p/{thing}\" } schemas = { \"parking-spot/1\" } }\n"
     "feed \"m\" { topics = { \"m/{thing}\" } schemas = { \"any\" } decode = senml max-age = \"0\" "
     "}\n";
+static const char small[] =
+    "feed \"a\" { topics = { \"a/{thing}\" } schemas = { \"air-quality-observed/1\" } "
+    "keep-messages-max = \"1MiB\" }\n";
 static const int64_t NOW = 1795521600000, HOUR = 3600000, DAY = 86400000;
 
 static void put(struct scene *x, const char *thing, int64_t ms, double v)
@@ -312,6 +315,33 @@ static void a_trim_is_counted(void **unused UNUSED)
 	scene_close(&x);
 }
 
+/* Retention by size stops at the checkpoint, asks for one, and goes on. */
+static void retention_waits_for_the_checkpoint(void **unused UNUSED)
+{
+	struct scene x;
+	scene_open(&x, small);
+	for (int i = 0; i < 8000; i++)
+		put(&x, "1", NOW - DAY + i * 1000, i % 100);
+	scene_turn(&x);
+	struct feed *f = hub_feed(x.b.hub, SPAN("a"));
+	clock_advance(&x.b.clock, 11000);
+	hub_retention(x.b.hub);
+	broker_work(&x.b);
+	assert_int_equal(f->first, 1); /* over its size, but nothing is on disk yet */
+	series_second(x.series);
+	while (series_work(x.series))
+		;
+	series_second(x.series);
+	assert_int_equal(f->held_after, 8000);
+	clock_advance(&x.b.clock, 11000);
+	hub_retention(x.b.hub);
+	broker_work(&x.b);
+	assert_true(f->first > 1);
+	scene_crash(&x);
+	assert_int_equal(stream(&x, scene_stream(&x, "a", "1", "pm25")).count, 8000);
+	scene_close(&x);
+}
+
 static int remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
                       struct FTW *at UNUSED)
 {
@@ -447,6 +477,7 @@ int main(void)
 	    cmocka_unit_test(what_is_too_old_goes_and_leaves_hours),
 	    cmocka_unit_test(a_flipped_bit_is_isolated),
 	    cmocka_unit_test(a_trim_is_counted),
+	    cmocka_unit_test(retention_waits_for_the_checkpoint),
 	    cmocka_unit_test(an_older_journal_is_refused),
 	    cmocka_unit_test(a_backup_is_whole),
 	    cmocka_unit_test(an_erased_thing_is_gone),
