@@ -49,6 +49,7 @@ struct daemon {
 	struct ingest *ingest;
 	struct sessions *sessions;
 	struct tcp *tcp;
+	struct addresses *addresses;
 	struct web *web;
 	struct status *status;
 	enum { RUNNING, ANSWERING, CLOSING } phase;
@@ -473,6 +474,7 @@ static void open_listeners(struct daemon *d)
 	                        .ingest = d->ingest,
 	                        .access = d->access,
 	                        .sessions = d->sessions,
+	                        .addresses = d->addresses,
 	                        .things = d->things,
 	                        .series = d->series,
 	                        .ops = {.arg = d,
@@ -509,11 +511,13 @@ static void build(struct daemon *d)
 		fatal("The feeds could not be opened: %s %s", err_text(err), buf_str(&why));
 	open_series(d, &why);
 	err = access_new(d->hub, &d->access);
+	d->addresses = addresses_new();
 	err = err ? err : things_new(d->hub, &d->things);
 	err = err ? err : ingest_new(d->hub, &d->ingest);
 	err = err ? err : sessions_new(d->hub, d->ingest, &d->sessions);
 	err = err ? err
-	          : tcp_new(d->loop, d->sessions, (unsigned)d->config->max_connections, &d->tcp);
+	          : tcp_new(d->loop, d->hub, d->sessions, d->addresses,
+	                    (unsigned)d->config->max_connections, &d->tcp);
 	if (err)
 		fatal("The broker could not be built: %s", err_text(err));
 	ingest_set_things(d->ingest, d->things);
@@ -558,6 +562,7 @@ static void take_down(struct daemon *d)
 	sessions_free(d->sessions);
 	tcp_free(d->tcp);
 	silence_free(d->silence);
+	addresses_free(d->addresses);
 	status_free(d->status);
 	ingest_free(d->ingest);
 	things_free(d->things);

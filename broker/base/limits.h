@@ -25,6 +25,8 @@ enum {
 	LIMIT_TOPIC_ALIASES = 16,  /* of a publisher: what a device needs; 16 KB per session */
 	LIMIT_TOPIC_ALIASES_OUT = 64, /* to a subscriber that takes them; 64 KB per session */
 	LIMIT_CONNECTIONS = 50000,    /* default; the process raises its file limit to match */
+	LIMIT_ADDRESS_CONNECTIONS =
+	    1000,                     /* default, of one address: a vendor's gateway has fewer */
 	LIMIT_CONNECT_TIMEOUT_S = 10, /* a connection that has not sent CONNECT by then is closed */
 	LIMIT_USER_PROPERTIES_BYTES = 64 << 10, /* the property section of one packet */
 

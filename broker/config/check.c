@@ -342,6 +342,15 @@ static void check_room(struct loader *ld)
 		            (unsigned long long)(sum / 1000000));
 }
 
+static void check_security_contact(struct loader *ld)
+{
+	const char *s = ld->config->security_contact;
+	if (*s && strncmp(s, "mailto:", 7) != 0 && strncmp(s, "https://", 8) != 0)
+		problem_add(
+		    ld, AT(&ld->root, BLOCK_ROOT, "security-contact"), false,
+		    "security-contact: \"%s\" is no address; write mailto:... or https://...", s);
+}
+
 static void check_oin(struct loader *ld)
 {
 	const struct config *c = ld->config;
@@ -375,4 +384,5 @@ void check_all(struct loader *ld)
 		            "there is no feed block, so nothing will be taken; add one");
 	check_room(ld);
 	check_oin(ld);
+	check_security_contact(ld);
 }

@@ -96,6 +96,8 @@ struct config {
 	uint64_t journal_size_bytes; /* the journal's map; any number, not rounded to pages */
 	uint64_t max_packet_bytes;   /* MQTT packet and HTTP body; at most LIMIT_PACKET_BYTES_MAX */
 	uint64_t max_connections;    /* MQTT */
+	uint64_t max_per_address;    /* connections of one address, all protocols; 0: no bound */
+	char *security_contact;      /* of security.txt: mailto: or https:, or "" */
 	uint64_t max_sessions;       /* MQTT, of those that outlive their connection */
 	uint64_t max_session_expiry_s; /* 0: no bound */
 	char **allowed_origins;        /* NULL-terminated, may be empty */

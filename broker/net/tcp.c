@@ -26,6 +26,7 @@ struct conn {
 	struct link link;
 	struct tcp *tcp;
 	uv_tcp_t handle;
+	struct address *address;
 	uv_write_t write;
 	struct tls_stream *tls; /* NULL: plain */
 	struct buf wire;        /* TLS: ciphertext on its way out */
@@ -49,6 +50,8 @@ struct listener {
 struct tcp {
 	struct loop *loop;
 	struct sessions *sessions;
+	struct addresses *addresses;
+	const struct hub *hub;
 	unsigned connections_max;
 	struct listener listeners[LISTENERS_MAX];
 	unsigned n_listeners;
@@ -62,11 +65,14 @@ struct tcp {
 	struct tcp_stats stats;
 };
 
-int tcp_new(struct loop *l, struct sessions *sessions, unsigned connections_max, struct tcp **ret)
+int tcp_new(struct loop *l, const struct hub *h, struct sessions *sessions,
+            struct addresses *addresses, unsigned connections_max, struct tcp **ret)
 {
 	struct tcp *t = xcalloc(1, sizeof(*t));
 	t->loop = l;
+	t->hub = h;
 	t->sessions = sessions;
+	t->addresses = addresses;
 	t->connections_max = connections_max;
 	list_init(&t->open);
 	list_init(&t->dirty);
@@ -109,6 +115,7 @@ static void conn_free(uv_handle_t *h)
 {
 	struct conn *c = h->data;
 	list_remove(&c->open);
+	addresses_leave(c->tcp->addresses, c->address);
 	c->tcp->stats.open--;
 	c->tcp->stats.tls_open -= c->tls != NULL;
 	tls_stream_free(c->tls);
@@ -379,6 +386,26 @@ static void refuse(struct tcp *t, uv_stream_t *listener)
 	uv_close((uv_handle_t *)h, refuse_closed);
 }
 
+/* false: its address has as many as one may have. */
+static bool has_place(struct tcp *t, struct conn *c)
+{
+	struct sockaddr_storage a;
+	int n = sizeof(a);
+	uint64_t now = uv_now(loop_uv(t->loop));
+	if (uv_tcp_getpeername(&c->handle, (struct sockaddr *)&a, &n))
+		return true; /* it is gone; reading will tell */
+	if (addresses_enter(t->addresses, (struct sockaddr *)&a,
+	                    hub_config(t->hub)->max_per_address, &c->address) == 0)
+		return true;
+	t->stats.refused++;
+	if (now - t->refused_logged_ms > 10000) {
+		t->refused_logged_ms = now;
+		log_warn("More connections of one address than max-connections-per-address allows: "
+		         "refused.");
+	}
+	return false;
+}
+
 static bool start_tls(struct conn *c, SSL_CTX *ctx)
 {
 	if (!ctx)
@@ -420,7 +447,8 @@ static void on_connection(uv_stream_t *listener, int status)
 	list_append(&t->open, &c->open);
 	t->stats.open++;
 	t->stats.accepted++;
-	if (uv_accept(listener, (uv_stream_t *)&c->handle) || !start_tls(c, from->tls)) {
+	if (uv_accept(listener, (uv_stream_t *)&c->handle) || !has_place(t, c) ||
+	    !start_tls(c, from->tls)) {
 		conn_end(c);
 		return;
 	}

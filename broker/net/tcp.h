@@ -6,6 +6,7 @@
 #ifndef NET_TCP_H
 #define NET_TCP_H
 
+#include "access/addresses.h"
 #include "access/tls.h"
 #include "config/config.h"
 #include "net/loop.h"
@@ -13,8 +14,9 @@
 
 struct tcp;
 
-int tcp_new(struct loop *l, struct sessions *sessions, unsigned connections_max,
-            struct tcp **ret) MUSTCHECK;
+/* h: whose configuration says how many connections one address may have. */
+int tcp_new(struct loop *l, const struct hub *h, struct sessions *sessions,
+            struct addresses *addresses, unsigned connections_max, struct tcp **ret) MUSTCHECK;
 /* 0, or -errno with a sentence in why. tls: NULL for a plain listener; else it outlives t. */
 int tcp_listen(struct tcp *t, const struct config_listener *c, struct tls *tls,
                struct buf *why) MUSTCHECK;

@@ -1,6 +1,7 @@
 /* api.c - the small resources: feeds, schemas, status, health, trim, reload. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/rfc3339.h"
 #include "schema/catalog.h"
 #include "web/private.h"
 #include "json/json.h"
@@ -8,6 +9,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+#define SECURITY_VALID_MS (INT64_C(90) * 86400000)
 
 enum { RELOAD_TEXT_BYTES = 1 << 20, SCHEMA_ID_BYTES = 256 };
 
@@ -49,6 +52,25 @@ void get_status(struct req *r)
 	}
 	r->web->ops.status(r->web->ops.arg, &r->out);
 	respond(r, 200, "application/json");
+}
+
+/* RFC 9116. It ends later each time it is read: who answers is there. */
+void get_security(struct req *r)
+{
+	const struct config *c = hub_config(r->web->hub);
+	char until[RFC3339_BYTES];
+	if (!only_query(r, ""))
+		return;
+	if (!*c->security_contact) {
+		problem(r, 404, "there is nothing at this path");
+		return;
+	}
+	rfc3339_format(clock_wall_ms(hub_clock(r->web->hub)) + SECURITY_VALID_MS, until);
+	buf_addf(&r->out,
+	         "Contact: %s\nExpires: %.*s\nPreferred-Languages: nl, en\n"
+	         "Canonical: %s/.well-known/security.txt\n",
+	         c->security_contact, RFC3339_BYTES, until, r->web->base_url);
+	respond(r, 200, "text/plain; charset=utf-8");
 }
 
 void get_metrics(struct req *r)

@@ -56,6 +56,7 @@ struct web {
 	struct ingest *ingest;
 	struct access *access;
 	struct sessions *sessions; /* NULL: no MQTT here */
+	struct addresses *addresses;
 	struct things *things;
 	struct series *series; /* NULL: none here */
 	struct crs_tool *crs;  /* made when first asked for */
@@ -240,6 +241,7 @@ void trim_feed(struct req *r);
 void get_feeds(struct req *r);
 void get_feed(struct req *r);
 void get_status(struct req *r);
+void get_security(struct req *r);
 void get_metrics(struct req *r);
 void get_livez(struct req *r);
 void get_readyz(struct req *r);

@@ -134,6 +134,7 @@ static const struct row {
     {METHOD_GET, "/assets/theme.css", get_theme, API, false, NULL, "", ""},
     {METHOD_GET, "/assets/logo", get_logo, API, false, NULL, "", ""},
     {METHOD_GET, "/assets/{name}", get_asset, API, false, NULL, "", ""},
+    {METHOD_GET, "/.well-known/security.txt", get_security, WEB_TCP, false, NULL, "", ""},
     {METHOD_GET, "/metrics", get_metrics, WEB_ADMIN, false, NULL, "", ""},
     {METHOD_GET, "/livez", get_livez, WEB_ADMIN, false, NULL, "", ""},
     {METHOD_GET, "/readyz", get_readyz, WEB_ADMIN, false, NULL, "", ""},

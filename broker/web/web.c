@@ -1,4 +1,5 @@
 /* web.c - the life of the web room: one lws context on the daemon's loop, a vhost per listener. */
+#include "access/addresses.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "web/crs.h"
@@ -166,6 +167,7 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	w->ingest = o->ingest;
 	w->access = o->access;
 	w->sessions = o->sessions;
+	w->addresses = o->addresses;
 	w->things = o->things;
 	w->series = o->series;
 	map_init(&w->zones);
@@ -329,6 +331,41 @@ static bool is_full(struct lws *wsi)
 	return true;
 }
 
+static bool peer_of(lws_sockfd_type fd, struct sockaddr_storage *ret)
+{
+	socklen_t n = sizeof(*ret);
+	return getpeername(fd, (struct sockaddr *)ret, &n) == 0;
+}
+
+/* Of a connection that is not accepted yet. */
+static bool is_full_address(struct lws *wsi, lws_sockfd_type fd)
+{
+	struct web *w = web_of(wsi);
+	struct sockaddr_storage a;
+	if (!peer_of(fd, &a) || !addresses_full(w->addresses, (struct sockaddr *)&a,
+	                                        hub_config(w->hub)->max_per_address))
+		return false;
+	w->stats.refused_connections++;
+	return true;
+}
+
+/* It is open: counted until its wsi goes. */
+static void enter_address(struct lws *wsi)
+{
+	struct web *w = web_of(wsi);
+	struct sockaddr_storage a;
+	struct address *one = NULL;
+	if (peer_of(lws_get_socket_fd(wsi), &a) &&
+	    addresses_enter(w->addresses, (struct sockaddr *)&a, 0, &one) == 0)
+		lws_set_opaque_user_data(wsi, one);
+}
+
+static void leave_address(struct lws *wsi)
+{
+	addresses_leave(web_of(wsi)->addresses, lws_get_opaque_user_data(wsi));
+	lws_set_opaque_user_data(wsi, NULL);
+}
+
 static void count_connections(struct web *w, int change)
 {
 	w->connections += (uint64_t)(int64_t)change;
@@ -358,9 +395,14 @@ int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* user is the SSL_CTX */
 		return tls_serve(web_of(wsi)->opening, user) != 0;
 	case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: /* user is no session yet */
-		return is_full(wsi) || web_of(wsi)->draining;
+		return is_full(wsi) || is_full_address(wsi, (lws_sockfd_type)(intptr_t)in) ||
+		       web_of(wsi)->draining;
+	case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED: enter_address(wsi); return 0;
 	case LWS_CALLBACK_WSI_CREATE: count_connections(web_of(wsi), 1); return 0;
-	case LWS_CALLBACK_WSI_DESTROY: count_connections(web_of(wsi), -1); return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		leave_address(wsi);
+		count_connections(web_of(wsi), -1);
+		return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade_confirm(wsi, in);
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: return 0; /* upgrade_confirm() has looked */
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return on_peer_close(wsi, in, len);

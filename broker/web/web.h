@@ -20,6 +20,7 @@
 struct access;
 struct series;
 struct sessions;
+struct addresses;
 struct things;
 struct web;
 
@@ -55,6 +56,7 @@ struct web_options {
 	struct sessions *sessions; /* for MQTT at /mqtt; NULL: 404 there. Outlives web */
 	struct things *things;     /* for /v1/things. Outlives web */
 	struct series *series;     /* NULL: the time series answer 404. Outlives web */
+	struct addresses *addresses; /* who is connected; outlives web */
 	struct web_ops ops;
 	const struct web_listener *listeners; /* copied */
 	unsigned n_listeners;
