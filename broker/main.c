@@ -11,7 +11,7 @@
 #include "ingest/ingest.h"
 #include "net/loop.h"
 #include "net/tcp.h"
-#include "register/register.h"
+#include "register/erase.h"
 #include "schema/catalog.h"
 #include "series/engine.h"
 #include "session/session.h"
@@ -43,6 +43,7 @@ struct daemon {
 	struct loop *loop;
 	struct hub *hub;
 	struct things *things;
+	struct eraser *eraser;
 	struct series *series;
 	struct access *access;
 	struct silence *silence;
@@ -59,30 +60,11 @@ struct daemon {
 
 /* ---- schema versions that end ---- */
 
-static void tell_version(const struct feed *f, const struct feed_version *v, enum version_state s)
-{
-	char when[RFC3339_BYTES];
-	rfc3339_format(v->until_ms, when);
-	log_warn("%s feed=%s schema=%s until=%.*s things=%u",
-	         s == VERSION_ENDED
-	             ? "A schema version has ended and is refused."
-	             : "A schema version ends soon: what still sends it will be refused.",
-	         f->conf->name, v->id, RFC3339_BYTES, when, v->things);
-}
-
 /* At start, after a reload, and once a day. */
 static void tell_versions(struct daemon *d)
 {
-	int64_t now_ms = clock_wall_ms(&d->clock);
 	d->versions_told_ns = clock_mono_ns(&d->clock);
-	for (unsigned i = 0; i < hub_feed_count(d->hub); i++) {
-		const struct feed *f = hub_feed_at(d->hub, i);
-		for (unsigned k = 0; k < FEED_VERSIONS_MAX && !f->ended; k++) {
-			enum version_state s = version_state(&f->versions[k], now_ms);
-			if (s == VERSION_ENDING || s == VERSION_ENDED)
-				tell_version(f, &f->versions[k], s);
-		}
-	}
+	versions_tell(d->hub);
 }
 
 /* ---- configuration ---- */
@@ -217,6 +199,13 @@ static void on_abandoned(void *arg, struct feed *f, const struct record *r)
 	ingest_abandoned(d->ingest, f, r);
 }
 
+static void on_erased_feed(void *arg, struct feed *f, const struct erasure *e, struct span thing,
+                           uint64_t n)
+{
+	struct daemon *d = arg;
+	web_erased(d->web, f, span_str(e->organisation), thing, n);
+}
+
 static void on_fatal(void *arg UNUSED, int err)
 {
 	fatal("The store failed: %s. The process ends, nothing was acknowledged that is not "
@@ -343,6 +332,7 @@ static void on_second(void *arg)
 	series_second(d->series);
 	silence_tick(d->silence);
 	hub_retention(d->hub);
+	eraser_second(d->eraser);
 	if (clock_mono_ns(&d->clock) - d->versions_told_ns >
 	    (uint64_t)LIMIT_UNTIL_WARN_H * 3600 * 1000000000u)
 		tell_versions(d);
@@ -382,18 +372,6 @@ static void raise_files(uint64_t connections)
 		log_warn("Fewer files may be open than max-connections needs: raise LimitNOFILE. "
 		         "limit=%llu wanted=%llu",
 		         (unsigned long long)r.rlim_cur, (unsigned long long)want);
-}
-
-static bool record_is_whole(struct span bytes)
-{
-	struct record r;
-	return record_read(bytes, true, &r) == 0;
-}
-
-static bool record_is_in_place(struct span bytes, uint64_t sequence)
-{
-	struct record r;
-	return record_read(bytes, false, &r) == 0 && r.sequence == sequence;
 }
 
 static void open_store(struct daemon *d)
@@ -477,6 +455,7 @@ static void open_listeners(struct daemon *d)
 	                        .addresses = d->addresses,
 	                        .things = d->things,
 	                        .series = d->series,
+	                        .eraser = d->eraser,
 	                        .ops = {.arg = d,
 	                                .reload = reload,
 	                                .ready = op_ready,
@@ -521,6 +500,10 @@ static void build(struct daemon *d)
 	if (err)
 		fatal("The broker could not be built: %s", err_text(err));
 	ingest_set_things(d->ingest, d->things);
+	struct eraser_hooks eh = {.arg = d, .record = on_abandoned, .feed = on_erased_feed};
+	char ledger[4096];
+	snprintf(ledger, sizeof(ledger), "%s/erased", d->config->data_dir);
+	eraser_new(d->hub, d->things, ledger, &eh, &d->eraser);
 	sessions_set_access(d->sessions, d->access);
 	d->silence = silence_new(d->hub, d->ingest, d->series);
 	struct status_options so = {.hub = d->hub,
@@ -546,6 +529,11 @@ static void build(struct daemon *d)
 	if (loop_start(d->loop, &calls))
 		fatal("The event loop could not be started.");
 	things_look_back(d->things);
+	err = eraser_start(d->eraser);
+	if (err)
+		fatal("The ledger of what was erased cannot be read, so what was to be forgotten "
+		      "might be shown: %s file=%s",
+		      err_text(err), ledger);
 	buf_done(&why);
 }
 
@@ -557,6 +545,7 @@ static void take_down(struct daemon *d)
 	d->web = NULL;
 	tcp_close(d->tcp);
 	things_stop(d->things);
+	eraser_stop(d->eraser);
 	loop_free(d->loop);
 	sessions_turn(d->sessions);
 	sessions_free(d->sessions);
@@ -565,6 +554,7 @@ static void take_down(struct daemon *d)
 	addresses_free(d->addresses);
 	status_free(d->status);
 	ingest_free(d->ingest);
+	eraser_free(d->eraser);
 	things_free(d->things);
 	series_close(d->series);
 	access_free(d->access);

@@ -230,6 +230,13 @@ enum {
 	LIMIT_THINGS_PAGE = 1000,        /* things of one page */
 	LIMIT_THINGS_EXAMINED = 20000,   /* looked at for one page: 2 ms */
 
+	/* erasing */
+	LIMIT_ERASURES = 100,        /* that wait: each holds a few hundred KB */
+	LIMIT_ERASE_STEP = 500,      /* rows changed in one transaction, beside the commits: 5 ms */
+	LIMIT_ERASE_EXAMINED = 4000, /* looked at in one step: 4 ms */
+	LIMIT_WEB_NOTICE_BYTES = 16
+	                         << 10, /* events about erasures that a subscriber has not taken */
+
 	/* configuration */
 	LIMIT_CONFIG_BYTES = 4 << 20,   /* one file: 1,000 feed blocks are a third of that */
 	LIMIT_CONFIG_FILES = 2000,      /* one per feed and as many again */

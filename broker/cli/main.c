@@ -76,7 +76,7 @@ static const struct command commands[] = {
      "\n"
      "Exit status of import: 0 all stored, 1 at least one row refused, 2 trouble.\n"},
     {"thing", cmd_thing,
-     "list | show THING | add THING FILE|MEMBER=VALUE... | end THING | import FILE",
+     "list | show THING | add THING FILE|MEMBER=VALUE... | end THING | import FILE | erase THING",
      "things and their register",
      "  list                 things that are registered or published\n"
      "  --feed FEED          that published to it   --state STATE   whose entry has it\n"
@@ -85,6 +85,7 @@ static const struct command commands[] = {
      "  add THING ...        registers it, or replaces its entry: a JSON file (- is standard\n"
      "                       input), or members such as name.nl=Brug owner.organisation=...\n"
      "  end THING            it has ended; --date DATE: it ends after that day\n"
+     "  erase THING --reason TEXT  takes everything of it out of the store, for good\n"
      "  import FILE          CSV, JSON or GeoJSON; nothing is registered while a line has faults\n"
      "  --skip-faulty        registers the others\n"
      "  --dry-run            add, import: says what would happen\n"
@@ -165,7 +166,10 @@ static const struct command commands[] = {
     {"backup", cmd_backup, "DIR", "copies the store while the daemon works, into a new directory",
      ""},
     {"restore", cmd_restore, "DIR",
-     "puts a backup back; the daemon is stopped and the data directory empty", ""},
+     "puts a backup back; the daemon is stopped and the data directory empty",
+     "  --ledger FILE    of what was erased since: the data directory's file erased, kept apart\n"},
+    {"compact", cmd_compact, "",
+     "makes the store anew without a byte of what was deleted; the daemon is stopped", ""},
 };
 
 static const struct command *find(const char *name)

@@ -15,7 +15,7 @@ enum { FILE_BYTES = 256 << 20, SHOWN_FAULTS = 200 };
 
 struct thing_command {
 	struct cli *cli;
-	const char *organisation, *feed, *state, *date;
+	const char *organisation, *feed, *state, *date, *reason;
 	bool dry, skip, history, registered;
 	uint64_t limit;
 	char **args; /* after the verb */
@@ -31,7 +31,8 @@ enum {
 	OPT_SKIP,
 	OPT_HISTORY,
 	OPT_REGISTERED,
-	OPT_LIMIT
+	OPT_LIMIT,
+	OPT_REASON
 };
 
 static const struct option options[] = {{"organisation", required_argument, NULL, OPT_ORGANISATION},
@@ -43,6 +44,7 @@ static const struct option options[] = {{"organisation", required_argument, NULL
                                         {"history", no_argument, NULL, OPT_HISTORY},
                                         {"registered", no_argument, NULL, OPT_REGISTERED},
                                         {"limit", required_argument, NULL, OPT_LIMIT},
+                                        {"reason", required_argument, NULL, OPT_REASON},
                                         {0}};
 
 static void add_query(struct buf *b, const char *name, const char *value)
@@ -252,6 +254,36 @@ static int end(struct thing_command *t)
 	return err ? err : tell_done(t, r);
 }
 
+/* ---- erase ---- */
+
+static int erase(struct thing_command *t)
+{
+	json_t *r = NULL;
+	if (t->n_args != 1 || !t->reason)
+		return cli_usage(t->cli, "erase takes one THING and --reason TEXT");
+	json_t *body = json_pack("{s:s}", "reason", t->reason);
+	auto_free char *path = path_of(t, t->args[0], "/_erase");
+	int err = http_json(t->cli, HTTP_ADMIN, "POST", path, body, &r);
+	json_decref(body);
+	if (err)
+		return err;
+	if (t->cli->json) {
+		cli_print_json(r);
+		return CLI_OK;
+	}
+	printf(
+	    "erased: %llu records, %llu refused messages, %llu versions of its entry\n"
+	    "Its time series are kept: this version does not erase them.\n"
+	    "Subscribers of the moment were told. Backups made before still have it: a restore "
+	    "erases it again,\nwith the file erased of the data directory. The store's free pages "
+	    "have it until: oudp compact\n",
+	    (unsigned long long)reply_count(r, "records"),
+	    (unsigned long long)reply_count(r, "quarantined"),
+	    (unsigned long long)reply_count(r, "versions"));
+	json_decref(r);
+	return CLI_OK;
+}
+
 /* ---- import ---- */
 
 struct import {
@@ -369,6 +401,7 @@ static int take_option(struct thing_command *t, int o)
 	case OPT_ORGANISATION: t->organisation = optarg; return 0;
 	case OPT_FEED: t->feed = optarg; return 0;
 	case OPT_STATE: t->state = optarg; return 0;
+	case OPT_REASON: t->reason = optarg; return 0;
 	case OPT_DATE: t->date = optarg; return 0;
 	case OPT_DRY: t->dry = true; return 0;
 	case OPT_SKIP: t->skip = true; return 0;
@@ -384,8 +417,8 @@ int cmd_thing(struct cli *c, int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(struct thing_command *t);
-	} verbs[] = {
-	    {"list", list}, {"show", show}, {"add", add}, {"end", end}, {"import", import}};
+	} verbs[] = {{"list", list}, {"show", show},     {"add", add},
+	             {"end", end},   {"import", import}, {"erase", erase}};
 	struct thing_command t = {.cli = c, .limit = 1000};
 	for (int o; (o = cli_option(c, argc, argv, "", options)) != CLI_END;) {
 		int err = take_option(&t, o);
@@ -398,5 +431,5 @@ int cmd_thing(struct cli *c, int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		if (strcmp(verb, verbs[i].name) == 0)
 			return verbs[i].run(&t);
-	return cli_usage(c, "list, show, add, end or import");
+	return cli_usage(c, "list, show, add, end, import or erase");
 }

@@ -125,7 +125,7 @@ void event_write_with_topic(struct buf *b, const struct event_context *e, const 
 /* ---- control events ---- */
 
 static void open_control(struct buf *b, const struct event_context *e, const struct feed *f,
-                         const char *kind, uint64_t at, int64_t now_ms)
+                         const char *subject, const char *kind, uint64_t at, int64_t now_ms)
 {
 	buf_add_str(b, "{\"specversion\":\"1.0\",\"id\":\"");
 	write_id(b, f->name, f->epoch, at);
@@ -134,7 +134,7 @@ static void open_control(struct buf *b, const struct event_context *e, const str
 	buf_add_char(b, '"');
 	write_source(b, e);
 	json_write_name(b, "type");
-	buf_add_str(b, "\"nl.oudp.feed.");
+	buf_addf(b, "\"nl.oudp.%s.", subject);
 	buf_add_str(b, kind);
 	buf_add_str(b, ".v1\"");
 	write_time(b, "time", now_ms);
@@ -146,7 +146,7 @@ static void open_control(struct buf *b, const struct event_context *e, const str
 void event_write_live(struct buf *b, const struct event_context *e, const struct feed *f,
                       int64_t now_ms)
 {
-	open_control(b, e, f, "live", f->last, now_ms);
+	open_control(b, e, f, "feed", "live", f->last, now_ms);
 	buf_add_str(b, ",\"position\":\"");
 	write_id(b, f->name, f->epoch, f->last);
 	buf_add_str(b, "\"}}");
@@ -155,7 +155,7 @@ void event_write_live(struct buf *b, const struct event_context *e, const struct
 void event_write_gap(struct buf *b, const struct event_context *e, const struct feed *f,
                      uint64_t from, uint64_t to, enum cursor_gap why, int64_t now_ms)
 {
-	open_control(b, e, f, "gap", to, now_ms);
+	open_control(b, e, f, "feed", "gap", to, now_ms);
 	buf_add_str(b, ",\"from\":");
 	buf_add_u64(b, from);
 	buf_add_str(b, ",\"to\":");
@@ -168,10 +168,26 @@ void event_write_gap(struct buf *b, const struct event_context *e, const struct 
 void event_write_position(struct buf *b, const struct event_context *e, const struct feed *f,
                           uint64_t examined, int64_t now_ms)
 {
-	open_control(b, e, f, "position", examined, now_ms);
+	open_control(b, e, f, "feed", "position", examined, now_ms);
 	buf_add_str(b, ",\"position\":\"");
 	write_id(b, f->name, f->epoch, examined);
 	buf_add_str(b, "\"}}");
+}
+
+void event_write_erased(struct buf *b, const struct event_context *e, const struct feed *f,
+                        struct span organisation, struct span thing, uint64_t records,
+                        int64_t now_ms)
+{
+	open_control(b, e, f, "thing", "erased", f->last, now_ms);
+	json_write_name(b, "organisation");
+	json_write_string(b, organisation);
+	if (thing.n) {
+		json_write_name(b, "thing");
+		json_write_string(b, thing);
+	}
+	buf_add_str(b, ",\"records\":");
+	buf_add_u64(b, records);
+	buf_add_str(b, "}}");
 }
 
 int event_parse_position(struct span s, uint32_t *ret_epoch, uint64_t *ret_sequence)

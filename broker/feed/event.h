@@ -31,6 +31,12 @@ void event_write_gap(struct buf *b, const struct event_context *e, const struct 
 void event_write_position(struct buf *b, const struct event_context *e, const struct feed *f,
                           uint64_t examined, int64_t now_ms);
 
+/* Of a thing that was erased: so many of its records are tombstones now. thing n == 0: it is not
+ * known which, for this is done again after a restore. */
+void event_write_erased(struct buf *b, const struct event_context *e, const struct feed *f,
+                        struct span organisation, struct span thing, uint64_t records,
+                        int64_t now_ms);
+
 /* Reads "SEQ" or "EPOCH:SEQ" or "feed:EPOCH:SEQ" (an event id). epoch 0: none was given. */
 int event_parse_position(struct span s, uint32_t *ret_epoch, uint64_t *ret_sequence) MUSTCHECK;
 

@@ -454,6 +454,16 @@ bool hub_version_ended(const struct feed *f, unsigned i, int64_t ms)
 	return until && ms >= until;
 }
 
+void hub_writer(struct hub *h, struct job *j)
+{
+	h->runner.writer(h->runner.arg, j);
+}
+
+int64_t hub_last_stored_ms(const struct hub *h)
+{
+	return h->last_stored_ms;
+}
+
 void hub_pool(struct hub *h, struct job *j)
 {
 	h->runner.pool(h->runner.arg, j);

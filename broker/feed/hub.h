@@ -182,9 +182,13 @@ struct hub_hooks {
 };
 void hub_set_hooks(struct hub *h, const struct hub_hooks *hooks);
 
-void hub_pool(struct hub *h, struct job *j); /* runs j on the reader pool */
+void hub_pool(struct hub *h, struct job *j);     /* runs j on the reader pool */
+void hub_writer(struct hub *h, struct job *j);   /* runs j on the writer, between commits */
+int64_t hub_last_stored_ms(const struct hub *h); /* of the latest commit */
 uint64_t hub_last_commit(const struct hub *h);
 
+/* Says in the log which schema versions end soon, or have ended. */
+void versions_tell(struct hub *h);
 /* A record of the log at start, newest first: its thing counts for its schema version. */
 void hub_version_seen(struct hub *h, struct feed *f, const struct record *r);
 /* A feed's i-th schema is no longer taken at this time. */

@@ -100,3 +100,15 @@ bool record_next_result(const struct record *r, size_t *at, struct record_result
 	*at = r->results.n - rest.n;
 	return true;
 }
+
+bool record_is_whole(struct span bytes)
+{
+	struct record r;
+	return record_read(bytes, true, &r) == 0;
+}
+
+bool record_is_in_place(struct span bytes, uint64_t sequence)
+{
+	struct record r;
+	return record_read(bytes, false, &r) == 0 && r.sequence == sequence;
+}

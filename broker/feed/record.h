@@ -72,4 +72,8 @@ struct record_result {
 };
 bool record_next_result(const struct record *r, size_t *at, struct record_result *ret);
 
+/* For the walk of a store: its sum is right; it is the one of this sequence. */
+bool record_is_whole(struct span bytes);
+bool record_is_in_place(struct span bytes, uint64_t sequence);
+
 #endif

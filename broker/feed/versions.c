@@ -4,7 +4,9 @@
 #include "feed/versions.h"
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/rfc3339.h"
 #include "feed/hub_private.h"
 
 #include <stdlib.h>
@@ -153,4 +155,28 @@ const char *version_state_text(enum version_state s)
 	static const char *const TEXTS[] = {"taken", "ending", "ended", "former"};
 	assert((size_t)s < ARRAY_LEN(TEXTS));
 	return TEXTS[s];
+}
+
+static void tell(const struct feed *f, const struct feed_version *v, enum version_state s)
+{
+	char when[RFC3339_BYTES];
+	rfc3339_format(v->until_ms, when);
+	log_warn("%s feed=%s schema=%s until=%.*s things=%u",
+	         s == VERSION_ENDED
+	             ? "A schema version has ended and is refused."
+	             : "A schema version ends soon: what still sends it will be refused.",
+	         f->conf->name, v->id, RFC3339_BYTES, when, v->things);
+}
+
+void versions_tell(struct hub *h)
+{
+	int64_t now_ms = clock_wall_ms(hub_clock(h));
+	for (unsigned i = 0; i < hub_feed_count(h); i++) {
+		const struct feed *f = hub_feed_at(h, i);
+		for (unsigned k = 0; k < FEED_VERSIONS_MAX && !f->ended; k++) {
+			enum version_state s = version_state(&f->versions[k], now_ms);
+			if (s == VERSION_ENDING || s == VERSION_ENDED)
+				tell(f, &f->versions[k], s);
+		}
+	}
 }

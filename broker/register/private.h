@@ -30,6 +30,8 @@ struct things {
 struct span things_key(char out[THING_KEY_BYTES], struct span organisation, struct span id);
 /* The thing, made when it is not there. */
 struct thing *things_make(struct things *t, struct span key);
+/* Forgets it: no row, or none any more. */
+void things_drop(struct things *t, struct thing *x);
 /* After registered changed: on the list of those that may go, or not. */
 void things_place(struct things *t, struct thing *x);
 

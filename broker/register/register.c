@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "register/ledger.h"
 #include "register/private.h"
 
 #include <stdio.h>
@@ -249,6 +250,35 @@ int things_put(struct things *t, struct span organisation, struct span id, struc
 	struct answer a = {.done = committed, .owner = c, .feed = UINT32_MAX};
 	hub_answer(t->hub, &a);
 	return 0;
+}
+
+/* ---- erasing ---- */
+
+bool things_row_of(struct span key, struct span *ret_organisation, struct span *ret_thing)
+{
+	struct span name;
+	uint64_t version;
+	if (!row_split(key, &name, &version))
+		return false;
+	const char *slash = memchr(name.p, '/', name.n);
+	*ret_organisation = span_of(name.p, (size_t)(slash - name.p));
+	*ret_thing = span_of(slash + 1, name.n - ret_organisation->n - 1);
+	return true;
+}
+
+void things_erased(struct things *t, const struct erasure *e)
+{
+	for (unsigned i = t->n; i-- > 0;) {
+		struct thing *x = t->sorted[i];
+		if (!erasure_matches(e, x->organisation, x->id))
+			continue;
+		if (x->given > x->version) /* written again meanwhile, not committed yet */
+			continue;
+		if (x->code[0])
+			map_remove(&t->by_code, span_str(x->code));
+		entry_takes(t, x, NULL);
+		things_drop(t, x);
+	}
 }
 
 /* ---- asking ---- */

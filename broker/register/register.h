@@ -73,6 +73,12 @@ typedef void (*things_done_fn)(void *arg, int err);
 int things_put(struct things *t, struct span organisation, struct span id, struct entry *e,
                struct span by, things_done_fn done, void *arg) MUSTCHECK;
 
+/* Its entry, code and what it published are not known any more; the rows are the eraser's. */
+struct erasure;
+void things_erased(struct things *t, const struct erasure *e);
+/* What a row of the register is about; views into key. false: it is no such row. */
+bool things_row_of(struct span key, struct span *ret_organisation, struct span *ret_thing);
+
 /* All versions of one thing, oldest first, as a JSON array appended to out; read on the pool. done
  * on the loop. */
 typedef void (*things_history_fn)(void *arg, const struct buf *json, int err);

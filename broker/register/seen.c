@@ -28,13 +28,15 @@ unsigned things_after(const struct things *t, struct span key)
 	return low;
 }
 
-static void drop(struct things *t, struct thing *x)
+void things_drop(struct things *t, struct thing *x)
 {
 	unsigned at = things_after(t, x->key) - 1;
 	assert(t->sorted[at] == x && !x->registered);
 	memmove(t->sorted + at, t->sorted + at + 1, (--t->n - at) * sizeof(*t->sorted));
-	list_remove(&x->silent);
-	t->n_silent--;
+	if (!list_empty(&x->silent)) {
+		list_remove(&x->silent);
+		t->n_silent--;
+	}
 	map_remove(&t->by_key, x->key);
 	free((char *)x->key.p);
 	free(x);
@@ -64,7 +66,7 @@ struct thing *things_make(struct things *t, struct span key)
 	if (x)
 		return x;
 	if (t->n_silent >= LIMIT_THINGS_SEEN)
-		drop(t, list_entry(t->silent.next, struct thing, silent));
+		things_drop(t, list_entry(t->silent.next, struct thing, silent));
 	x = xcalloc(1, sizeof(*x));
 	x->key = span_of(xstrndup(key.p, key.n), key.n);
 	const char *slash = memchr(x->key.p, '/', key.n);

@@ -2,6 +2,7 @@
  * came back. Does not decide who gets a message; deliver.c does. The states and who moves them:
  * struct out in private.h. */
 #include "base/mem.h"
+#include "feed/erased.h"
 #include "session/private.h"
 #include "session/share.h"
 
@@ -227,7 +228,7 @@ static void fetch_wake(struct cursor *c)
 	deliver_pump(c->owner);
 }
 
-/* 1: *ret is the record; 0: it is being read; ERR_GAP: it is gone. */
+/* 1: *ret is the record; 0: it is being read; ERR_GAP: it is gone; ERR_NOT_FOUND: erased. */
 static int fetch(struct session *s, struct feed *f, uint64_t sequence, struct record *ret)
 {
 	struct cursor *c = s->fetch;
@@ -241,7 +242,7 @@ static int fetch(struct session *s, struct feed *f, uint64_t sequence, struct re
 		c->owner = s;
 	}
 	switch (cursor_next(c, ret)) {
-	case CURSOR_RECORD: return 1;
+	case CURSOR_RECORD: return record_is_erased(ret) ? ERR_NOT_FOUND : 1;
 	case CURSOR_WAIT: return 0;
 	default: cursor_close(c); return ERR_GAP;
 	}
@@ -289,10 +290,12 @@ static int send_one(struct session *s, uint16_t id)
 	int got = fetch(s, f, o->sequence, &r);
 	if (got == 0)
 		return 0;
-	if (got < 0)
+	if (got < 0 && got != ERR_NOT_FOUND)
 		return entry_lost(s, id, f) ? ERR_AGAIN : ERR_CLOSED;
-	got = deliver_entry(s, id, &r, f);
-	if (got == ERR_TOO_LARGE) { /* [MQTT-3.1.2-25]: as if it had been sent */
+	if (got > 0)
+		got = deliver_entry(s, id, &r, f);
+	if (got == ERR_TOO_LARGE ||
+	    got == ERR_NOT_FOUND) { /* [MQTT-3.1.2-25]: as if it had been sent */
 		if (s->number && o->state == OUT_PUBREC)
 			durable_out(s, id, OUT_ROW_DONE);
 		out_drop(s, id);

@@ -5,7 +5,7 @@
  *   table.c   small state                               trim.c   deleting, outside of commits
  *   room.c    may this transaction still grow the file? reader.c pooled read transactions
  *   verify.c  the walk, in a child process              usage.c  figures
- *   backup.c, restore.c  copies, page by page of content
+ *   backup.c, restore.c, compact.c  copies, page by page of content   erase.c  rewriting rows
  *
  * Names on disk (environment dir/journal/): named databases "meta", "quarantine", ... for the
  * tables and "log.<id>" for each feed, key = sequence (MDB_INTEGERKEY), value = record. Keys of

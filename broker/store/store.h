@@ -125,6 +125,26 @@ int store_trim(struct store *s, uint32_t feed, uint64_t before, unsigned max, bo
 int store_trim_table(struct store *s, enum store_table table, struct span prefix, unsigned keep,
                      unsigned max) MUSTCHECK;
 
+/* Changes what is there already, in a transaction of its own that nobody waits for and that has no
+ * commit number: records (same sequence, other bytes; one that was trimmed meanwhile is passed
+ * over) and rows (value n == 0: it goes). May use the room kept for trimming. */
+struct store_record {
+	uint64_t sequence;
+	struct span bytes;
+};
+struct store_row {
+	enum store_table table;
+	struct span key, value;
+};
+struct store_rewrite {
+	uint32_t feed; /* of the records */
+	const struct store_record *record;
+	unsigned n_records;
+	const struct store_row *row;
+	unsigned n_rows;
+};
+int store_rewrite(struct store *s, const struct store_rewrite *w) MUSTCHECK;
+
 /* ---- reading: any thread ---- */
 /* Calls each(arg, sequence, record) in order from the first sequence >= from, until each returns
  * non-zero or max_bytes of records were shown (the last one may go over it, so that there is always
@@ -163,5 +183,9 @@ int store_backup(const char *data_dir, const char *dir, char *why, size_t why_si
  * record, so that cursors which saw more are told ("rewound"). */
 int store_restore(const char *dir, const char *data_dir, int64_t now_ms, char *why,
                   size_t why_size) MUSTCHECK;
+
+/* Makes the store anew from its content, so that it holds no byte of what was deleted; the daemon
+ * is stopped. Needs as much free disk as the content takes. Cut short, it changed nothing. */
+int store_compact(const char *data_dir, char *why, size_t why_size) MUSTCHECK;
 
 #endif

@@ -326,6 +326,13 @@ bool frames_find(const struct frames_set *s, const struct feed *feed, uint64_t s
 	return true;
 }
 
+void frames_forget(struct frames_set *s, const struct feed *feed)
+{
+	struct frames *f = window_of(s, feed);
+	while (f && !list_empty(&f->blocks))
+		block_drop(f, block_at(f->blocks.next));
+}
+
 void frames_tick(struct frames_set *s)
 {
 	list_for_each (it, &s->windows) {

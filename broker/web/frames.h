@@ -60,6 +60,9 @@ bool frames_wait(struct frames_member *m);
 bool frames_find(const struct frames_set *s, const struct feed *f, uint64_t sequence,
                  struct span *ret);
 
+/* What was rendered of f is forgotten: records of it were erased. Members stand behind, then. */
+void frames_forget(struct frames_set *s, const struct feed *f);
+
 /* Four times a second: gives back what every member has passed. */
 void frames_tick(struct frames_set *s);
 

@@ -96,6 +96,7 @@ void live_close(struct live *l)
 	else if (l->kind == LIVE_SSE)
 		l->web->stats.streams--;
 	free(l->link);
+	buf_done(&l->notices);
 	free(l);
 }
 
@@ -213,6 +214,23 @@ void live_put_live(struct live *l, struct buf *b)
 	l->live_said = true;
 	l->web->stats.events_sent++;
 	told(l, l->feed->last);
+}
+
+void live_put_notices(struct live *l, struct buf *b)
+{
+	size_t at = 0;
+	while (at < l->notices.len) {
+		uint32_t n;
+		memcpy(&n, l->notices.p + at, sizeof(n));
+		at += sizeof(n);
+		/* the id is where the subscriber is: it resumes from there */
+		size_t start = form_begin(l, b, "nl.oudp.thing.erased.v1", l->told);
+		buf_add(b, l->notices.p + at, n);
+		form_end(l, b, start);
+		l->web->stats.events_sent++;
+		at += n;
+	}
+	buf_clear(&l->notices);
 }
 
 static void put_gap(struct live *l, struct buf *b)
@@ -333,6 +351,8 @@ enum live_state live_fill(struct live *l, struct buf *b)
 	assert(!l->member.frames);
 	if (l->ended)
 		return LIVE_END;
+	if (l->notices.len)
+		live_put_notices(l, b);
 	if (l->flowing && share(l, false))
 		return LIVE_MORE;
 	for (unsigned i = 0; i < LIMIT_WEB_EXAMINE_RECORDS && b->len < LIMIT_WEB_WRITE_BYTES; i++) {

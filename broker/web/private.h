@@ -63,6 +63,7 @@ struct web {
 	bool crs_tried;
 	struct map zones;    /* name -> struct zone, as they are asked for */
 	unsigned observings; /* answers from the series that are being made */
+	struct eraser *eraser;
 	struct lws_context *context;
 	char vhost_names[LISTENERS][64]; /* lws keeps the pointer: "kind:number:name" */
 	bool trusted[LISTENERS], known_only[LISTENERS], secure[LISTENERS];
@@ -166,6 +167,7 @@ struct live {
 	uint64_t limit, given, deadline_ms; /* pages */
 	bool topic;                         /* pages: events say theirs */
 	char *link;                         /* pages: of the query, for the next page */
+	struct buf notices;                 /* u32 bytes, JSON: events that no record stands for */
 };
 
 struct pss { /* per lws session */
@@ -271,6 +273,7 @@ void get_thing_versions(struct req *r);
 void put_thing(struct req *r);
 void patch_thing(struct req *r);
 void delete_thing(struct req *r);
+void erase_thing(struct req *r); /* erased.c */
 /* origin.c: a browser asks on behalf of another site's page, with what it adds by itself */
 bool req_is_foreign(const struct req *r);
 
@@ -310,6 +313,7 @@ enum live_state { LIVE_MORE = 1, LIVE_WAIT, LIVE_END };
  * set. */
 enum live_state live_fill(struct live *l, struct buf *b);
 void live_put_live(struct live *l, struct buf *b); /* the event "live" */
+void live_put_notices(struct live *l, struct buf *b);
 void live_resume(struct live *l); /* a cursor of its own again, after a window of frames */
 void live_end(struct live *l, uint16_t close_code);
 void live_tick(struct web *w, uint64_t now); /* deadlines, heartbeats, pings */

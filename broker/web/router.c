@@ -88,6 +88,8 @@ static const struct row {
      "application/json"},
     {METHOD_DELETE, "/v1/things/{thing}", delete_thing, API, true,
      "Take an entry out of the register; its history stays", "organisation", "application/json"},
+    {METHOD_POST, "/v1/things/{thing}/_erase", erase_thing, API, true,
+     "Erase everything of a thing", "organisation", "application/json"},
     {METHOD_GET, "/v1/things/{thing}/versions", get_thing_versions, API, true,
      "All versions of an entry, oldest first", "organisation", "application/json"},
     {METHOD_GET, "/v1/catalog", get_catalog, API, false, "The feeds as a catalogue: DCAT-AP-NL 3.0",

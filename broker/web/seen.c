@@ -230,6 +230,14 @@ int64_t seen_first_ms(struct seen *s, const struct feed *f)
 	return sf->first && sf->first == f->first ? sf->first_ms : 0;
 }
 
+void seen_erased(struct seen *s, struct feed *f)
+{
+	struct seen_feed *sf = at(s, f);
+	cursor_close(&sf->cursor);
+	forget(s, sf);
+	sf->open = false;
+}
+
 /* ---- life signs ---- */
 
 void seen_tick(struct seen *s, uint64_t now_ms)

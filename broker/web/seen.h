@@ -71,6 +71,9 @@ const struct seen_thing *seen_find(struct seen *s, const struct feed *f, struct 
 /* When the oldest record that is still in the log was stored; 0: not known. */
 int64_t seen_first_ms(struct seen *s, const struct feed *f);
 
+/* Records of f were erased: what is known of it is found anew. */
+void seen_erased(struct seen *s, struct feed *f);
+
 /* Call some times a second, with the loop's time. */
 void seen_tick(struct seen *s, uint64_t now_ms);
 /* Records stored in the last minute, or since the start when that is less long ago. */

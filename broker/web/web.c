@@ -171,6 +171,7 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	w->things = o->things;
 	w->series = o->series;
 	map_init(&w->zones);
+	w->eraser = o->eraser;
 	w->test_echo = o->test_echo;
 	list_init(&w->reqs);
 	list_init(&w->lives);

@@ -22,6 +22,7 @@ struct series;
 struct sessions;
 struct addresses;
 struct things;
+struct eraser;
 struct web;
 
 /* What the web room asks of the rest of the daemon. main.c fills it in; NULL members answer 404. */
@@ -57,6 +58,8 @@ struct web_options {
 	struct things *things;     /* for /v1/things. Outlives web */
 	struct series *series;     /* NULL: the time series answer 404. Outlives web */
 	struct addresses *addresses; /* who is connected; outlives web */
+	struct things *things;       /* for /v1/things. Outlives web */
+	struct eraser *eraser;       /* the same */
 	struct web_ops ops;
 	const struct web_listener *listeners; /* copied */
 	unsigned n_listeners;
@@ -80,6 +83,10 @@ void web_judge(struct web *w);
 /* After hub_configure(), before the loop goes on: events name the new configuration from
  * now on. */
 void web_reconfigured(struct web *w);
+
+/* So many records of a thing are gone from f: subscribers are told. */
+void web_erased(struct web *w, struct feed *f, struct span organisation, struct span thing,
+                uint64_t records);
 
 struct web_stats {
 	uint64_t http_connections, websockets, streams; /* open now */

@@ -105,6 +105,12 @@ static int writeable(struct live *l)
 		return l->close_code ? goodbye(l) : -1;
 	if (l->ping_due)
 		return send_ping(l);
+	if (l->notices.len && l->member.frames) {
+		struct buf *b = scratch(l->web);
+		live_put_notices(l, b);
+		lws_callback_on_writable(l->wsi);
+		return send_scratch(l, b);
+	}
 	if (l->member.frames) {
 		int got = from_window(l);
 		if (got < 2) {

@@ -1,0 +1,49 @@
+/* erase.h - takes everything of one thing out of the store, in steps beside the commits: its
+ * records (a tombstone keeps each one's sequence), its rows in quarantine and in the index of
+ * retained messages, its entry in the register with all versions. Any step may be the last before a
+ * death: the next start goes on.
+ *
+ *   ledger -> each feed's log -> quarantine -> retained -> register -> done
+ *
+ * One at a time; others wait. Loop thread; the steps run on the writer. */
+#ifndef REGISTER_ERASE_H
+#define REGISTER_ERASE_H
+
+#include "register/ledger.h"
+#include "register/register.h"
+
+struct eraser;
+
+struct erased { /* what was found */
+	uint64_t records, quarantined, retained, versions;
+};
+
+struct eraser_hooks {
+	void *arg;
+	/* A record that is gone now, as it was; r is valid during the call. */
+	void (*record)(void *arg, struct feed *f, const struct record *r);
+	/* All of one thing of one feed is gone: n of its records. thing n == 0: it is known by its
+	 * hash only (after a restore). */
+	void (*feed)(void *arg, struct feed *f, const struct erasure *e, struct span thing,
+	             uint64_t n);
+	/* Everything is gone. */
+	void (*done)(void *arg, const struct erasure *e, struct span thing);
+};
+
+/* path: of the ledger. */
+void eraser_new(struct hub *h, struct things *t, const char *path, const struct eraser_hooks *hooks,
+                struct eraser **ret);
+void eraser_free(struct eraser *e); /* accepts NULL; no step may be running */
+/* Reads the ledger and goes on with what is not done. 0 or an error. */
+int eraser_start(struct eraser *e) MUSTCHECK;
+void eraser_stop(struct eraser *e);              /* ends after the step that runs */
+void eraser_second(struct eraser *e);            /* a full store is tried again */
+unsigned eraser_waiting(const struct eraser *e); /* erasures that are not done */
+
+/* Erases what is stored up to now. done(arg, what was found, err) when all is gone; err: the ledger
+ * could not be written, or the store failed. ERR_AGAIN: too many wait; ERR_TOO_LARGE: the id is. */
+typedef void (*erase_done_fn)(void *arg, const struct erased *what, int err);
+int eraser_erase(struct eraser *e, struct span organisation, struct span thing, struct span reason,
+                 erase_done_fn done, void *arg) MUSTCHECK;
+
+#endif

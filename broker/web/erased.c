@@ -1,0 +1,104 @@
+/* erased.c - erasing a thing: asked for by the administrator, told to the feed's subscribers. */
+#include "register/erase.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "web/private.h"
+#include "json/json.h"
+#include "json/write.h"
+
+#include <stdlib.h>
+
+/* ---- telling ---- */
+
+void web_erased(struct web *w, struct feed *f, struct span organisation, struct span thing,
+                uint64_t records)
+{
+	frames_forget(&w->frames, f);
+	seen_erased(&w->seen, f);
+	struct buf *one = &w->one;
+	buf_clear(one);
+	event_write_erased(one, &w->event, f, organisation, thing, records,
+	                   clock_wall_ms(hub_clock(w->hub)));
+	list_for_each (it, &w->lives) {
+		struct live *l = list_entry(it, struct live, node);
+		uint32_t n = (uint32_t)one->len;
+		bool others = l->filter.thing_n && thing.n &&
+		              !span_eq(thing, span_of(l->filter.thing, l->filter.thing_n));
+		if (l->feed != f || l->kind == LIVE_PAGE || !l->wsi || l->ended || others ||
+		    one->err)
+			continue;
+		if (!l->notices.max)
+			buf_init(&l->notices, LIMIT_WEB_NOTICE_BYTES);
+		if (l->notices.len + sizeof(n) + n > LIMIT_WEB_NOTICE_BYTES)
+			continue; /* it takes nothing: what it reads has no trace of the thing
+			             anyway */
+		buf_add(&l->notices, &n, sizeof(n));
+		buf_add(&l->notices, one->p, n);
+		lws_callback_on_writable(l->wsi);
+	}
+}
+
+/* ---- asking ---- */
+
+static void erased(void *arg, const struct erased *what, int err)
+{
+	struct req *r = arg;
+	r->pending--;
+	if (!r->wsi) {
+		req_release(r);
+		return;
+	}
+	if (err) {
+		problem(r, 507, "the thing could not be erased: %s", err_text(err));
+		return;
+	}
+	buf_addf(&r->out,
+	         "{\"records\":%llu,\"quarantined\":%llu,\"retained\":%llu,\"versions\":%llu}",
+	         (unsigned long long)what->records, (unsigned long long)what->quarantined,
+	         (unsigned long long)what->retained, (unsigned long long)what->versions);
+	respond(r, 200, "application/json");
+}
+
+/* {"reason": "..."} */
+static bool read_reason(const struct req *r, struct json_tape *t, struct span *ret)
+{
+	size_t at;
+	const char *why;
+	if (json_parse(t, span_of(r->body.p, r->body.len), &at, &why) ||
+	    t->tok[0].type != JSON_OBJECT || t->tok[0].size != 1)
+		return false;
+	uint32_t i = json_member(t, 0, SPAN("reason"));
+	if (!i || t->tok[i].type != JSON_STRING || !t->tok[i].len ||
+	    t->tok[i].len > ERASURE_REASON_BYTES)
+		return false;
+	*ret = json_text(t, i);
+	return true;
+}
+
+void erase_thing(struct req *r)
+{
+	struct span organisation = span_str(r->who.organisation), reason;
+	struct json_tape t;
+	if (!only_query(r, "organisation"))
+		return;
+	query_get(&r->query, "organisation", &organisation);
+	json_tape_init(&t, 16);
+	if (!read_reason(r, &t, &reason)) {
+		problem(
+		    r, 400,
+		    "the body is {\"reason\": TEXT}, of 1 to %d bytes; do not name the thing in it",
+		    ERASURE_REASON_BYTES);
+	} else {
+		req_wait(r);
+		int err =
+		    eraser_erase(r->web->eraser, organisation, r->param[0], reason, erased, r);
+		if (err == ERR_AGAIN)
+			problem(r, 503, "too many erasures are under way: ask again later");
+		else if (err)
+			problem(r, 400, "there can be no such thing or organisation");
+		else
+			r->pending++;
+	}
+	json_tape_done(&t);
+}
