@@ -1,4 +1,5 @@
 /* main.c - oudpd: start, reload, drain. Reads aloud; every room does its own work. */
+#include "access/audit.h"
 #include "access/book.h"
 #include "access/tls.h"
 #include "base/err.h"
@@ -84,6 +85,7 @@ static int load(const struct daemon *d, struct config **ret_config, struct catal
 	int err = config_load(d->config_path, &c, why);
 	if (err)
 		return err;
+	audit_add_feed(c);
 	err = catalog_load((const char *const *)c->schema_dirs, &schemas, why);
 	if (err) {
 		config_free(c);
@@ -127,6 +129,7 @@ static int reload(void *arg, struct buf *text)
 		log_error(
 		    "The configuration was not reloaded; the former one stays in force. why=\"%s\"",
 		    buf_str(text));
+		audit_reload(access_audit(d->access), false);
 		goto out;
 	}
 	config_free(d->config);
@@ -136,6 +139,7 @@ static int reload(void *arg, struct buf *text)
 	series_configure(d->series);
 	access_reconfigured(d->access);
 	web_reconfigured(d->web);
+	audit_reload(access_audit(d->access), true);
 	log_info("The configuration was reloaded. feeds=%zu schemas=%zu", c->n_feeds,
 	         catalog_count(schemas));
 	tell_versions(d);
@@ -204,6 +208,11 @@ static void on_erased_feed(void *arg, struct feed *f, const struct erasure *e, s
 {
 	struct daemon *d = arg;
 	web_erased(d->web, f, span_str(e->organisation), thing, n);
+}
+
+static void on_trimmed(void *arg, struct feed *f, uint64_t first)
+{
+	audit_trimmed(access_audit(((struct daemon *)arg)->access), f, first);
 }
 
 static void on_fatal(void *arg UNUSED, int err)
@@ -297,6 +306,7 @@ static int on_turn(void *arg)
 	tcp_turn(d->tcp);
 	web_turn(d->web);
 	sessions_flush(d->sessions);
+	audit_turn(access_audit(d->access));
 	int ms = hub_turn(d->hub);
 	tcp_turn(d->tcp);
 	web_turn(d->web);
@@ -506,6 +516,7 @@ static void build(struct daemon *d)
 	eraser_new(d->hub, d->things, ledger, &eh, &d->eraser);
 	sessions_set_access(d->sessions, d->access);
 	d->silence = silence_new(d->hub, d->ingest, d->series);
+	ingest_set_audit(d->ingest, access_audit(d->access));
 	struct status_options so = {.hub = d->hub,
 	                            .ingest = d->ingest,
 	                            .series = d->series,
@@ -519,6 +530,7 @@ static void build(struct daemon *d)
 	                          .room = on_room,
 	                          .record = on_record,
 	                          .abandoned = on_abandoned,
+	                          .trimmed = on_trimmed,
 	                          .commit = on_commit,
 	                          .fatal = on_fatal,
 	                          .gave_up = on_gave_up};

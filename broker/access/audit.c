@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 enum { LINE_BYTES = 4096, TEXT_BYTES = 512, SELDOM_S = 60, KEEP_S = 3 * 366 * 86400 };
-static const char topic[] = "$oudp/audit";
+static const char topic[] = "oudp/audit";
 
 struct line {
 	struct list node; /* audit.waiting, or audit.sent */
@@ -213,6 +213,20 @@ void audit_seldom(struct audit *a, const char *action, const char *object, const
 	a->seldom[slot].hash = hash;
 	a->seldom[slot].at_ms = now_ms;
 	audit_line(a, action, object, result, origin, actor, organisation);
+}
+
+void audit_trimmed(struct audit *a, const struct feed *f, uint64_t first)
+{
+	char result[64];
+	snprintf(result, sizeof(result), "records before %llu are deleted",
+	         (unsigned long long)first);
+	audit_seldom(a, "retention", f->conf->name, result, NULL, SPAN("oudpd"), (struct span){0});
+}
+
+void audit_reload(struct audit *a, bool done)
+{
+	audit_line(a, "reload", "configuration", done ? "done" : "refused", NULL, SPAN("oudpd"),
+	           (struct span){0});
 }
 
 /* ---- to the log ---- */

@@ -31,6 +31,9 @@ void audit_line(struct audit *a, const char *action, const char *object, const c
 /* The same, at most once a minute for this action, actor and object. */
 void audit_seldom(struct audit *a, const char *action, const char *object, const char *result,
                   const char *origin, struct span actor, struct span organisation);
+/* What the broker did by itself. */
+void audit_trimmed(struct audit *a, const struct feed *f, uint64_t first); /* seldom */
+void audit_reload(struct audit *a, bool done);
 /* Before hub_turn(): what waits joins the batch, when nothing of it is on its way. */
 void audit_turn(struct audit *a);
 bool audit_idle(const struct audit *a);

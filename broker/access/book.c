@@ -260,8 +260,8 @@ int access_new(struct hub *h, struct access **ret)
 	/* in this order: each names those before it */
 	static const char *const rows[] = {ROW_ORGANISATION, ROW_IDENTITY, ROW_GRANT, ROW_USE};
 	struct access *a = xcalloc(1, sizeof(*a));
-	int err = 0;
 	a->hub = h;
+	int err = audit_new(h, &a->audit);
 	a->next_ms = a->watch_ms = INT64_MAX;
 	list_init(&a->changes);
 	map_init(&a->organisations);
@@ -306,6 +306,7 @@ void access_free(struct access *a)
 	login_free(a->login);
 	issuers_free(a->issuers);
 	tickets_free(a->tickets);
+	audit_free(a->audit);
 	changes_free(a);
 	for (size_t i = 0; i < a->n_grants; i++) {
 		free(a->grant_list[i]->purpose);
@@ -367,6 +368,11 @@ void access_watch(struct access *a, const struct identity *who)
 {
 	if (who->expires_ms)
 		a->watch_ms = MIN_OF(a->watch_ms, who->expires_ms);
+}
+
+struct audit *access_audit(const struct access *a)
+{
+	return a->audit;
 }
 
 struct tickets *access_tickets(const struct access *a)

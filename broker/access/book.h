@@ -80,6 +80,7 @@ bool access_second(struct access *a) MUSTCHECK;
 /* A connection with this identity has begun: its token is watched. */
 void access_watch(struct access *a, const struct identity *who);
 struct hub *access_hub(const struct access *a);
+struct audit *access_audit(const struct access *a);     /* audit.h */
 struct tickets *access_tickets(const struct access *a); /* ticket.h */
 
 /* ---- finding ---- */
@@ -107,6 +108,8 @@ struct access_done {
 	 * API key, the only time it is told, else NULL. */
 	void (*fn)(void *arg, int err, const char *id, const char *key);
 	void *arg;
+	const struct identity *who; /* for the audit; copied. NULL: nobody asked (tests) */
+	const char *origin;         /* its address; copied */
 };
 /* Each: 0 (done comes), ERR_INVALID (why has a line for each member that is wrong), ERR_NOT_FOUND,
  * ERR_CONFLICT, ERR_TOO_LARGE (there are as many as may be), ERR_AGAIN (no room now). Then done

@@ -3,6 +3,7 @@
 #ifndef ACCESS_BOOK_PRIVATE_H
 #define ACCESS_BOOK_PRIVATE_H
 
+#include "access/audit.h"
 #include "access/book.h"
 #include "access/form.h"
 #include "access/issuers.h"
@@ -29,6 +30,7 @@ struct access {
 	struct login *login;
 	struct issuers *issuers;
 	struct tickets *tickets;
+	struct audit *audit;
 };
 
 /* What a row says, before it is taken into memory. */

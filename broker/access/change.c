@@ -24,6 +24,7 @@ struct change {
 	char hash[SECRET_HASH_BYTES], shown[SECRET_KEY_BYTES];
 	int err;
 	struct access_done done;
+	char actor[ACCESS_NAME_BYTES], organisation[ACCESS_NAME_BYTES], origin[64];
 };
 
 static void change_free(struct change *c)
@@ -55,6 +56,10 @@ void changes_stop(struct access *a)
 static void committed(const struct answer *answer, int err)
 {
 	struct change *c = answer->owner;
+	char object[128];
+	snprintf(object, sizeof(object), "%s", c->key + sizeof("access/") - 1);
+	audit_line(c->access->audit, "access.change", object, err ? "failed" : "done", c->origin,
+	           span_str(c->actor), span_str(c->organisation));
 	if (!err)
 		(void)book_take(c->access, span_str(c->key), span_of(c->row.p, c->row.len));
 	c->done.fn(c->done.arg, err, c->id, c->shown[0] ? c->shown : NULL);
@@ -99,6 +104,14 @@ static struct change *begin(struct access *a, const char *prefix, const char *id
 	struct change *c = xcalloc(1, sizeof(*c));
 	c->access = a;
 	c->done = done;
+	if (done.who) {
+		snprintf(c->actor, sizeof(c->actor), "%.*s", (int)done.who->name.n,
+		         done.who->name.p);
+		snprintf(c->organisation, sizeof(c->organisation), "%s", done.who->organisation);
+	}
+	snprintf(c->origin, sizeof(c->origin), "%s", done.origin ? done.origin : "");
+	c->done.who = NULL;
+	c->done.origin = NULL;
 	memcpy(c->key, key, sizeof(key));
 	snprintf(c->id, sizeof(c->id), "%s", id);
 	buf_init(&c->row, LIMIT_ACCESS_ROW_BYTES);

@@ -107,6 +107,8 @@ static int fail(struct login *l, struct span address, struct span name, const ch
 	l->stats.failed++;
 	log_info("Somebody was not let in. why=\"%s\" name=\"%s\" address=%.*s", why,
 	         log_escape(shown, sizeof(shown), name.p, name.n), (int)address.n, address.p);
+	snprintf(shown, sizeof(shown), "%.*s", (int)MIN_OF(address.n, (size_t)64), address.p);
+	audit_seldom(l->access->audit, "login", why, "refused", shown, name, (struct span){0});
 	return ERR_DENIED;
 }
 

@@ -94,5 +94,6 @@ int cmd_demo(struct cli *c, int argc, char **argv);
 int cmd_organisation(struct cli *c, int argc, char **argv);
 int cmd_identity(struct cli *c, int argc, char **argv);
 int cmd_grant(struct cli *c, int argc, char **argv);
+int cmd_audit(struct cli *c, int argc, char **argv);
 
 #endif

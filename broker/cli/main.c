@@ -141,6 +141,13 @@ static const struct command commands[] = {
      "  --from DATE --until DATE   --purpose TEXT   --contract TEXT\n"
      "  suspend ID       not in force until it is resumed; open connections close\n"
      "  revoke ID        for good\n"},
+    {"audit", cmd_audit, "verify | list",
+     "who changed what, who was refused, who read personal data",
+     "  verify           goes along the chain: is every record as it was written, and is none "
+     "missing?\n"
+     "  list             --since TIME, --actor NAME, --action ACTION: those only\n"
+     "\n"
+     "Exit status of verify: 0 whole, 1 not so, 2 trouble.\n"},
     {"status", cmd_status, "[--watch]", "the state of the broker on one page",
      "  --watch          draws it again every second\n"},
     {"reload", cmd_reload, "", "makes oudpd read its configuration and schemas again", ""},

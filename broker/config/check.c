@@ -311,6 +311,9 @@ static void check_feed(struct loader *ld, size_t at)
 {
 	struct config_feed *f = &ld->config->feeds[at];
 	const struct place *p = &ld->feeds[at];
+	if (strcmp(f->name, "oudp-audit") == 0)
+		problem_add(ld, p->file, p->line, false,
+		            "feed \"oudp-audit\" is the broker's own; give this one another name");
 	if (!*f->title)
 		set_string(&f->title, xstrdup(f->name));
 	if (!*f->organisation)

@@ -179,6 +179,7 @@ struct hub_hooks {
 	void (*fatal)(void *arg, int err); /* ERR_STORE_IO, ERR_STORE_DAMAGED */
 	void (*gave_up)(void *arg); /* a full store was waited for long enough: whoever waits for
 	                               room is told */
+	void (*trimmed)(void *arg, struct feed *f, uint64_t first); /* older ones were deleted */
 };
 void hub_set_hooks(struct hub *h, const struct hub_hooks *hooks);
 

@@ -34,6 +34,8 @@ static void trimmed(struct hub *h, struct feed *f, uint64_t first)
 		return;
 	f->first = first;
 	block_forget(h, f);
+	if (h->hooks.trimmed)
+		h->hooks.trimmed(h->hooks.arg, f, first);
 }
 
 static void trim_done(struct job *j)

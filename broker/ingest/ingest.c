@@ -1,6 +1,8 @@
 /* ingest.c - the order of admission; see ingest.h. Does not know MQTT packets or HTTP. */
 #include "ingest/ingest.h"
 
+#include "access/audit.h"
+
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -22,6 +24,7 @@ enum {
 
 struct ingest {
 	struct hub *hub;
+	struct audit *audit; /* NULL: nothing is told */
 	struct schema_scratch scratch;
 	struct privacy_scratch reduced;
 	char reduced_topic[REDUCED_TOPIC_BYTES];
@@ -61,6 +64,11 @@ void ingest_free(struct ingest *in)
 void ingest_set_things(struct ingest *in, const struct things *t)
 {
 	in->things = t;
+}
+
+void ingest_set_audit(struct ingest *in, struct audit *a)
+{
+	in->audit = a;
 }
 
 const struct ingest_stats *ingest_stats(const struct ingest *in)
@@ -186,7 +194,10 @@ static void refuse_text(struct ingest *in, const struct way *w, const char *rule
 
 static void deny(struct ingest *in, const struct way *w)
 {
+	const struct identity *who = w->m->who;
 	in->stats.denied++;
+	audit_seldom(in->audit, "publish", w->feed ? w->feed->conf->name : "", "refused", NULL,
+	             who->name, span_str(who->organisation));
 	answer(in, w, VERDICT_DENIED, 0, "this identity may not publish to this topic");
 }
 

@@ -53,6 +53,8 @@ struct ingest_message {
 
 int ingest_new(struct hub *h, struct ingest **ret) MUSTCHECK;
 void ingest_free(struct ingest *in);
+struct audit;
+void ingest_set_audit(struct ingest *in, struct audit *a); /* who is refused is told there */
 /* The register that feeds with registration = required ask; without it they refuse everything. */
 void ingest_set_things(struct ingest *in, const struct things *t);
 

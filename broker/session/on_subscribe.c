@@ -1,5 +1,6 @@
 /* on_subscribe.c - SUBSCRIBE and UNSUBSCRIBE (MQTT 5.0, 3.8-3.11), and subscriptions that begin in
  * the past (user properties oudp-after, oudp-since, oudp-sequence: oudp-mqtt(7)). */
+#include "access/audit.h"
 #include "base/mem.h"
 #include "base/rfc3339.h"
 #include "feed/event.h"
@@ -13,21 +14,36 @@ enum { CODES_MAX = LIMIT_SUBSCRIPTIONS };
 
 /* ---- which feeds a filter touches ---- */
 
+static void tell(const struct session *s, const struct feed *f, const char *result)
+{
+	if (s->table->access)
+		audit_seldom(access_audit(s->table->access), "subscribe", f->conf->name, result,
+		             s->link->peer, s->who.name, span_str(s->who.organisation));
+}
+
 /* Allowed when the identity may subscribe to at least one feed that the filter touches, or it
  * touches none. */
 static bool may_subscribe(const struct session *s, struct span filter)
 {
 	const struct hub *h = s->table->hub;
-	bool touched = false;
+	bool touched = false, allowed = false;
+	const struct feed *refused = NULL;
 	for (unsigned i = 0; i < hub_feed_count(h); i++) {
 		struct feed *f = hub_feed_at(h, i);
 		if (f->ended || !feed_touches(f, filter))
 			continue;
 		touched = true;
-		if (access_check(&s->who, ACCESS_SUBSCRIBE, f, (struct span){0}) == 0)
-			return true;
+		if (access_check(&s->who, ACCESS_SUBSCRIBE, f, (struct span){0}) == 0) {
+			if (f->conf->personal_data)
+				tell(s, f, "done");
+			allowed = true;
+		} else {
+			refused = f;
+		}
 	}
-	return !touched;
+	if (touched && !allowed && s->who.principal)
+		tell(s, refused, "refused");
+	return allowed || !touched;
 }
 
 /* ---- the past ---- */

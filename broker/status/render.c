@@ -352,6 +352,8 @@ void status_write_json(struct status *s, struct buf *b)
 	bool first = true;
 	EACH_FEED(s, f)
 	{
+		if (f->conf->builtin) /* the administrator sees it among the feeds */
+			continue;
 		if (!first)
 			buf_add_char(b, ',');
 		first = false;

@@ -69,7 +69,8 @@ static struct access_done when_done(struct req *r)
 {
 	r->pending++;
 	req_wait(r);
-	return (struct access_done){changed, r};
+	req_origin(r, r->origin);
+	return (struct access_done){changed, r, &r->who, r->origin};
 }
 
 static void begun(struct req *r, int err, struct buf *why)

@@ -4,6 +4,7 @@
  *
  *   catching up --CURSOR_HEAD--> live ("live" is said once)
  *   live, no filter --> stands in the feed's window of frames --FRAMES_BEHIND--> catching up */
+#include "access/audit.h"
 #include "base/mem.h"
 #include "web/private.h"
 
@@ -65,6 +66,9 @@ struct live *live_open(struct web *w, struct feed *f, const struct ask *a, enum 
 	l->who = *who;
 	l->partial = access_is_partial(who, right_of(l), f);
 	access_watch(w->access, who);
+	if (f->conf->personal_data)
+		audit_seldom(access_audit(w->access), "read", f->conf->name, "done", NULL,
+		             who->name, span_str(who->organisation));
 	l->slow = a->slow;
 	l->filter = a->filter;
 	l->limit = a->limit;

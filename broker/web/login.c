@@ -1,6 +1,7 @@
 /* login.c - who asks over HTTP: the Authorization header (Basic, Bearer), else the client's
  * certificate, else nobody. On the Unix socket it is the administrator. Nothing is ever read from
  * the query string. */
+#include "access/audit.h"
 #include "access/secret.h"
 #include "access/ticket.h"
 #include "base/err.h"
@@ -143,4 +144,23 @@ void post_tickets(struct req *r)
 	buf_addf(&r->out, "{\"ticket\":\"%s\",\"expiresIn\":%d}", ticket, LIMIT_TICKET_S);
 	secret_wipe(ticket, sizeof(ticket));
 	respond(r, 201, "application/json");
+}
+
+void req_origin(const struct req *r, char out[64])
+{
+	out[0] = '\0';
+	if (r->kind == WEB_UNIX)
+		strcpy(out, "socket");
+	else if (r->wsi)
+		lws_get_peer_simple(r->wsi, out, 64);
+}
+
+void req_audit(const struct req *r, const char *action, const struct feed *f, const char *result)
+{
+	char origin[64];
+	if (!r->web->access)
+		return;
+	req_origin(r, origin);
+	audit_seldom(access_audit(r->web->access), action, f ? f->conf->name : r->path, result,
+	             origin, r->who.name, span_str(r->who.organisation));
 }

@@ -110,6 +110,7 @@ struct req {
 	struct lws *wsi; /* NULL: the client went away while an answer was being made */
 	enum web_kind kind;
 	struct identity who;
+	char origin[64]; /* of a change: req_origin() */
 	enum method method;
 	char path[PATH_BYTES], type[128], accept[256], language[128], if_none_match[256];
 	struct span param[PARAMS]; /* of the path */
@@ -215,6 +216,9 @@ const char *status_title(int status);
 int web_login(struct lws *wsi, login_fn done, void *owner, struct identity *ret,
               unsigned *ret_wait_s) MUSTCHECK;
 void post_tickets(struct req *r);
+void req_origin(const struct req *r, char out[64]); /* for the audit */
+/* refused, and successful reads of personal data: once a minute each. f may be NULL. */
+void req_audit(const struct req *r, const char *action, const struct feed *f, const char *result);
 void req_login(struct req *r); /* sets r->who, or r->proving, or has answered */
 int login_status(int err, const char **ret_why);
 extern const char login_challenge[]; /* WWW-Authenticate */

@@ -1,5 +1,6 @@
 /* router.c - one table of what there is; everything else is 404, 405 or 403. The same table is the
  * OpenAPI description. */
+#include "access/audit.h"
 #include "base/err.h"
 #include "web/private.h"
 #include "json/write.h"
@@ -276,6 +277,19 @@ static void allow(struct req *r)
 	respond_header(r, "Allow:", text);
 }
 
+/* What is begun: whether it worked stands in the log of what it changes. */
+static void tell_administration(const struct req *r)
+{
+	char origin[64], object[256];
+	if (!r->web->access || strncmp(r->path, "/v1/organisations", 17) == 0 ||
+	    strncmp(r->path, "/v1/identities", 14) == 0)
+		return; /* told when it is committed */
+	req_origin(r, origin);
+	snprintf(object, sizeof(object), "%s %.200s", method_names[r->method], r->path);
+	audit_line(access_audit(r->web->access), "administer", object, "begun", origin, r->who.name,
+	           span_str(r->who.organisation));
+}
+
 void route(struct req *r)
 {
 	const struct row *other = NULL, *found = NULL;
@@ -298,10 +312,13 @@ void route(struct req *r)
 		        "come from this server's own pages (see public-url)");
 	} else if (found && found->admin &&
 	           access_check(&r->who, ACCESS_ADMIN, NULL, (struct span){0})) {
+		req_audit(r, "administer", NULL, "refused");
 		problem(r, 403,
 		        "only the administrator may do this, through the admin socket: use the "
 		        "oudp command");
 	} else if (found) {
+		if (found->admin && r->method != METHOD_GET && r->method != METHOD_HEAD)
+			tell_administration(r);
 		found->handler(r);
 	} else if (other && r->method == METHOD_OPTIONS) {
 		allow(r);
@@ -319,10 +336,13 @@ struct feed *param_feed(struct req *r, enum access_right right)
 	struct feed *f = hub_feed(r->web->hub, r->param[0]);
 	bool seen = f && access_sees(&r->who, f);
 	if (!seen) { /* what may not be seen does not exist */
+		if (f && r->who.principal)
+			req_audit(r, "use", f, "refused");
 		f = NULL;
 		problem(r, 404, "there is no feed \"%.*s\"", (int)MIN_OF(r->param[0].n, (size_t)80),
 		        r->param[0].p);
 	} else if (right && access_check(&r->who, right, f, (struct span){0})) {
+		req_audit(r, "use", f, "refused");
 		problem(r, 403, "this feed may not be used so by who did not say who it is");
 		f = NULL;
 	}

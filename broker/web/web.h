@@ -58,7 +58,6 @@ struct web_options {
 	struct things *things;     /* for /v1/things. Outlives web */
 	struct series *series;     /* NULL: the time series answer 404. Outlives web */
 	struct addresses *addresses; /* who is connected; outlives web */
-	struct things *things;       /* for /v1/things. Outlives web */
 	struct eraser *eraser;       /* the same */
 	struct web_ops ops;
 	const struct web_listener *listeners; /* copied */

@@ -425,3 +425,62 @@ def test_origins(own):
             with pytest.raises(web.Refused) as e:
                 web.WebSocket(d.web_port, path, (protocol,), headers={"Origin": origin}, timeout=10 * SLOW)
             assert e.value.status == 403, origin
+
+
+def audit(d):
+    return [web.json.loads(x) for x in must(d, "audit", "list", "--json").splitlines()]
+
+
+def test_audit(town):
+    """Changes, refusals and logins that failed, chained; a record that is changed or gone shows."""
+    key = add_key(town, "s1")
+    id_ = grant(town, "noise", "publish", identity="s1")
+    must(town, "grant", "suspend", id_)
+    with town.client("a", user="", password=key) as c:
+        for _ in range(20):
+            assert c.publish("city/noise/1", b"x").reason == 0x87
+        c.subscribe("city/air/#")
+    assert get(town.web_port, "/v1/feeds/air", bearer(key)).status == 404
+    assert connack(town.strict, user="s1", password="wrong wrong wrong")[0] == 0x86
+    assert town.admin("POST", "/v1/_reload", {}).status == 200
+    wait_for("the lines", lambda: len(audit(town)) >= 9, 5)
+    rows = audit(town)
+    said = [(r["action"], r["object"], r["result"]) for r in rows]
+    assert ("access.change", "o/vendor", "done") in said and ("access.change", "i/s1", "done") in said
+    assert sum(a == "access.change" and o.startswith("g/") for a, o, _ in said) == 2
+    assert said.count(("publish", "noise", "refused")) == 1, "once a minute"
+    assert ("subscribe", "air", "refused") in said and ("use", "air", "refused") in said
+    assert ("reload", "configuration", "done") in said
+    assert [r["actor"] for r in rows if r["action"] == "login"] == ["s1"]
+    assert {r["origin"] for r in rows if r["action"] == "access.change"} == {"socket"}
+    assert key not in str(rows) and "wrong wrong" not in str(rows)
+    for who in (None, bearer(key)):
+        assert get(town.web_port, "/v1/feeds/oudp-audit", who).status == 404
+        assert get(town.web_port, "/v1/feeds/oudp-audit/events?after=0", who).status == 404
+    assert "oudp-audit" not in get(town.web_port, "/v1/feeds").body.decode()
+    with town.client("x") as c:
+        assert c.publish("oudp/audit", b"{}").reason == 0x87
+        assert c.subscribe("oudp/audit") == [0x87]
+    assert "is whole" in must(town, "audit", "verify")
+    town.kill()
+    town.start()
+    must(town, "grant", "revoke", id_)
+    wait_for("the line", lambda: len(audit(town)) > len(rows), 5)
+    verified = web.json.loads(must(town, "audit", "verify", "--json"))
+    assert verified["wrong"] == 0 and verified["records"] == verified["last"]
+
+
+def test_reads_of_personal_data_are_told(own):
+    d = own({**FEEDS, "people": feed("people/{thing}", ["any"], personal_data=True, purpose="p", legal_ground="g",
+                                     dpia="https://voorbeeld.nl/dpia", keep_messages="1d")})
+    d.start()
+    must(d, "organisation", "add", "partner")
+    key = add_key(d, "p1", "partner")
+    grant(d, "people", "read,subscribe", identity="p1")
+    assert get(d.web_port, "/v1/feeds/people/events?after=0", bearer(key)).status == 200
+    assert get(d.web_port, "/v1/feeds/open/events?after=0", bearer(key)).status == 200
+    with d.client("x", user="", password=key) as c:
+        c.subscribe("people/#")
+    rows = wait_for("the lines", lambda: [r for r in audit(d) if r["object"] == "people"], 5)
+    assert {(r["action"], r["actor"]) for r in rows} == {("read", "p1"), ("subscribe", "p1")}
+    assert not [r for r in audit(d) if r["object"] == "open"]
