@@ -103,7 +103,7 @@ static inline void broker_build(struct broker *b)
 {
 	char why[512] = "";
 	struct store_options so = {
-	    .dir = b->dir, .map_bytes = 256u << 20, .reserve_bytes = 1 << 20, .feeds_max = 16};
+	    .dir = b->dir, .map_bytes = 256u << 20, .reserve_bytes = 1 << 20, .feeds_max = 256};
 	if (store_open(&so, &b->store, why, sizeof(why))) {
 		fprintf(stderr, "store: %s\n", why);
 		abort();
