@@ -82,8 +82,9 @@ static struct curl_slist *add_header(struct curl_slist *l, const char *name, con
 	return curl_slist_append(l, line);
 }
 
-/* Of the block, and of the file with lines that nobody else may read. */
-static struct curl_slist *headers(struct worker *w, const struct http_request *r)
+/* Of the block, and of the file with lines that nobody else may read. False when that cannot be
+ * read: nobody is asked without what we should show. */
+static bool headers(struct worker *w, const struct http_request *r, struct curl_slist **ret)
 {
 	struct curl_slist *l = NULL;
 	char line[LIMIT_CONNECT_HEADER_BYTES];
@@ -99,10 +100,11 @@ static struct curl_slist *headers(struct worker *w, const struct http_request *r
 	}
 	if (f)
 		fclose(f);
-	return l;
+	*ret = l;
+	return f || !w->conf->header_file;
 }
 
-static void set_credentials(struct worker *w, CURL *c)
+static bool set_credentials(struct worker *w, CURL *c)
 {
 	const struct connector_conf *k = w->conf;
 	const char *user = k->user, *file = k->password_file, *ca = k->ca;
@@ -118,10 +120,10 @@ static void set_credentials(struct worker *w, CURL *c)
 		curl_easy_setopt(c, CURLOPT_SSLCERT, cert);
 	if (key)
 		curl_easy_setopt(c, CURLOPT_SSLKEY, key);
+	return password || !file;
 }
 
-static void set_options(struct worker *w, struct transfer *t, CURL *c, struct curl_slist *list,
-                        char *error)
+static void set_options(struct transfer *t, CURL *c, struct curl_slist *list, char *error)
 {
 	const struct http_request *r = t->r;
 	curl_easy_setopt(c, CURLOPT_URL, r->url);
@@ -147,7 +149,6 @@ static void set_options(struct worker *w, struct transfer *t, CURL *c, struct cu
 		curl_easy_setopt(c, CURLOPT_POST, 1L);
 		curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, r->body ? r->body : "");
 	}
-	set_credentials(w, c);
 }
 
 /* Turns until the transfer is over; the broker's connection has its turn in between. */
@@ -190,11 +191,16 @@ int http_fetch(struct worker *w, const struct http_request *r, struct http_answe
 	CURLcode code = CURLE_FAILED_INIT;
 	CURL *c = curl_easy_init();
 	CURLM *m = curl_multi_init();
-	struct curl_slist *list = headers(w, r);
+	struct curl_slist *list = NULL;
 	int err = -ENOMEM;
 	if (!c || !m)
 		goto out;
-	set_options(w, &t, c, list, error);
+	if (!headers(w, r, &list) || !set_credentials(w, c)) {
+		snprintf(error, sizeof(error), "header-file or password-file cannot be read");
+		err = -EACCES;
+		goto out;
+	}
+	set_options(&t, c, list, error);
 	curl_multi_add_handle(m, c);
 	err = turn(w, m, &code);
 	if (err == 0 && code == CURLE_OK)

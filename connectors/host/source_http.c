@@ -30,6 +30,12 @@ struct poll_state {
 	int64_t began_ms;
 };
 
+static int64_t mono_ms(void)
+{
+	struct clock c = clock_system();
+	return (int64_t)(clock_mono_ns(&c) / 1000000);
+}
+
 static int64_t wall_ms(void)
 {
 	struct clock c = clock_system();
@@ -314,12 +320,13 @@ static int rounds(struct poll_state *s)
 {
 	const struct connector_conf *k = s->w->conf;
 	for (;;) {
+		int64_t began = mono_ms();
 		int err = poll_all(s);
 		if (err < 0)
 			return err;
 		if (s->w->once)
 			return s->failed ? -EIO : 0;
-		int64_t took = wall_ms() - s->began_ms, wait = k->interval_ms - took;
+		int64_t took = mono_ms() - began, wait = k->interval_ms - took;
 		if (took >= 2 * k->interval_ms)
 			worker_hole(s->w, (uint64_t)(took / k->interval_ms) - 1, "polls missed");
 		if (s->failed)

@@ -31,6 +31,7 @@ struct split {
 	int nested;   /* containers open within what is captured */
 	bool scalar;  /* what is captured is a bare word or number */
 	bool got_any; /* a whole text was seen */
+	bool found;   /* something stood at the path */
 	char name[128];
 	size_t name_n;
 };
@@ -112,6 +113,7 @@ static int value(struct split *s, char c)
 	bool along =
 	    s->depth > 0 && s->levels[s->depth - 1].object && s->levels[s->depth - 1].matched >= 0;
 	s->expect_value = false;
+	s->found = s->found || s->matched == s->names;
 	if (s->matched == s->names && (within || c != '['))
 		s->capture = 1;
 	else if (c == '{' || c == '[')
@@ -227,5 +229,7 @@ int split_end(struct split *s)
 {
 	if (s->depth > 0 || s->capture || s->in_string)
 		return bad(s, "the text is cut off");
+	if (!s->found) /* the source has another shape: that is not the same as no news */
+		return decode_fail(s->d, ERR_MALFORMED, "there is nothing at %s in it", s->path);
 	return 0;
 }

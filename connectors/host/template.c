@@ -45,7 +45,7 @@ char *template_expand(const char *text, int64_t now_ms, jv position, int64_t cat
 	jv v = jv_object_get(jv_copy(position), jv_string("last"));
 	int64_t last = now_ms - catch_up_ms;
 	if (jv_get_kind(v) == JV_KIND_NUMBER && (int64_t)jv_number_value(v) > last)
-		last = (int64_t)jv_number_value(v);
+		last = MIN_OF((int64_t)jv_number_value(v), now_ms); /* the clock was put back */
 	jv_free(v);
 	if (!text)
 		return NULL;

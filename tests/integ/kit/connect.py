@@ -16,7 +16,8 @@ TIME = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 class Source:
-    """Plays answers in turn; the last one is repeated. (status, headers, body[, how]); how: cut, stall."""
+    """Plays answers in turn; the last one is repeated. (status, headers, body[, how]); how: cut (half of it),
+    cut-open (half of it, and then nothing for a while)."""
 
     def __init__(self, *answers):
         self.answers, self.requests = list(answers), []
@@ -35,9 +36,10 @@ class Source:
                 if status != 304:
                     self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body[:len(body) // 2] if how == "cut" else body if status != 304 else b"")
+                self.wfile.write(body[:len(body) // 2] if how else body if status != 304 else b"")
                 if how:
                     self.wfile.flush()
+                    time.sleep(10 if how == "cut-open" else 0)
                     self.close_connection = True
 
             def log_message(self, *_):
