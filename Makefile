@@ -59,6 +59,7 @@ UNITS     := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 FUZZERS   := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 BENCHES   := $(BENCH_SRC:tests/bench/%.c=$(B)/bench/%)
 CONNECT_SRC := $(wildcard connectors/host/*.c)
+CONNECT_LIBS := -ljq -lexpat -lz -lmicrohttpd
 CONNECT_OBJ := $(CONNECT_SRC:%.c=$(B)/obj/%.o)
 TOOLS     := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
 
@@ -75,7 +76,7 @@ $(B)/oudp: $(CLI_OBJ) $(B)/liboudp.a
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(B)/oudp-connect: $(CONNECT_OBJ) $(B)/liboudp.a
-	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljq -lexpat -lz -lmicrohttpd $(LDLIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(CONNECT_LIBS) $(LDLIBS)
 
 $(B)/obj/connectors/%.o: CPPFLAGS += -Iconnectors -DOUDP_CONNECTOR_DIR='"$(PREFIX)/share/oudp/connectors"'
 
@@ -110,6 +111,14 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/liboudp.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 endif
+
+# Its subject is beside the broker, not in the library.
+$(B)/obj/tests/fuzz/fuzz_connect.o: CPPFLAGS += -Iconnectors
+$(B)/fuzz/fuzz_connect: LDLIBS := $(B)/liboudp.a $(CONNECT_LIBS) $(LDLIBS)
+$(B)/fuzz/fuzz_connect: $(B)/libconnect.a
+$(B)/libconnect.a: $(filter-out %/main.o,$(CONNECT_OBJ))
+	@rm -f $@
+	$(call say,AR)ar rcs $@ $^
 
 benches: $(BENCHES)
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/liboudp.a

@@ -38,7 +38,11 @@ static int json_take(struct decoder *d, struct json_state *s)
 		if (bad)
 			decode_fail(d, 0, "%s", jv_string_value(msg));
 		jv_free(msg);
-		return bad ? ERR_MALFORMED : 0;
+		if (bad)
+			return ERR_MALFORMED;
+		if (jv_parser_remaining(s->parser) == 0)
+			return 0; /* else a record separator, which gives nothing and stops the
+			             parser */
 	}
 }
 

@@ -100,7 +100,7 @@ static jv add_child(jv parent, jv name, jv child)
 static jv close_element(struct decoder *d, struct xml_state *s)
 {
 	struct element *e = &s->stack[--s->depth];
-	const char *p = d->buf.p + e->text_at;
+	const char *p = buf_str(&d->buf) + e->text_at;
 	size_t n = d->buf.len - e->text_at;
 	while (n > 0 && strchr(" \t\r\n", p[n - 1]))
 		n--;
