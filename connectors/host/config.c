@@ -28,6 +28,7 @@ static cfg_opt_t connector_opts[] = {CFG_BOOL("enabled", cfg_true, CFGF_NONE),
                                      CFG_STR("mapping", NULL, CFGF_NONE),
                                      CFG_STR("target", NULL, CFGF_NONE),
                                      CFG_STR_LIST("settings", NULL, CFGF_NONE),
+                                     CFG_STR_LIST("tables", NULL, CFGF_NONE),
                                      CFG_STR("zone", "UTC", CFGF_NONE),
                                      CFG_STR("memory", "1GiB", CFGF_NONE),
                                      CFG_STR_LIST("records", NULL, CFGF_NONE),
@@ -157,6 +158,24 @@ static void durations(cfg_t *s, struct connector_conf *k)
 		          k->name, cfg_getstr(s, "memory"));
 }
 
+/* Files of tables, found as other files are. */
+static void read_tables(struct config *c, struct connector_conf *k, cfg_t *s)
+{
+	k->tables = list_of(s, "tables", &k->n_tables);
+	for (size_t i = 0; i < k->n_tables; i++) {
+		char *text = k->tables[i], *eq = strchr(text, '=');
+		if (!eq || eq == text || eq[1] == '\0') {
+			cfg_error(s, "connector \"%s\": tables are \"name=file\", not \"%s\"",
+			          k->name, text);
+			continue;
+		}
+		auto_free char *path = config_path(c, eq + 1);
+		if (asprintf(&k->tables[i], "%.*s=%s", (int)(eq - text), text, path) < 0)
+			abort();
+		free(text);
+	}
+}
+
 static void read_connector(struct config *c, struct connector_conf *k, cfg_t *s)
 {
 	k->name = xstrdup(cfg_title(s));
@@ -184,6 +203,7 @@ static void read_connector(struct config *c, struct connector_conf *k, cfg_t *s)
 	k->charset = text_of(s, "charset");
 	k->header_row = cfg_getbool(s, "header-row") == cfg_true;
 	k->settings = list_of(s, "settings", &k->n_settings);
+	read_tables(c, k, s);
 	k->zone = text_of(s, "zone");
 	durations(s, k);
 	check_connector(c, k, s);
@@ -265,6 +285,7 @@ static void free_connector(struct connector_conf *k)
 	free_list(k->headers, k->n_headers);
 	free_list(k->records, k->n_records);
 	free_list(k->settings, k->n_settings);
+	free_list(k->tables, k->n_tables);
 }
 
 void config_free(struct config *c)

@@ -69,6 +69,8 @@ struct connector_conf {
 	char *mapping;   /* file of the jq program, found */
 	char **settings; /* "name=value" */
 	size_t n_settings;
+	char **tables; /* "name=file", found: what the program may look up */
+	size_t n_tables;
 	char *zone;
 	uint64_t memory_max;
 };

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "host/config.h"
+#include "host/tables.h"
 
 #include <jq.h>
 #include <signal.h>
@@ -115,7 +116,14 @@ struct mapping *mapping_new(const struct connector_conf *k, const char *lib_dir,
 	jq_set_attr(m->jq, jv_string("JQ_LIBRARY_PATH"), JV_ARRAY(jv_string(lib_dir)));
 	jq_set_attr(m->jq, jv_string("JQ_ORIGIN"), jv_string(lib_dir));
 	jq_set_attr(m->jq, jv_string("PROGRAM_ORIGIN"), jv_string(lib_dir));
+	jv tables = tables_load(k, complaints);
+	if (!jv_is_valid(tables)) {
+		jv_free(tables);
+		mapping_free(m);
+		return NULL;
+	}
 	jv args = jv_object_set(jv_object(), jv_string("settings"), settings_object(k));
+	args = jv_object_set(args, jv_string("tables"), tables);
 	if (!jq_compile_args(m->jq, program, args)) {
 		mapping_free(m);
 		return NULL;

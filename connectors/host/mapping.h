@@ -1,10 +1,10 @@
 /* mapping.h - one jq program: a record in, zero or more results out.
  *
- * The program sees $settings (an object of the block's settings), and through lib/oudp.jq the
- * envelope of the record (`source`). A result is an object with topic and payload, with `ignored`
- * or with `refused`; an array, also of arrays, is several. Bounds: CPU time per record (the process
- * ends itself with MAPPING_TOO_LONG, for jq cannot be stopped from outside), number of results;
- * memory is bounded by the process's own limit. */
+ * The program sees $settings (an object of the block's settings), $tables (tables.h), and through
+ * lib/oudp.jq the envelope of the record (`source`). A result is an object with topic and payload,
+ * with `ignored` or with `refused`; an array, also of arrays, is several. Bounds: CPU time per
+ * record (the process ends itself with MAPPING_TOO_LONG, for jq cannot be stopped from outside),
+ * number of results; memory is bounded by the process's own limit. */
 #ifndef HOST_MAPPING_H
 #define HOST_MAPPING_H
 

@@ -34,10 +34,12 @@ def read(path, default=None):
 
 @pytest.mark.parametrize("folder", VECTORS, ids=[os.path.relpath(v, FOLDER) for v in VECTORS])
 def test_vectors(folder, tmp_path):
-    """A folder has input.*, expected.ndjson, and where they are needed: block (its name) and source.json (the envelope)."""
+    """A folder has input.*, expected.ndjson, and where they are needed: block (its name), options (more of it) and source.json
+    (the envelope)."""
     conf = tmp_path / "connect.conf"
     block = read(os.path.join(folder, "block"), os.path.relpath(folder, FOLDER).split("/", maxsplit=1)[0]).strip()
-    conf.write_text(f'connector-dir = "{FOLDER}"\ntarget "t" {{ }}\n' + block_of(block))
+    options = read(os.path.join(folder, "options"), "").replace("@FOLDER@", folder)
+    conf.write_text(f'connector-dir = "{FOLDER}"\ntarget "t" {{ }}\n' + block_of(block).replace("\n}", "\n" + options + "}"))
     source, = glob.glob(os.path.join(folder, "input.*"))
     with open(source, "rb") as f:
         p = subprocess.run([CONNECT, "-f", str(conf), "--filter", block], stdin=f, capture_output=True, text=True, timeout=60,
@@ -65,3 +67,15 @@ def test_the_sample_is_valid(tmp_path):
     conf.write_text(sample() + f'connector-dir = "{FOLDER}"\n')
     p = subprocess.run([CONNECT, "-f", str(conf), "-n"], capture_output=True, text=True, timeout=60, check=False)
     assert p.returncode == 0, p.stderr
+
+
+@pytest.mark.parametrize("text,words", [(None, "No such file"), ('{"topic": "sites/1"}\n', "1: not a message"), ("\n[]\n", "2: not a message")])
+def test_a_table_that_cannot_be_read_is_said(tmp_path, text, words):
+    table = tmp_path / "sites.ndjson"
+    if text is not None:
+        table.write_text(text)
+    conf = tmp_path / "connect.conf"
+    conf.write_text(f'connector-dir = "{FOLDER}"\ntarget "t" {{ }}\n'
+                    + block_of("ndw").replace("\n}", '\n\ttables = { "sites=sites.ndjson" }\n}'))
+    p = subprocess.run([CONNECT, "-f", str(conf), "-n"], capture_output=True, text=True, timeout=60, check=False)
+    assert p.returncode == 2 and f"{table}:" in p.stderr and words in p.stderr, p.stderr
