@@ -42,7 +42,24 @@ def coverage($parameters):
       | if length == 0 then {ignored: "no value that we know"} else . end
     end;
 
+# E-SOH's messages, over MQTT: GeoJSON with one value, a text.
+def message: .properties as $p | ($p.content // {}) as $c
+  | parameters[$c.standard_name // ""] as $h
+  | ([($p.datetime // $p.phenomenon_time) | utc_time] | .[0]) as $time | ([$c.value | number_not([-999, -9999])] | .[0]) as $v
+  | if $h == null then {ignored: ("no member for " + ($c.standard_name | tostring))}
+    elif $v == null then {ignored: "no value"}
+    elif $time == null then {refused: "no time that can be read"}
+    else
+      ([converted($v; ({unit: {symbol: $c.unit}} | symbol); $h[1])] | .[0]) as $n
+      | (($p.platform // $p.station // "") | tostring) as $station
+      | if $n == null then {ignored: ("a unit that is not converted: " + ($c.unit | tostring))}
+        elif $station == "" then {refused: "no station"}
+        else {topic: (topic("city/weather") + ($station | topic_level)), payload: ({dateObserved: $time, ($h[0]): $n, source: ($settings["source"] // "https://dataplatform.knmi.nl")}
+          + member("location"; .geometry | objects | if (.coordinates | type) == "object" then point(.coordinates.lon; .coordinates.lat) else point(.coordinates[0]; .coordinates[1]) end))} end
+    end;
+
 if type != "object" then {refused: "no CoverageJSON"}
+elif .type == "Feature" and (.properties.content | type) == "object" then message
 elif .type == "Coverage" then coverage(null)
 elif .type == "CoverageCollection" then .parameters as $p | [.coverages[]? | coverage($p)] | flatten | if length == 0 then {ignored: "an empty collection"} else . end
 else {refused: "no CoverageJSON: ask for f=CoverageJSON"} end

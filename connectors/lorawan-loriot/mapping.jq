@@ -1,6 +1,6 @@
 # LORIOT: "rx" at once and "gw" with the list of gateways a little later are the same frame: the first is taken, unless the
 # block says cmd=gw. bat is of the device's last status: 1 to 254 is a share, 0 is mains, 255 is unknown. Helium's
-# console is near enough to be read too.
+# console and Netmore are near enough to be read too.
 include "oudp";
 include "measure";
 include "lorawan";
@@ -19,8 +19,13 @@ def loriot: . as $m
 def helium: uplink({device: (.dev_eui | hex_lower), times: [(.reported_at | number | . / 1000 | floor | todate)], port: .port, raw: ((.payload // "") != ""),
   decoded: (.decoded.payload // null), base: strongest([.hotspots[]?.rssi])});
 
+# Netmore: an array of one, all numbers texts.
+def netmore: uplink({device: (.devEui | hex_lower), times: [.timestamp], port: ([.fPort | number] | .[0]), raw: ((.payload // "") != ""),
+  decoded: (if (.decoded | type) == "object" then .decoded else null end), base: strongest([.rssi])});
+
 def one: if type != "object" then {refused: "no message of LORIOT"}
   elif has("cmd") then loriot
   elif has("hotspots") and has("dev_eui") then helium
+  elif has("devEui") and has("timestamp") and has("sensorType") then netmore
   else {refused: "no message of LORIOT"} end;
 if type == "array" then [.[] | one] else one end

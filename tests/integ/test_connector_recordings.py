@@ -17,7 +17,7 @@ FOLDER = os.path.join(TOP, "../shared/payloads")
 CONNECTORS = os.path.join(TOP, "connectors")
 # The folders of sources that have a connector; fnmatch, relative to FOLDER.
 SOURCES = ["lorawan/*", "senml/*.json", "sensor-community/*", "sensorthings/*", "opensensemap/*", "netatmo/*", "ndw/*",
-           "parking/*", "water/*", "ngsi/*example*"]
+           "parking/*", "water/*", "ngsi/*example*", "amsterdam-traveltime/*"]
 here = pytest.mark.skipif(not os.path.isdir(FOLDER), reason="the recordings are not here")
 
 
