@@ -332,7 +332,7 @@ int main(int argc, char **argv)
 		default: return usage();
 		}
 	struct config *c = config_load(o.file, stderr);
-	if (!c || check_mappings(c) > 0) {
+	if (!c || (!o.filter && check_mappings(c) > 0)) {
 		config_free(c);
 		return 2;
 	}

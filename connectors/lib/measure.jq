@@ -133,21 +133,27 @@ def _slow_value($k; $v; $u):
         else {property: $k, value: $x.n, unit: ($unit // ""), channel: ""} end
     end;
 
-def _value($k; $v; $u): $settings["member." + $k] as $own | _names[$k] as $hit
-  | if $own then _own_value($own | split(" "); $v)
-    elif $hit and $u == null and ($v | type) == "number" and $v != -999 and $v != -9999 then  # the common case
-      _named_value($hit; {n: $v, u: null}; null; "")
-    else _slow_value($k; $v; $u) end;
+def _value($k; $v; $u): $settings["member." + $k] as $own
+  | if $own then _own_value($own | split(" "); $v) else _slow_value($k; $v; $u) end;
 
-# What an object of members says, as values.
-def values_of: [_flat("") as [$k, $v, $u] | _value($k; $v; $u)];
+# What an object of members says, as values. A number under a name of the table is the common case, and the fast one.
+
+def values_of: [to_entries[] | _names[.key] as $hit
+  | if $hit and (.value | type) == "number" and .value != -999 and .value != -9999 and $settings["member." + .key] == null then
+      (if ($hit | length) == 2 and $hit[0] != "atmosphericPressure" then {property: $hit[0], value, unit: $hit[1], channel: ""}
+       else _named_value($hit; {n: .value, u: null}; null; "") end)
+    elif _battery_percent[.key] and (.value | type) == "number" and $settings["member." + .key] == null then .value as $n | _battery({n: $n, u: null}; null)
+    elif (.value | type) == "object" then ([.] | from_entries | _flat("")) as [$k, $v, $u] | _value($k; $v; $u)
+    elif .value == null or (.value | type) == "array" then empty
+    else _value(.key; .value; null) end];
 
 # Messages of values about a thing. $base: dateObserved and what else stands in each of them.
 # Several channels of one property are things of their own; one alone is the device.
 def messages($feed; $thing; $base; $values):
-  ([$values[] | .channel | select(. != null and . != "")] | if length == 0 then [] else [$values[] | select(.channel != null and .channel != "") | .property] | group_by(.) | map(select(length > 1) | .[0]) end) as $many
+  ([$values[] | select(.channel != null and .channel != "")] | if length < 2 then [] else group_by(.property) | map(select(length > 1) | .[0].property) end) as $many
   | ($thing | topic_level) as $level
   | $values[]
-  | (if .channel != null and .channel != "" and (.property as $p | $many | index($p)) then $level + "-" + (.channel | topic_level) else $level end) as $t
-  | {topic: ($feed + $t), payload: ($base + {refDevice: $t} + (if .battery != null then {batteryLevel: .battery}
-       elif .unit == "" then {controlledProperty: .property, numValue: .value} else {controlledProperty: .property, numValue: .value, unit} end))};
+  | (if ($many | length) > 0 and .channel != null and .channel != "" and (.property as $p | $many | index($p)) then $level + "-" + (.channel | topic_level) else $level end) as $t
+  | {topic: ($feed + $t), payload: ($base + (if .battery != null then {refDevice: $t, batteryLevel: .battery}
+       elif .unit == "" then {refDevice: $t, controlledProperty: .property, numValue: .value}
+       else {refDevice: $t, controlledProperty: .property, numValue: .value, unit} end))};
