@@ -1,43 +1,63 @@
-# KNMI's EDR API: CoverageJSON, a Coverage or a CoverageCollection of stations in time. Each station and time is a message of
-# weather-observed. Names are KNMI's (ta, rh, pp ...) or standard names; units those that the parameters state. The station is
-# its WIGOS identifier. null is no value. Grids are read too, each point a thing of its own.
+# KNMI's EDR API: CoverageJSON, a Coverage or a CoverageCollection of stations in time. Each station and time is a message
+# of weather-observed. Names are KNMI's (ta, rh, pp ...) or standard names; units those that the parameters state. The
+# station is its WIGOS identifier. null is no value. Grids are read too, each point a thing of its own.
 include "oudp";
 include "measure";
 
 # parameter: [member, unit]
-def parameters: {"ta": ["temperature", "Cel"], "td": ["dewPoint", "Cel"], "rh": ["relativeHumidity", "1"], "pp": ["atmosphericPressure", "hPa"], "ff": ["windSpeed", "m/s"], "gff": ["gustSpeed", "m/s"], "fx": ["gustSpeed", "m/s"],
-  "dd": ["windDirection", "deg"], "rg": ["precipitation", "mm/h"], "qg": ["solarRadiation", "W/m2"], "hsnow": ["snowHeight", "cm"],
-  "air_temperature": ["temperature", "Cel"], "dew_point_temperature": ["dewPoint", "Cel"], "relative_humidity": ["relativeHumidity", "1"], "air_pressure_at_mean_sea_level": ["atmosphericPressure", "hPa"], "air_pressure_at_sea_level": ["atmosphericPressure", "hPa"],
-  "wind_speed": ["windSpeed", "m/s"], "wind_speed_of_gust": ["gustSpeed", "m/s"], "wind_from_direction": ["windDirection", "deg"], "rainfall_rate": ["precipitation", "mm/h"], "surface_downwelling_shortwave_flux_in_air": ["solarRadiation", "W/m2"]};
-def symbol: .unit.symbol | if type == "object" then .value else . end | if . == null then null else ({"°C": "Cel", "degC": "Cel", "°": "deg", "degree": "deg", "m s-1": "m/s", "W m-2": "W/m2", "W/m²": "W/m2", "mm h-1": "mm/h", "mm/hr": "mm/h", "kg m-2 h-1": "mm/h"}[.] // ucum) end;
+def parameters: {"ta": ["temperature", "Cel"], "td": ["dewPoint", "Cel"], "rh": ["relativeHumidity", "1"],
+  "pp": ["atmosphericPressure", "hPa"], "ff": ["windSpeed", "m/s"], "gff": ["gustSpeed", "m/s"],
+  "fx": ["gustSpeed", "m/s"], "dd": ["windDirection", "deg"], "rg": ["precipitation", "mm/h"],
+  "qg": ["solarRadiation", "W/m2"], "hsnow": ["snowHeight", "cm"], "air_temperature": ["temperature", "Cel"],
+  "dew_point_temperature": ["dewPoint", "Cel"], "relative_humidity": ["relativeHumidity", "1"],
+  "air_pressure_at_mean_sea_level": ["atmosphericPressure", "hPa"],
+  "air_pressure_at_sea_level": ["atmosphericPressure", "hPa"], "wind_speed": ["windSpeed", "m/s"],
+  "wind_speed_of_gust": ["gustSpeed", "m/s"], "wind_from_direction": ["windDirection", "deg"],
+  "rainfall_rate": ["precipitation", "mm/h"],
+    "surface_downwelling_shortwave_flux_in_air": ["solarRadiation", "W/m2"]};
+def symbol: .unit.symbol | if type == "object" then .value else . end | if . == null then null
+  else ({"°C": "Cel", "degC": "Cel", "°": "deg", "degree": "deg", "m s-1": "m/s", "W m-2": "W/m2", "W/m²": "W/m2",
+  "mm h-1": "mm/h", "mm/hr": "mm/h", "kg m-2 h-1": "mm/h"}[.] // ucum) end;
 # E-SOH names a parameter by standard name, height, method and period: air_temperature:2.0:mean:PT10M
-def hit($key; $p): parameters[$key] // parameters[$key | split(":") | .[0]] // (($p.observedProperty.id // "") | split("/") | map(select(. != "")) | .[-1] | if . then parameters[.] else null end);
+def hit($key; $p): parameters[$key] // parameters[$key | split(":") | .[0]]
+  // (($p.observedProperty.id // "") | split("/") | map(select(. != "")) | .[-1] | if . then parameters[.] else null end);
 
-def converted($v; $from; $to): if $from == "mm/h" or ($from == null and $to == "mm/h") then $v / 6  # of ten minutes, which are L/m2
+# of ten minutes, which are L/m2
+def converted($v; $from; $to): if $from == "mm/h" or ($from == null and $to == "mm/h") then $v / 6
   elif $to == "mm/h" then empty else ({n: $v, u: $from} | in_unit($to)) end | rounded;
 
-def stride($names; $shape): reduce range($names | length - 1; -1; -1) as $i ({s: 1, o: {}}; .o[$names[$i]] = .s | .s *= $shape[$i]) | .o;
+def stride($names; $shape): reduce range($names | length - 1; -1; -1) as $i ({s: 1, o: {}}; .o[$names[$i]] = .s
+  | .s *= $shape[$i]) | .o;
 def axis($a): if $a == null then null elif ($a.values | type) == "array" then $a.values
-  elif ($a.num | type) == "number" then [range($a.num) | $a.start + (if $a.num > 1 then . * ($a.stop - $a.start) / ($a.num - 1) else 0 end)] else null end;
+  elif ($a.num | type) == "number" then [range($a.num) | $a.start
+    + (if $a.num > 1 then . * ($a.stop - $a.start) / ($a.num - 1) else 0 end)] else null end;
 
 def coverage($parameters):
   . as $c | (.parameters // $parameters // {}) as $ps | (.domain.axes // {}) as $axes
-  | (if ($axes.composite.values | type) == "array" then null else [axis($axes.t) // [], axis($axes.x) // [null], axis($axes.y) // [null]] end) as $a
+  | (if ($axes.composite.values | type) == "array" then null else [axis($axes.t) // [], axis($axes.x) // [null],
+    axis($axes.y) // [null]] end) as $a
   | if $a == null or ($a[0] | length) == 0 then {ignored: "a coverage without times"}
     elif ($c.ranges | type) != "object" then {refused: "a coverage without ranges"}
     else
-      (($c["eumetnet:locationId"] // $c["custom:locationId"] // $c["rodeo:wigosId"] // $c["oudp:id"] // ($c.id | strings | split("/") | .[-1])) // null) as $station
-      | [$c.ranges | to_entries[] | hit(.key; $ps[.key] // {}) as $h | select($h != null and (.value.values | type) == "array")
-          | {m: $h[0], to: $h[1], from: ($ps[.key] // {} | symbol), v: .value.values, s: stride(.value.axisNames // ["t"]; .value.shape // [.value.values | length])}] as $ranges
+      (($c["eumetnet:locationId"] // $c["custom:locationId"] // $c["rodeo:wigosId"] // $c["oudp:id"]
+        // ($c.id | strings | split("/") | .[-1])) // null) as $station
+      | [$c.ranges | to_entries[] | hit(.key; $ps[.key] // {}) as $h
+        | select($h != null and (.value.values | type) == "array")
+          | {m: $h[0], to: $h[1], from: ($ps[.key] // {} | symbol), v: .value.values,
+            s: stride(.value.axisNames // ["t"]; .value.shape // [.value.values | length])}] as $ranges
       | ((($a[1] | length) * ($a[2] | length)) > 1) as $grid
       | [range($a[0] | length) as $ti | range($a[1] | length) as $xi | range($a[2] | length) as $yi
           | ([$a[0][$ti] | utc_time] | .[0]) as $time
-          | ([$ranges[] | . as $r | ($r.v[$ti * ($r.s.t // 0) + $xi * ($r.s.x // 0) + $yi * ($r.s.y // 0)]) | number_not([-999, -9999]) | {($r.m): converted(.; $r.from; $r.to)}] | add // {}) as $values
+          | ([$ranges[] | . as $r | ($r.v[$ti * ($r.s.t // 0) + $xi * ($r.s.x // 0) + $yi * ($r.s.y // 0)])
+            | number_not([-999, -9999]) | {($r.m): converted(.; $r.from; $r.to)}] | add // {}) as $values
           | if $values == {} then empty
             elif $time == null then {refused: "no time that can be read"}
             else
-              (if $grid or $station == null then "point-" + ($a[1][$xi] | tostring) + "-" + ($a[2][$yi] | tostring) else $station end) as $thing
-              | {topic: (topic("city/weather") + ($thing | topic_level)), payload: ({dateObserved: $time, source: ($settings["source"] // "https://dataplatform.knmi.nl")} + member("location"; point($a[1][$xi]; $a[2][$yi])) + $values)}
+              (if $grid or $station == null then "point-" + ($a[1][$xi] | tostring) + "-" + ($a[2][$yi] | tostring)
+                else $station end) as $thing
+              | {topic: (topic("city/weather") + ($thing | topic_level)),
+                payload: ({dateObserved: $time, source: ($settings["source"] // "https://dataplatform.knmi.nl")}
+                + member("location"; point($a[1][$xi]; $a[2][$yi])) + $values)}
             end]
       | if length == 0 then {ignored: "no value that we know"} else . end
     end;
@@ -45,7 +65,8 @@ def coverage($parameters):
 # E-SOH's messages, over MQTT: GeoJSON with one value, a text.
 def message: .properties as $p | ($p.content // {}) as $c
   | parameters[$c.standard_name // ""] as $h
-  | ([($p.datetime // $p.phenomenon_time) | utc_time] | .[0]) as $time | ([$c.value | number_not([-999, -9999])] | .[0]) as $v
+  | ([($p.datetime // $p.phenomenon_time) | utc_time] | .[0]) as $time
+    | ([$c.value | number_not([-999, -9999])] | .[0]) as $v
   | if $h == null then {ignored: ("no member for " + ($c.standard_name | tostring))}
     elif $v == null then {ignored: "no value"}
     elif $time == null then {refused: "no time that can be read"}
@@ -54,12 +75,15 @@ def message: .properties as $p | ($p.content // {}) as $c
       | (($p.platform // $p.station // "") | tostring) as $station
       | if $n == null then {ignored: ("a unit that is not converted: " + ($c.unit | tostring))}
         elif $station == "" then {refused: "no station"}
-        else {topic: (topic("city/weather") + ($station | topic_level)), payload: ({dateObserved: $time, ($h[0]): $n, source: ($settings["source"] // "https://dataplatform.knmi.nl")}
-          + member("location"; .geometry | objects | if (.coordinates | type) == "object" then point(.coordinates.lon; .coordinates.lat) else point(.coordinates[0]; .coordinates[1]) end))} end
+        else {topic: (topic("city/weather") + ($station | topic_level)),
+          payload: ({dateObserved: $time, ($h[0]): $n, source: ($settings["source"] // "https://dataplatform.knmi.nl")}
+          + member("location"; .geometry | objects | if (.coordinates | type) == "object"
+            then point(.coordinates.lon; .coordinates.lat) else point(.coordinates[0]; .coordinates[1]) end))} end
     end;
 
 if type != "object" then {refused: "no CoverageJSON"}
 elif .type == "Feature" and (.properties.content | type) == "object" then message
 elif .type == "Coverage" then coverage(null)
-elif .type == "CoverageCollection" then .parameters as $p | [.coverages[]? | coverage($p)] | flatten | if length == 0 then {ignored: "an empty collection"} else . end
+elif .type == "CoverageCollection" then .parameters as $p | [.coverages[]? | coverage($p)] | flatten | if length == 0
+  then {ignored: "an empty collection"} else . end
 else {refused: "no CoverageJSON: ask for f=CoverageJSON"} end

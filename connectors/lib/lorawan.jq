@@ -18,4 +18,5 @@ def uplink($u):
     end;
 
 def hex_lower: if type == "string" then ascii_downcase | gsub("[^0-9a-f]"; "") else null end;
-def strongest($list): ([$list[] | number] | max) as $r | member("rssi"; if $r != null and $r >= -200 and $r <= 50 and $r != 0 then $r else null end);
+def strongest($list): ([$list[] | number] | max) as $r | member("rssi"; if $r != null and $r >= -200 and $r <= 50
+  and $r != 0 then $r else null end);

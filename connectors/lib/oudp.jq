@@ -39,14 +39,16 @@ def wall_to_utc: . as $w | ($w - ($w - 86400 | _offset)) as $a
       | if ($b | _offset) == ($a | _offset) then $b else $a end end;
 
 def _parts: capture("^(?<y>[0-9]{4})-(?<m>[0-9]{2})-(?<d>[0-9]{2})[T ](?<H>[0-9]{2}):(?<M>[0-9]{2})(:(?<S>[0-9]{2})([.,][0-9]+)?)?(?<z>Z|z|[-+][0-9]{2}:?[0-9]{2})?$");
-def _seconds: [(.y | tonumber), (.m | tonumber) - 1, (.d | tonumber), (.H | tonumber), (.M | tonumber), ((.S // "0") | tonumber)] | _civil;
+def _seconds: [(.y | tonumber), (.m | tonumber) - 1, (.d | tonumber), (.H | tonumber), (.M | tonumber),
+  ((.S // "0") | tonumber)] | _civil;
 def _zone: if . == null then null elif ascii_upcase == "Z" then 0
   else (if startswith("-") then -1 else 1 end) * ((.[1:3] | tonumber) * 3600 + (.[-2:] | tonumber) * 60) end;
 
 # "2026-11-24 13:05:00", with or without seconds and offset; without one it is of the connector's zone.
 # What is of UTC already is only looked at: most times are, and capture costs ten times as much.
 def utc_time: if type != "string" then empty
-  elif endswith("Z") and test("^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.,][0-9]+)?Z$") then .[:10] + "T" + .[11:19] + "Z"
+  elif endswith("Z") and test("^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.,][0-9]+)?Z$") then .[:10] + "T"
+    + .[11:19] + "Z"
   else
   try (_parts | (.z | _zone) as $z | _seconds | (if $z == null then wall_to_utc else . - $z end) | todate) catch empty end;
 def epoch_time: number | floor | todate;

@@ -14,10 +14,12 @@ else
   | ([.[] | select(name == "longitude" or .u == "lon") | .v | number] | .[0]) as $lon
   | ([.[] | select(name == "timeOrigin") | .vs] | .[0]) as $origin
   | [.[] | select(has("v") or has("vb")) | name as $n
-      | select(["payload", "port", "latitude", "longitude", "altitude", "radius", "locOrigin", "locAccuracy", "FCntUp", "fCntUp", "ADR", "rssi", "snr"] | index($n) | not)
+      | select(["payload", "port", "latitude", "longitude", "altitude", "radius", "locOrigin", "locAccuracy", "FCntUp",
+        "fCntUp", "ADR", "rssi", "snr"] | index($n) | not)
       | {key: $n, value: {value: (.v // .vb), unit: (.u // "")}}] as $members
   | ($members | from_entries | with_entries(if .value.unit == "" then .value |= .value else . end)) as $decoded
-  | uplink({device: (if $device then $device | ascii_downcase else null end), times: [$origin, (.[0].t | numbers | floor | todate)], port: $port, raw: $raw,
+  | uplink({device: (if $device then $device | ascii_downcase else null end),
+    times: [$origin, (.[0].t | numbers | floor | todate)], port: $port, raw: $raw,
       decoded: (if ($members | length) > 0 then $decoded else null end),
       base: ((strongest([.[] | select(name == "rssi") | .v])) + member("location"; point($lon; $lat)))})
 end

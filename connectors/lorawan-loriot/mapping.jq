@@ -11,16 +11,20 @@ def loriot: . as $m
   | if .cmd != cmd and (.cmd == "gw" or .cmd == "rx") then {ignored: "the same frame in the other form"}
     elif .cmd != "rx" and .cmd != "gw" then {ignored: ("cmd " + (.cmd | tostring))}
     else
-      (if (.decoded | type) == "object" then (.decoded | if (.data | type) == "object" then .data else . end) else null end) as $decoded
-      | uplink({device: (.EUI | hex_lower), times: [(.ts | number | . / 1000 | floor | todate)], port: .port, raw: ((.data // "") != ""),
+      (if (.decoded | type) == "object" then (.decoded | if (.data | type) == "object" then .data else . end)
+        else null end) as $decoded
+      | uplink({device: (.EUI | hex_lower), times: [(.ts | number | . / 1000 | floor | todate)], port: .port,
+        raw: ((.data // "") != ""),
           decoded: $decoded, values: (if $decoded then ($decoded | values_of) + battery else null end),
           base: (strongest([.rssi, (.gws[]?.rssi)]) + member("location"; if .lon then point(.lon; .lat) else null end))})
     end;
-def helium: uplink({device: (.dev_eui | hex_lower), times: [(.reported_at | number | . / 1000 | floor | todate)], port: .port, raw: ((.payload // "") != ""),
+def helium: uplink({device: (.dev_eui | hex_lower), times: [(.reported_at | number | . / 1000 | floor | todate)],
+  port: .port, raw: ((.payload // "") != ""),
   decoded: (.decoded.payload // null), base: strongest([.hotspots[]?.rssi])});
 
 # Netmore: an array of one, all numbers texts.
-def netmore: uplink({device: (.devEui | hex_lower), times: [.timestamp], port: ([.fPort | number] | .[0]), raw: ((.payload // "") != ""),
+def netmore: uplink({device: (.devEui | hex_lower), times: [.timestamp], port: ([.fPort | number] | .[0]),
+  raw: ((.payload // "") != ""),
   decoded: (if (.decoded | type) == "object" then .decoded else null end), base: strongest([.rssi])});
 
 def one: if type != "object" then {refused: "no message of LORIOT"}

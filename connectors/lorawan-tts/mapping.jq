@@ -14,10 +14,12 @@ def normalized: [.[]? | objects
     (.rain // {} | (.intensity | number | {property: "precipitationIntensity", value: ., unit: "mm/h", channel: ""}),
                    (.cumulative | number | {property: "precipitationTotal", value: ., unit: "mm", channel: ""})),
     (.water // {} | (if (.leak | type) == "boolean" then {leak} | values_of[] else empty end),
-                    (.temperature | (if type == "object" then .current // .avg else . end) | number | {property: "waterTemperature", value: ., unit: "Cel", channel: ""})),
+                    (.temperature | (if type == "object" then .current // .avg else . end) | number
+                      | {property: "waterTemperature", value: ., unit: "Cel", channel: ""})),
     (.metering.water.total? | number | {property: "volume", value: (. / 1000), unit: "m3", channel: ""}),
     (.action.motion // {} | (if (.detected | type) == "boolean" then {motion: .detected} | values_of[] else empty end)),
-    (.action.contactState? | strings | {property: "contact", value: (if . == "closed" then 1 else 0 end), unit: "1", channel: ""}),
+    (.action.contactState? | strings | {property: "contact", value: (if . == "closed" then 1 else 0 end), unit: "1",
+      channel: ""}),
     (.battery | number | {property: "batteryVoltage", value: ., unit: "V", channel: ""})];
 
 def place: [(.locations // {})[]? | objects | select(.source != "SOURCE_UNKNOWN") | point(.longitude; .latitude)] | .[0];
@@ -28,22 +30,28 @@ def v3: . as $m | .uplink_message as $u
       ($u.normalized_payload | (if type == "array" then . else [] end) | normalized) as $fixed
       | (if ($u.decoded_payload | type) == "object" then $u.decoded_payload | values_of else [] end) as $free
       | ([$fixed[].property]) as $known
-      | uplink({device: (if $settings["thing"] == "dev_eui" then $m.end_device_ids.dev_eui else $m.end_device_ids.device_id // $m.end_device_ids.dev_eui end),
-          times: [($u.received_at | select(. != "0001-01-01T00:00:00Z")), $m.received_at], port: $u.f_port, raw: ($u.frm_payload != null),
+      | uplink({device: (if $settings["thing"] == "dev_eui" then $m.end_device_ids.dev_eui else $m.end_device_ids.device_id
+        // $m.end_device_ids.dev_eui end),
+          times: [($u.received_at | select(. != "0001-01-01T00:00:00Z")), $m.received_at], port: $u.f_port,
+            raw: ($u.frm_payload != null),
           decoded: (if ($fixed | length) > 0 then {} else $u.decoded_payload end),
           values: ($fixed + [$free[] | select(.property as $p | $known | index($p) | not)]),
           base: (strongest([$u.rx_metadata[]?.rssi]) + member("location"; $u | place))})
     end;
 
-def v2: uplink({device: .dev_id, times: [.metadata.time, (.metadata.gateways[]?.time)], port: .port, raw: (.payload_raw != null), decoded: .payload_fields,
+def v2: uplink({device: .dev_id, times: [.metadata.time, (.metadata.gateways[]?.time)], port: .port,
+  raw: (.payload_raw != null), decoded: .payload_fields,
   base: (strongest([.metadata.gateways[]?.rssi]) + member("location"; point(.metadata.longitude; .metadata.latitude)))});
 
 def one: (.result // .)
   | if type != "object" then {refused: "no message of The Things Stack"}
-    elif (.name | type) == "string" and has("identifiers") then (if .name == "as.up.data.forward" then .data | (if .uplink_message then v3 else {ignored: "an event without an uplink"} end) else {ignored: ("event " + .name)} end)
+    elif (.name | type) == "string" and has("identifiers") then (if .name == "as.up.data.forward" then .data
+      | (if .uplink_message then v3 else {ignored: "an event without an uplink"} end)
+      else {ignored: ("event " + .name)} end)
     elif .uplink_message then v3
     elif .join_accept then {ignored: "a join"}
-    elif has("downlink_ack") or has("downlink_nack") or has("downlink_sent") or has("downlink_failed") or has("downlink_queued") or has("downlinks") then {ignored: "about a downlink"}
+    elif has("downlink_ack") or has("downlink_nack") or has("downlink_sent") or has("downlink_failed")
+      or has("downlink_queued") or has("downlinks") then {ignored: "about a downlink"}
     elif has("dev_id") and has("metadata") then v2
     else {ignored: "no uplink"} end;
 

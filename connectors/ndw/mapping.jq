@@ -1,9 +1,10 @@
-# NDW's traffic speeds and flows, travel times and measurement sites: DATEX II v2 in a SOAP envelope, and v3. A record is one site.
-# Values have an index; what it stands for (lane, vehicles) only the site table of the same version says. With that table
-# (tables = { "sites=FILE" }) a lane and kind of vehicles is a thing, SITE-lane1, with flow and speed together; without it each index
-# is one, SITE-1. A flow in vehicles per hour is what went by in the period, 60 s unless the table or period= says otherwise. Values
-# with dataError are dropped, and so is a speed of vehicles that were not there: -1, or 0 of none.
-# sites=REGEX takes only those sites of the country that it fits, bbox=W,S,E,N those within, when the table is made (table=make).
+# NDW's traffic speeds and flows, travel times and measurement sites: DATEX II v2 in a SOAP envelope, and v3. A record is
+# one site. Values have an index; what it stands for (lane, vehicles) only the site table of the same version says. With
+# that table (tables = { "sites=FILE" }) a lane and kind of vehicles is a thing, SITE-lane1, with flow and speed together;
+# without it each index is one, SITE-1. A flow in vehicles per hour is what went by in the period, 60 s unless the table or
+# period= says otherwise. Values with dataError are dropped, and so is a speed of vehicles that were not there: -1, or 0 of
+# none. sites=REGEX takes only those sites of the country that it fits, bbox=W,S,E,N those within, when the table is made
+# (table=make).
 include "oudp";
 
 def found($name): [.. | objects | .[$name] | select(. != null)] | .[0];
@@ -12,16 +13,23 @@ def wrong: type == "object" and (.dataError == "true" or .dataError == true);
 def used: if type == "object" then [.["@numberOfInputValuesUsed"] | number] | .[0] else null end;
 def period: [($settings["period"] // "60") | tonumber] | .[0];
 
-def site_id: (.measurementSiteReference // .measurementSiteRecordReference // {}) | if type == "object" then .["@id"] // .["#text"] else . end;
-def when: (.measurementTimeDefault // .measurementOrCalculationTime) | if type == "object" then .timeValue // .["#text"] // .period.endOfPeriod else . end | strings | utc_time;
+def site_id: (.measurementSiteReference // .measurementSiteRecordReference // {}) | if type == "object" then .["@id"]
+  // .["#text"] else . end;
+def when: (.measurementTimeDefault // .measurementOrCalculationTime) | if type == "object" then .timeValue // .["#text"]
+  // .period.endOfPeriod else . end | strings | utc_time;
 
 def error_or(f): if wrong then {} else f end;
-def flow($period): error_or([if type == "object" then .vehicleFlowRate else . end | num | select(. >= 0)] | if length > 0 then {intensity: (.[0] * $period / 3600 | rounded)} else {} end);
-def speed: error_or(used as $n | [if type == "object" then .speed else . end | num | select(. > 0 or (. == 0 and $n != null and $n > 0))] | if length > 0 then {averageVehicleSpeed: .[0]} else {} end);
-def travel: error_or(member("travelTime"; (if type == "object" then .duration // .travelTime else . end) | number | select(. > 0)));
-def share: error_or(member("occupancy"; (if type == "object" then .percentage else . end) | number | select(. >= 0) | percent_to_share | rounded));
+def flow($period): error_or([if type == "object" then .vehicleFlowRate else . end | num | select(. >= 0)] | if length > 0
+  then {intensity: (.[0] * $period / 3600 | rounded)} else {} end);
+def speed: error_or(used as $n | [if type == "object" then .speed else . end | num
+  | select(. > 0 or (. == 0 and $n != null and $n > 0))] | if length > 0 then {averageVehicleSpeed: .[0]} else {} end);
+def travel: error_or(member("travelTime"; (if type == "object" then .duration // .travelTime else . end) | number
+  | select(. > 0)));
+def share: error_or(member("occupancy"; (if type == "object" then .percentage else . end) | number | select(. >= 0)
+  | percent_to_share | rounded));
 
-# The members that one index gives: v2 wraps a measuredValue in a measuredValue, v3 a physicalQuantity in a physicalQuantity.
+# The members that one index gives: v2 wraps a measuredValue in a measuredValue, v3 a physicalQuantity in a
+# physicalQuantity.
 def basic($period): (.measuredValue.basicData? // .physicalQuantity.basicData? // .basicData // found("basicData")) as $b
   | if ($b | type) != "object" then {}
     elif $b.vehicleFlow then $b.vehicleFlow | flow($period)
@@ -31,16 +39,21 @@ def basic($period): (.measuredValue.basicData? // .physicalQuantity.basicData? /
     else {} end;
 
 def travel_message($thing; $time; $m): {topic: (($settings["device"] // "city/device") + "/" + $thing),
-  payload: {dateObserved: $time, refDevice: $thing, controlledProperty: "travelTime", numValue: $m.travelTime, unit: "s", source: "https://opendata.ndw.nu"}};
+  payload: {dateObserved: $time, refDevice: $thing, controlledProperty: "travelTime", numValue: $m.travelTime, unit: "s",
+    source: "https://opendata.ndw.nu"}};
 
 # ---- the table of sites ----
-# A record of the table as a message that is not for a broker: --filter makes of the table the file that the setting tables names.
+# A record of the table as a message that is not for a broker: --filter makes of the table the file that the setting tables
+# names.
 def vehicles: if type != "object" then "any"
-  elif .lengthCharacteristic then [.lengthCharacteristic | several | ({"lessThan": "lt", "lessThanOrEqualTo": "le", "greaterThan": "gt", "greaterThanOrEqualTo": "ge", "equalTo": "eq"}[.comparisonOperator] // "") + (.vehicleLength | tostring)] | join("-")
+  elif .lengthCharacteristic then [.lengthCharacteristic | several
+    | ({"lessThan": "lt", "lessThanOrEqualTo": "le", "greaterThan": "gt", "greaterThanOrEqualTo": "ge",
+    "equalTo": "eq"}[.comparisonOperator] // "") + (.vehicleLength | tostring)] | join("-")
   elif .vehicleType then ([.vehicleType | several] | join("-") | if . == "anyVehicle" then "any" else . end)
   else "any" end;
 def in_box($p): $settings["bbox"] as $b | if $b == null then true elif $p == null then false
-  else ($b | split(",") | map(tonumber)) as $x | $p.coordinates | .[0] >= $x[0] and .[1] >= $x[1] and .[0] <= $x[2] and .[1] <= $x[3] end;
+  else ($b | split(",") | map(tonumber)) as $x | $p.coordinates | .[0] >= $x[0] and .[1] >= $x[1] and .[0] <= $x[2]
+    and .[1] <= $x[3] end;
 def site:
   (found("locationForDisplay") // found("coordinatesForDisplay") // found("pointCoordinates")) as $at
   | ([$at | objects | point(.longitude; .latitude)] | .[0]) as $place
@@ -49,26 +62,36 @@ def site:
     elif in_box($place) | not then {ignored: "a site elsewhere"}
     else
       {topic: ("sites/" + .["@id"]),
-       payload: ({version: (.["@version"] // "1"), index: ([.measurementSpecificCharacteristics | several | (.measurementSpecificCharacteristics // .) as $c
-           | {(.["@index"] // "1"): ({lane: ($c.specificLane // $c.specificLaneOrCarriageway // "all" | if type == "object" then "lane" + (.laneNumber // "" | tostring) else . end | if startswith("lane") then . else "all" end), vehicles: ($c.specificVehicleCharacteristics | vehicles)}
+       payload: ({version: (.["@version"] // "1"), index: ([.measurementSpecificCharacteristics | several
+         | (.measurementSpecificCharacteristics // .) as $c
+           | {(.["@index"] // "1"): ({lane: ($c.specificLane // $c.specificLaneOrCarriageway // "all" | if type == "object"
+             then "lane" + (.laneNumber // "" | tostring) else . end | if startswith("lane") then . else "all" end),
+             vehicles: ($c.specificVehicleCharacteristics | vehicles)}
                + ([$c.period | number] | if length > 0 then {period: .[0]} else {} end))}] | add // {})}
-         + member("location"; $place) + member("name"; found("measurementSiteName") | found("value") | if type == "object" then .["#text"] elif type == "array" then (.[0] | if type == "object" then .["#text"] else . end) else . end))}
+         + member("location"; $place) + member("name"; found("measurementSiteName") | found("value") | if type == "object"
+           then .["#text"] elif type == "array" then (.[0] | if type == "object" then .["#text"] else . end) else . end))}
     end;
 
 # With a table: one message per lane and kind of vehicles, flow and speed together.
 def looked_up($site; $time; $values):
   $tables.sites[$site] as $s
   | if $s == null then {ignored: "a site that is not in the table"}
-    elif ($s.version | tostring) != (.measurementSiteReference["@version"] // $s.version | tostring) then {refused: "the table of sites is of another version: make it anew"}
+    elif ($s.version | tostring) != (.measurementSiteReference["@version"] // $s.version | tostring)
+      then {refused: "the table of sites is of another version: make it anew"}
     else
-      [$values[] | (.["@index"] // "1" | tostring) as $i | $s.index[$i] as $c | select($c != null) | {k: ($c.lane + (if $c.vehicles == "any" then "" else "-" + $c.vehicles end)), c: $c, m: basic($c.period // period)} | select(.m != {})]
+      [$values[] | (.["@index"] // "1" | tostring) as $i | $s.index[$i] as $c | select($c != null)
+        | {k: ($c.lane + (if $c.vehicles == "any" then "" else "-" + $c.vehicles end)), c: $c,
+        m: basic($c.period // period)} | select(.m != {})]
       | group_by(.k)
-      | [.[] | .[0].c as $c | ([.[].m] | add) as $m0 | (if $m0.intensity == 0 then $m0 | del(.averageVehicleSpeed) else $m0 end) as $m
+      | [.[] | .[0].c as $c | ([.[].m] | add) as $m0 | (if $m0.intensity == 0 then $m0 | del(.averageVehicleSpeed)
+        else $m0 end) as $m
           | ($site + "-" + .[0].k | topic_level) as $thing
           | if $m.travelTime then travel_message($thing; $time; $m)
             else {topic: (topic("city/traffic") + $thing),
-                  payload: ({dateObserved: $time, site: $site, source: "https://opendata.ndw.nu"} + $m + member("location"; $s.location) + member("name"; $s.name)
-                    + member("laneId"; $c.lane | ltrimstr("lane") | number | select(. >= 1)) + (if $c.vehicles == "any" then {} else {vehicleSubType: $c.vehicles} end))} end]
+                  payload: ({dateObserved: $time, site: $site, source: "https://opendata.ndw.nu"} + $m
+                    + member("location"; $s.location) + member("name"; $s.name)
+                    + member("laneId"; $c.lane | ltrimstr("lane") | number | select(. >= 1))
+                      + (if $c.vehicles == "any" then {} else {vehicleSubType: $c.vehicles} end))} end]
       | if length == 0 then {ignored: "no value that is valid"} else . end
     end;
 
@@ -78,7 +101,8 @@ def by_index($site; $time; $values): ($site | topic_level) as $level
       | if $m == {} then empty
         else ($level + "-" + (.["@index"] // "1" | tostring)) as $thing
           | if $m.travelTime then travel_message($thing; $time; $m)
-            else {topic: (topic("city/traffic") + $thing), payload: ({dateObserved: $time, site: $site, source: "https://opendata.ndw.nu"} + $m)} end
+            else {topic: (topic("city/traffic") + $thing), payload: ({dateObserved: $time, site: $site,
+              source: "https://opendata.ndw.nu"} + $m)} end
         end]
   | if length == 0 then {ignored: "no value that is valid"} else . end;
 
@@ -92,5 +116,6 @@ def measurements:
     end;
 
 if type != "object" then {refused: "no site"}
-elif .["@element"] == "measurementSiteRecord" or .["@element"] == "measurementSite" then (if $settings["table"] == "make" then site else {ignored: "the table of sites"} end)
+elif .["@element"] == "measurementSiteRecord" or .["@element"] == "measurementSite"
+  then (if $settings["table"] == "make" then site else {ignored: "the table of sites"} end)
 else measurements end

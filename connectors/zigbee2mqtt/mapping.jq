@@ -1,16 +1,22 @@
-# Zigbee2MQTT: topic BASE/FRIENDLY NAME, where the name may have "/" in it; the whole state is sent each time, null before the
-# first report. The time is last_seen (ISO 8601, or epoch in ms), else that of receipt. The setting base is the base topic.
+# Zigbee2MQTT: topic BASE/FRIENDLY NAME, where the name may have "/" in it; the whole state is sent each time, null before
+# the first report. The time is last_seen (ISO 8601, or epoch in ms), else that of receipt. The setting base is the base
+# topic.
 include "oudp";
 include "measure";
 include "mqtt";
 
-def device: . as $t | (($settings["base"] // "zigbee2mqtt") + "/") as $base | if $t == null then null elif startswith($base) then .[($base | length):] else . end;
+def device: . as $t | (($settings["base"] // "zigbee2mqtt") + "/") as $base | if $t == null then null elif startswith($base)
+  then .[($base | length):] else . end;
 # What Zigbee2MQTT calls differently: contact is true when closed; pm10 etc. as they are; power and energy are W and kWh.
-def settle: with_entries(select((.key | endswith("_calibration") or endswith("_precision") or endswith("_sensitivity") or startswith("action_")) | not))
-  | del(.update, .linkquality, .last_seen, .update_available, .color, .brightness, .color_temp, .elapsed, .device, .state, .battery_low, .power_outage_count, .device_temperature_unit)
-  | if (.voltage | type) == "number" and .voltage > 1000 then .battery_mv = .voltage | del(.voltage) else . end  # of the battery
+def settle: with_entries(select((.key | endswith("_calibration") or endswith("_precision") or endswith("_sensitivity")
+  or startswith("action_")) | not))
+  | del(.update, .linkquality, .last_seen, .update_available, .color, .brightness, .color_temp, .elapsed, .device, .state,
+    .battery_low, .power_outage_count, .device_temperature_unit)
+  # of the battery
+  | if (.voltage | type) == "number" and .voltage > 1000 then .battery_mv = .voltage | del(.voltage) else . end
   | if .temperature_unit == "fahrenheit" then .temperature |= (numbers | (. - 32) / 1.8 | rounded) else . end;
-def seen: .last_seen | if type == "string" then utc_time elif type == "number" then (if . > 1e11 then . / 1000 else . end) | floor | todate else empty end;
+def seen: .last_seen | if type == "string" then utc_time elif type == "number" then (if . > 1e11 then . / 1000 else . end)
+  | floor | todate else empty end;
 def named: .device | objects | .friendlyName // .friendly_name // .ieeeAddr // .ieee_address // empty;
 
 def one: (.topic | device) as $d | .payload as $p
