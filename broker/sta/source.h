@@ -12,8 +12,10 @@
 
 #include "sta/model.h"
 
-#include <jansson.h>
 #include <stdint.h>
+
+/* jansson's, said here because its names and those of json/json.h cannot be seen together. */
+typedef struct json_t json_t;
 
 /* What a walk is about. */
 struct sta_list {

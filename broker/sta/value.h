@@ -6,6 +6,8 @@
 #include "sta/query.h"
 #include "sta/source.h"
 
+#include <jansson.h>
+
 enum sta_kind {
 	STA_V_NULL,
 	STA_V_BOOL,

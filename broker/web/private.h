@@ -12,6 +12,7 @@
  *   login.c     who asks                   book.c      organisations, identities, grants
  *   mqtt.c      MQTT at /mqtt              things.c    things and their register
  *   pages.h     pages for people          origin.c    requests of other sites' pages
+ *   sta.c       SensorThings, on sta/      sta_source.c, sta_entity.c  its entities
  *   dcat.c      the catalogue          asyncapi.c  the description of the streams
  *   observing.c the time series            observe*.c  what is asked of them, and written
  *   charting.c  chart.svg                  zones.c     time zones by name
@@ -96,6 +97,7 @@ struct web {
 	char page_csp[1024];   /* Content-Security-Policy of pages */
 	uint32_t asset_version[8];
 	size_t body_bytes, answer_bytes; /* of all requests */
+	unsigned sta_jobs;               /* questions to SensorThings that are being answered */
 	uint64_t connections;
 	struct web_stats stats;
 };
@@ -267,6 +269,9 @@ void patch_grant(struct req *r);
 void delete_grant(struct req *r);
 
 void get_privacy(struct req *r); /* privacy.c */
+
+/* sta.c */
+void get_sta(struct req *r);
 
 /* things.c */
 struct thing;

@@ -124,6 +124,7 @@ static const struct row {
      "application/json"},
     {METHOD_GET, "/v1/openapi.json", get_openapi, API, false, "This description", "",
      "application/json"},
+    {METHOD_GET, "/sta/v1.1*", get_sta, API, false, NULL, "", ""},
     {METHOD_GET, "/", get_home, API, false, NULL, "", ""},
     {METHOD_GET, "/feeds/{feed}", get_feed_page, API, false, NULL, "", ""},
     {METHOD_GET, "/map", get_map, API, false, NULL, "", ""},
@@ -243,10 +244,13 @@ void get_openapi(struct req *r)
 
 /* ---- finding ---- */
 
+/* A '*' at the end of a pattern stands for nothing or anything below it. */
 static bool fits(const char *pattern, const char *path, struct span param[PARAMS])
 {
 	unsigned n = 0;
 	while (*pattern) {
+		if (pattern[0] == '*')
+			return *path == '\0' || *path == '/';
 		if (pattern[0] == '{') {
 			size_t len = strcspn(path, "/");
 			if (len == 0)

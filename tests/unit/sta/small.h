@@ -9,6 +9,7 @@
 #include "base/rfc3339.h"
 #include "sta/run.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 

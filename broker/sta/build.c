@@ -1,0 +1,77 @@
+/* build.c - see build.h. */
+#include "sta/build.h"
+
+#include "base/rfc3339.h"
+
+#include <jansson.h>
+
+json_t *sta_object(void)
+{
+	return json_object();
+}
+json_t *sta_array(void)
+{
+	return json_array();
+}
+void sta_drop(json_t *j)
+{
+	json_decref(j);
+}
+
+void sta_text(json_t *o, const char *name, struct span s)
+{
+	json_t *j = json_stringn(s.n ? s.p : "", s.n);
+	json_object_set_new(o, name, j ? j : json_string("?"));
+}
+void sta_string(json_t *o, const char *name, const char *s)
+{
+	sta_text(o, name, span_str(s));
+}
+void sta_number(json_t *o, const char *name, double v)
+{
+	json_object_set_new(o, name, json_real(v));
+}
+void sta_integer(json_t *o, const char *name, int64_t v)
+{
+	json_object_set_new(o, name, json_integer(v));
+}
+void sta_truth(json_t *o, const char *name, bool v)
+{
+	json_object_set_new(o, name, json_boolean(v));
+}
+void sta_null(json_t *o, const char *name)
+{
+	json_object_set_new(o, name, json_null());
+}
+
+void sta_time(json_t *o, const char *name, int64_t ms)
+{
+	char t[RFC3339_BYTES];
+	rfc3339_format(ms, t);
+	sta_text(o, name, span_of(t, sizeof(t)));
+}
+
+void sta_interval(json_t *o, const char *name, int64_t from_ms, int64_t to_ms)
+{
+	char t[2 * RFC3339_BYTES + 1];
+	rfc3339_format(from_ms, t);
+	t[RFC3339_BYTES] = '/';
+	rfc3339_format(to_ms, t + RFC3339_BYTES + 1);
+	sta_text(o, name, span_of(t, sizeof(t)));
+}
+
+void sta_point(json_t *o, const char *name, double lon, double lat)
+{
+	json_object_set_new(o, name,
+	                    json_pack("{s:s,s:[f,f]}", "type", "Point", "coordinates", lon, lat));
+}
+
+void sta_put(json_t *o, const char *name, json_t *child)
+{
+	json_object_set_new(o, name, child);
+}
+
+void sta_append(json_t *array, const char *s)
+{
+	json_array_append_new(array, json_string(s));
+}

@@ -1,0 +1,25 @@
+/* build.h - makes the JSON of entities for a source, for files that cannot see jansson because they
+ * see the broker's own reader of JSON, whose names are the same. Members are set once; a text that
+ * is not UTF-8 becomes "?". Out of memory is an object with less in it. */
+#ifndef STA_BUILD_H
+#define STA_BUILD_H
+
+#include "sta/source.h"
+
+json_t *sta_object(void);
+json_t *sta_array(void);
+void sta_drop(json_t *j); /* accepts NULL */
+
+void sta_text(json_t *o, const char *name, struct span s);
+void sta_string(json_t *o, const char *name, const char *s);
+void sta_number(json_t *o, const char *name, double v);
+void sta_integer(json_t *o, const char *name, int64_t v);
+void sta_truth(json_t *o, const char *name, bool v);
+void sta_null(json_t *o, const char *name);
+void sta_time(json_t *o, const char *name, int64_t ms); /* RFC 3339 */
+void sta_interval(json_t *o, const char *name, int64_t from_ms, int64_t to_ms);
+void sta_point(json_t *o, const char *name, double lon, double lat); /* GeoJSON */
+void sta_put(json_t *o, const char *name, json_t *child);            /* takes child over */
+void sta_append(json_t *array, const char *s);
+
+#endif

@@ -1,0 +1,34 @@
+/* sta.h - SensorThings on the time series: which entity is what.
+ *
+ *   Thing               a thing in one feed (its number in the series); properties.feed and
+ *                       properties.organisation say whose it is
+ *   Datastream          a datastream of the series, same number
+ *   Observation         number of the datastream * 2^42 + phenomenonTime in ms since 1970; earlier
+ *                       ones and those of datastreams above 2^21 are not shown
+ *   Location, FeatureOfInterest   where the thing is now; the thing's number
+ *   HistoricalLocation  where it was: number of the thing * 2^42 + ms
+ *   Sensor              what reports for the thing; the thing's number
+ *   ObservedProperty    by its definition (else the member's name): 53 bits of a hash that never
+ *                       changes */
+#ifndef WEB_STA_H
+#define WEB_STA_H
+
+#include "series/series.h"
+#include "sta/source.h"
+#include "web/permit.h"
+
+struct sta_things { /* one for a request, used by one thread */
+	struct series *series;
+	struct permit *permit;
+	const char *base_url; /* without a slash at its end */
+	struct {              /* the datastream looked up last */
+		bool there;
+		uint32_t id, thing_id;
+		int64_t since_ms;
+		int64_t property;
+	} last;
+};
+
+struct sta_source sta_things_source(struct sta_things *t);
+
+#endif

@@ -1,0 +1,528 @@
+/* sta_source.c - the time series as a source of SensorThings' entities; see sta.h. Runs on a thread
+ * of the reader pool, in steps of the engine. */
+#include "base/err.h"
+#include "base/limits.h"
+#include "sta/build.h"
+#include "web/sta_entity.h"
+
+#include <stdlib.h>
+
+static void ask_init(const struct sta_things *t, struct series_ask *a, enum series_what what)
+{
+	*a =
+	    (struct series_ask){.what = what, .from_ms = SERIES_TIME_MIN, .to_ms = SERIES_TIME_MAX};
+	a->filter.may = permit_may; /* the request has the permit as long as this thread */
+	a->filter.may_arg = t->permit;
+}
+
+/* ---- one thing, one datastream ---- */
+
+static int with_thing(const struct sta_things *t, int64_t id,
+                      json_t *(*make)(const struct sta_things *, const struct series_thing *),
+                      json_t **ret)
+{
+	struct series_ask a;
+	int err = ERR_NOT_FOUND;
+	if (id <= 0 || id > UINT32_MAX)
+		return err;
+	ask_init(t, &a, SERIES_THINGS);
+	a.filter.thing_id = (uint32_t)id;
+	int rc = series_step(t->series, &a);
+	if (rc && rc != ERR_NOT_FOUND)
+		err = rc;
+	else if (!rc && a.n)
+		*ret = make(t, &a.things[0]);
+	if (!rc && a.n)
+		err = *ret ? 0 : ERR_NOT_FOUND;
+	series_ask_done(&a);
+	return err;
+}
+
+static json_t *make_thing(const struct sta_things *t UNUSED, const struct series_thing *s)
+{
+	return sta_thing(s);
+}
+static json_t *make_location(const struct sta_things *t UNUSED, const struct series_thing *s)
+{
+	return s->has_place ? sta_place(s, "location") : NULL;
+}
+static json_t *make_feature(const struct sta_things *t UNUSED, const struct series_thing *s)
+{
+	return s->has_place ? sta_place(s, "feature") : NULL;
+}
+static json_t *make_sensor(const struct sta_things *t, const struct series_thing *s)
+{
+	return sta_sensor(s, t->base_url);
+}
+
+typedef json_t *thing_maker(const struct sta_things *, const struct series_thing *);
+
+static thing_maker *maker_of(enum sta_type type)
+{
+	return type == STA_THING      ? make_thing
+	       : type == STA_LOCATION ? make_location
+	       : type == STA_FEATURE  ? make_feature
+	                              : make_sensor;
+}
+
+/* ret may be NULL: only t->last is wanted. */
+static int with_stream(struct sta_things *t, int64_t id, bool property, json_t **ret)
+{
+	struct series_ask a;
+	if (id <= 0 || id > UINT32_MAX)
+		return ERR_NOT_FOUND;
+	if (!ret && t->last.there && t->last.id == (uint32_t)id)
+		return 0;
+	ask_init(t, &a, SERIES_STREAMS);
+	a.filter.stream_id = (uint32_t)id;
+	int rc = series_step(t->series, &a);
+	if (!rc && !a.n)
+		rc = ERR_NOT_FOUND;
+	if (!rc) {
+		const struct series_stream *s = &a.streams[0];
+		t->last.there = true;
+		t->last.id = s->id;
+		t->last.thing_id = s->thing_id;
+		t->last.since_ms = s->since_ms;
+		t->last.property = sta_property_id(s);
+		if (ret)
+			*ret = property ? sta_property(s) : sta_datastream(s, t->base_url);
+	}
+	series_ask_done(&a);
+	return rc;
+}
+
+static int get_observation(struct sta_things *t, int64_t id, json_t **ret)
+{
+	struct series_ask a;
+	int64_t ms = id & (((int64_t)1 << STA_ID_SHIFT) - 1);
+	int err = id < 0 ? ERR_NOT_FOUND : with_stream(t, id >> STA_ID_SHIFT, false, NULL);
+	if (err)
+		return err;
+	ask_init(t, &a, SERIES_RAW);
+	a.id = t->last.id;
+	a.from_ms = ms;
+	a.to_ms = ms + 1;
+	do
+		err = series_step(t->series, &a);
+	while (!err && !a.points.n && a.more);
+	if (!err && !a.points.n)
+		err = ERR_NOT_FOUND;
+	if (!err)
+		*ret = sta_observation(&a.points, &a.points.p[0]);
+	series_ask_done(&a);
+	return err;
+}
+
+/* ---- walks ---- */
+
+struct walking {
+	struct sta_things *t;
+	const struct sta_list *l;
+	sta_visit *visit;
+	void *arg;
+};
+
+static int hand(const struct walking *w, int64_t id, json_t *entity, const void *token, size_t n)
+{
+	if (!entity)
+		return ERR_AGAIN; /* out of memory */
+	int rc = w->visit(w->arg, id, entity, span_of(token, n));
+	sta_drop(entity);
+	return rc;
+}
+
+/* Tokens of sets that are walked by number. */
+static int after_number(const struct sta_list *l, struct series_cursor *c)
+{
+	uint64_t at;
+	if (!l->token.n)
+		return 0;
+	if (l->token.n != sizeof(at))
+		return ERR_MALFORMED;
+	memcpy(&at, l->token.p, sizeof(at));
+	if (at > UINT32_MAX)
+		return ERR_MALFORMED;
+	*c = (struct series_cursor){.at = at, .begun = true};
+	return 0;
+}
+
+static int walk_things(const struct walking *w, uint32_t only)
+{
+	thing_maker *make = maker_of(w->l->type);
+	struct series_ask a;
+	ask_init(w->t, &a, SERIES_THINGS);
+	a.filter.thing_id = only;
+	int rc = after_number(w->l, &a.cursor);
+	while (!rc && !(rc = series_step(w->t->series, &a))) {
+		for (size_t i = 0; !rc && i < a.n; i++) {
+			uint64_t at = a.things[i].id;
+			json_t *j = make(w->t, &a.things[i]);
+			if (j)
+				rc = hand(w, (int64_t)at, j, &at, sizeof(at));
+		}
+		if (!a.more)
+			break;
+	}
+	series_ask_done(&a);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int walk_streams(const struct walking *w, uint32_t thing, int64_t property)
+{
+	struct series_ask a;
+	ask_init(w->t, &a, SERIES_STREAMS);
+	a.filter.thing_id = thing;
+	int rc = after_number(w->l, &a.cursor);
+	while (!rc && !(rc = series_step(w->t->series, &a))) {
+		for (size_t i = 0; !rc && i < a.n; i++) {
+			const struct series_stream *s = &a.streams[i];
+			uint64_t at = s->id;
+			if (property && sta_property_id(s) != property)
+				continue;
+			rc = hand(w, (int64_t)at, sta_datastream(s, w->t->base_url), &at,
+			          sizeof(at));
+		}
+		if (!a.more)
+			break;
+	}
+	series_ask_done(&a);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+/* Properties are few; each is made once, from the first datastream that has it. */
+struct property {
+	int64_t id;
+	json_t *entity;
+};
+struct properties {
+	struct property p[LIMIT_STA_PROPERTIES];
+	size_t n;
+};
+
+static int by_id(const void *a, const void *b)
+{
+	int64_t x = ((const struct property *)a)->id, y = ((const struct property *)b)->id;
+	return (x > y) - (x < y);
+}
+
+static void note_property(struct properties *all, const struct series_stream *s)
+{
+	int64_t id = sta_property_id(s);
+	for (size_t i = all->n; i-- > 0;) /* neighbours have much in common */
+		if (all->p[i].id == id)
+			return;
+	if (all->n < LIMIT_STA_PROPERTIES)
+		all->p[all->n++] = (struct property){id, sta_property(s)};
+}
+
+/* only: stop when this one is known; 0: all. */
+static int find_properties(struct sta_things *t, int64_t only, struct properties *all)
+{
+	struct series_ask a;
+	int rc;
+	ask_init(t, &a, SERIES_STREAMS);
+	while (!(rc = series_step(t->series, &a))) {
+		for (size_t i = 0; i < a.n; i++)
+			if (!only || sta_property_id(&a.streams[i]) == only)
+				note_property(all, &a.streams[i]);
+		if (!a.more || (only && all->n))
+			break;
+	}
+	series_ask_done(&a);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int walk_properties(const struct walking *w)
+{
+	struct properties *all = calloc(1, sizeof(*all));
+	int64_t after = -1;
+	if (w->l->token.n && w->l->token.n != sizeof(after)) {
+		free(all);
+		return ERR_MALFORMED;
+	}
+	if (w->l->token.n)
+		memcpy(&after, w->l->token.p, sizeof(after));
+	int rc = all ? find_properties(w->t, 0, all) : ERR_AGAIN;
+	if (!rc)
+		qsort(all->p, all->n, sizeof(all->p[0]), by_id);
+	for (size_t i = 0; all && i < all->n; i++) {
+		int64_t id = all->p[i].id;
+		if (!rc && id > after)
+			rc = hand(w, id, all->p[i].entity, &id, sizeof(id));
+		else
+			sta_drop(all->p[i].entity);
+	}
+	free(all);
+	return rc;
+}
+
+static int get_property(struct sta_things *t, int64_t id, json_t **ret)
+{
+	struct properties *one = calloc(1, sizeof(*one));
+	if (!one || id <= 0) {
+		free(one);
+		return ERR_NOT_FOUND;
+	}
+	int rc = find_properties(t, id, one);
+	if (!rc && !one->n)
+		rc = ERR_NOT_FOUND;
+	if (!rc)
+		*ret = one->p[0].entity;
+	free(one);
+	return rc;
+}
+
+/* Sets within sets: which outer one, and where in it. */
+struct inner_token {
+	uint32_t outer;
+	uint64_t at;
+	int64_t time_ms;
+};
+
+static int read_inner(const struct sta_list *l, struct inner_token *ret)
+{
+	*ret = (struct inner_token){0};
+	if (!l->token.n)
+		return 0;
+	if (l->token.n != sizeof(*ret))
+		return ERR_MALFORMED;
+	memcpy(ret, l->token.p, sizeof(*ret));
+	return 0;
+}
+
+static int walk_raw(const struct walking *w, uint32_t stream, const struct inner_token *from)
+{
+	struct inner_token token = {.outer = stream};
+	struct series_ask a;
+	int rc;
+	ask_init(w->t, &a, SERIES_RAW);
+	a.id = stream;
+	a.descending = w->l->descending;
+	a.from_ms = MAX_OF(w->l->from_ms, 0);
+	a.to_ms = w->l->to_ms == INT64_MAX ? SERIES_TIME_MAX : w->l->to_ms + 1;
+	a.limit = 100; /* most want few; the next steps are whole */
+	if (from && from->outer == stream)
+		a.cursor = (struct series_cursor){from->time_ms, from->at, true};
+	while (!(rc = series_step(w->t->series, &a))) {
+		for (size_t i = 0; !rc && i < a.points.n; i++) {
+			const struct point *p = &a.points.p[i];
+			int64_t id = sta_timed_id(stream, p->time_ms);
+			bool same = token.at && token.time_ms == p->time_ms;
+			uint64_t before = !token.at && from && from->outer == stream &&
+			                          from->time_ms == p->time_ms
+			                      ? from->at
+			                      : 0;
+			token.at = same ? token.at + 1 : before + 1;
+			token.time_ms = p->time_ms;
+			if (id >= 0)
+				rc = hand(w, id, sta_observation(&a.points, p), &token,
+				          sizeof(token));
+		}
+		if (rc || !a.more)
+			break;
+		a.limit = 0;
+	}
+	series_ask_done(&a);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+/* Over datastreams, each one's observations; thing 0: all. */
+static int walk_observations(const struct walking *w, uint32_t thing)
+{
+	struct inner_token from;
+	struct series_ask a;
+	int rc = read_inner(w->l, &from);
+	ask_init(w->t, &a, SERIES_STREAMS);
+	a.filter.thing_id = thing;
+	if (from.outer)
+		a.cursor = (struct series_cursor){.at = from.outer - 1, .begun = true};
+	while (!rc && !(rc = series_step(w->t->series, &a))) {
+		for (size_t i = 0; !rc && i < a.n; i++)
+			rc = walk_raw(w, a.streams[i].id, &from);
+		if (!a.more)
+			break;
+	}
+	series_ask_done(&a);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int walk_one_stream(const struct walking *w)
+{
+	struct inner_token from;
+	int rc = read_inner(w->l, &from);
+	if (!rc)
+		rc = with_stream(w->t, w->l->id, false, NULL);
+	return rc ? rc : walk_raw(w, w->t->last.id, &from);
+}
+
+static int walk_places(const struct walking *w, uint32_t thing, const struct inner_token *from)
+{
+	struct inner_token token = {.outer = thing};
+	struct series_ask a;
+	int rc;
+	ask_init(w->t, &a, SERIES_PLACES);
+	a.id = thing;
+	if (from->outer == thing)
+		a.cursor = (struct series_cursor){.time_ms = from->time_ms, .begun = true};
+	while (!(rc = series_step(w->t->series, &a))) {
+		for (size_t i = 0; !rc && i < a.n; i++) {
+			int64_t id = sta_timed_id(thing, a.places[i].time_ms);
+			token.time_ms = a.places[i].time_ms + 1;
+			if (id >= 0)
+				rc = hand(w, id, sta_historical(a.places[i].time_ms), &token,
+				          sizeof(token));
+		}
+		if (rc || !a.more)
+			break;
+	}
+	series_ask_done(&a);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int walk_all_places(const struct walking *w, uint32_t only)
+{
+	struct inner_token from;
+	struct series_ask a;
+	int rc = read_inner(w->l, &from);
+	ask_init(w->t, &a, SERIES_THINGS);
+	a.filter.thing_id = only;
+	if (from.outer)
+		a.cursor = (struct series_cursor){.at = from.outer - 1, .begun = true};
+	while (!rc && !(rc = series_step(w->t->series, &a))) {
+		for (size_t i = 0; !rc && i < a.n; i++)
+			rc = walk_places(w, a.things[i].id, &from);
+		if (!a.more)
+			break;
+	}
+	series_ask_done(&a);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+/* The thing that a relation begins at or leads to, where that is told by the number alone. */
+static uint32_t thing_of(const struct sta_list *l)
+{
+	int64_t id = l->relation && l->relation->from == STA_HISTORICAL_LOCATION
+	                 ? l->id >> STA_ID_SHIFT
+	                 : l->id;
+	return !l->relation || id <= 0 || id > UINT32_MAX ? 0 : (uint32_t)id;
+}
+
+static int things_walk(void *arg, const struct sta_list *l, sta_visit *visit, void *visit_arg)
+{
+	struct walking w = {arg, l, visit, visit_arg};
+	uint32_t thing = thing_of(l);
+	if (l->relation && l->relation->from != STA_OBSERVED_PROPERTY && !thing)
+		return 0;
+	switch (l->type) {
+	case STA_DATASTREAM:
+		if (l->relation && l->relation->from == STA_OBSERVED_PROPERTY)
+			return walk_streams(&w, 0, l->id);
+		return walk_streams(&w, thing, 0);
+	case STA_OBSERVED_PROPERTY: return walk_properties(&w);
+	case STA_OBSERVATION:
+		if (l->relation && l->relation->from == STA_DATASTREAM)
+			return walk_one_stream(&w);
+		return walk_observations(&w, thing);
+	case STA_HISTORICAL_LOCATION: return walk_all_places(&w, thing);
+	default: return walk_things(&w, thing);
+	}
+}
+
+/* ---- the rest of the source ---- */
+
+static int things_get(void *arg, enum sta_type type, int64_t id, json_t **ret)
+{
+	struct sta_things *t = arg;
+	switch (type) {
+	case STA_DATASTREAM: return with_stream(t, id, false, ret);
+	case STA_OBSERVED_PROPERTY: return get_property(t, id, ret);
+	case STA_OBSERVATION: return get_observation(t, id, ret);
+	case STA_HISTORICAL_LOCATION: {
+		json_t *thing = NULL;
+		int err = with_thing(t, id >> STA_ID_SHIFT, make_thing, &thing);
+		sta_drop(thing);
+		if (!err)
+			*ret = sta_historical(id & (((int64_t)1 << STA_ID_SHIFT) - 1));
+		return err;
+	}
+	default: return with_thing(t, id, maker_of(type), ret);
+	}
+}
+
+static int things_one(void *arg, const struct sta_relation *r, int64_t id, int64_t *ret)
+{
+	struct sta_things *t = arg;
+	bool timed = r->from == STA_OBSERVATION || r->from == STA_HISTORICAL_LOCATION;
+	int64_t number = timed ? id >> STA_ID_SHIFT : id;
+	if (r->from == STA_HISTORICAL_LOCATION) {
+		*ret = number;
+		return 0;
+	}
+	int err = with_stream(t, number, false, NULL);
+	if (err)
+		return err;
+	*ret = r->to == STA_DATASTREAM          ? number
+	       : r->to == STA_OBSERVED_PROPERTY ? t->last.property
+	                                        : t->last.thing_id;
+	return 0;
+}
+
+/* Observations of one datastream: the heads of its chunks know. */
+static int count_stream(struct sta_things *t, uint32_t stream, const struct sta_list *l,
+                        uint64_t *add)
+{
+	int64_t edges[2] = {MAX_OF(l->from_ms, 0),
+	                    l->to_ms == INT64_MAX ? SERIES_TIME_MAX : l->to_ms + 1};
+	struct series_ask a;
+	int rc = with_stream(t, stream, false, NULL);
+	if (rc)
+		return rc;
+	edges[0] = MAX_OF(edges[0], t->last.since_ms);
+	if (edges[0] >= edges[1])
+		return 0;
+	ask_init(t, &a, SERIES_AGGREGATE);
+	a.id = stream;
+	a.edges = edges;
+	a.n_edges = 2;
+	while (!(rc = series_step(t->series, &a))) {
+		for (size_t i = 0; i < a.n; i++)
+			*add += a.buckets[i].points;
+		if (!a.more)
+			break;
+	}
+	series_ask_done(&a);
+	return rc;
+}
+
+static bool things_count(void *arg, const struct sta_list *l, uint64_t *ret)
+{
+	struct sta_things *t = arg;
+	struct series_ask a;
+	uint64_t sum = 0;
+	int rc;
+	if (l->type != STA_OBSERVATION)
+		return false;
+	if (l->relation && l->relation->from == STA_DATASTREAM) {
+		if (l->id <= 0 || l->id > UINT32_MAX || count_stream(t, (uint32_t)l->id, l, &sum))
+			return false;
+		*ret = sum;
+		return true;
+	}
+	ask_init(t, &a, SERIES_STREAMS);
+	a.filter.thing_id = thing_of(l);
+	while (!(rc = series_step(t->series, &a))) {
+		for (size_t i = 0; !rc && i < a.n; i++)
+			rc = count_stream(t, a.streams[i].id, l, &sum);
+		if (rc || !a.more)
+			break;
+	}
+	series_ask_done(&a);
+	*ret = sum;
+	return rc == 0;
+}
+
+struct sta_source sta_things_source(struct sta_things *t)
+{
+	return (struct sta_source){t, things_get, things_one, things_walk, things_count};
+}
