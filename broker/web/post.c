@@ -160,9 +160,7 @@ static bool is_topic_text(struct span s)
 	       !memchr(s.p, '#', s.n) && !memchr(s.p, '\0', s.n);
 }
 
-/* The topic: given whole by the query, or the feed's first template with the thing put in. NULL, or
- * what is wrong. */
-static const char *make_topic(struct post *p, const struct query *q, struct span thing)
+const char *post_topic(struct post *p, const struct query *q, struct span thing)
 {
 	struct span topic, at;
 	struct feed *f = p->feed;
@@ -212,7 +210,7 @@ static const char *read_event(struct post *p, struct span line, struct span *ret
 	*ret_payload = json_text(t, data);
 	if (t->tok[data].type == JSON_STRING) /* with its quotes */
 		*ret_payload = span_of(ret_payload->p - 1, ret_payload->n + 2);
-	return make_topic(p, NULL, span_of(thing, n));
+	return post_topic(p, NULL, span_of(thing, n));
 }
 
 /* One line. False: not now, it comes again. */
@@ -369,7 +367,7 @@ void post_events(struct req *r)
 	const char *wrong = as_given && !p->events
 	                        ? "lines is events, and goes with application/x-ndjson"
 	                    : p->events ? NULL
-	                                : make_topic(p, &r->query, (struct span){0});
+	                                : post_topic(p, &r->query, (struct span){0});
 	const char *large = !wrong && lines ? check_lines(r) : NULL;
 	if (wrong) {
 		problem(r, 400, "%s", wrong);

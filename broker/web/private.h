@@ -272,6 +272,7 @@ void get_privacy(struct req *r); /* privacy.c */
 
 /* sta.c */
 void get_sta(struct req *r);
+void post_sta(struct req *r);
 
 /* things.c */
 struct thing;

@@ -125,6 +125,7 @@ static const struct row {
     {METHOD_GET, "/v1/openapi.json", get_openapi, API, false, "This description", "",
      "application/json"},
     {METHOD_GET, "/sta/v1.1*", get_sta, API, false, NULL, "", ""},
+    {METHOD_POST, "/sta/v1.1*", post_sta, API, false, NULL, "", ""},
     {METHOD_GET, "/", get_home, API, false, NULL, "", ""},
     {METHOD_GET, "/feeds/{feed}", get_feed_page, API, false, NULL, "", ""},
     {METHOD_GET, "/map", get_map, API, false, NULL, "", ""},

@@ -206,5 +206,38 @@ def test_refusals_say_where(sta, path, options, status, says):
     assert says in ask(sta, path, status, **options)["detail"]
 
 
-def test_writing_is_not_there(sta):
-    assert sta.post("/sta/v1.1/Things", "{}", {"Content-Type": "application/json"}).status == 405
+def post(d, path, body, status):
+    a = d.post("/sta/v1.1" + path, json.dumps(body), {"Content-Type": "application/json"})
+    assert a.status == status, (path, body, a.status, a.body[:300])
+    return a
+
+
+def test_an_observation_is_a_message_of_its_feed(sta, name):
+    with sta.client(name) as c:
+        assert c.publish(f"city/air/{name}", city.air(1)).reason == 0
+    s, = ask(sta, "/Datastreams", filter=f"name eq '{name} pm25'")["value"]
+    t = city.now(-30)
+    a = post(sta, f"/Datastreams({s['@iot.id']})/Observations", {"phenomenonTime": t, "result": 21.5, "resultTime": None}, 201)
+    o = follow(sta, a.headers["location"])
+    assert o["result"] == 21.5 and o["phenomenonTime"] == t
+    e = sta.all_events("air")[-1]
+    assert (e["subject"], e["data"], e["sequence"]) == (name, {"dateObserved": t, "pm25": 21.5}, str(json.loads(a.body)["sequence"]))
+    a = post(sta, "/Observations", {"result": 22, "Datastream": {"@iot.id": s["@iot.id"]}}, 201)
+    assert follow(sta, a.headers["location"])["result"] == 22
+    a = post(sta, f"/Datastreams({s['@iot.id']})/Observations", {"result": 1200}, 400)
+    assert "1200 is more than maximum 1000" in json.loads(a.body)["detail"]
+    assert ask(sta, f"/Datastreams({s['@iot.id']})/Observations", count="true")["@iot.count"] == 3
+
+
+@pytest.mark.parametrize("path, body, status, says", [
+    ("/Datastreams(1)/Observations", {}, 400, "no result"),
+    ("/Datastreams(1)/Observations", {"result": 1, "phenomenonTime": "yesterday"}, 400, "phenomenonTime"),
+    ("/Datastreams(1)/Observations", {"result": 1, "parameters": {"a": 1}}, 400, "not kept"),
+    ("/Datastreams(1)/Observations", [], 400, "not a JSON object"),
+    ("/Datastreams(999999)/Observations", {"result": 1}, 404, "no such Datastream"),
+    ("/Observations", {"result": 1}, 400, "say which"),
+    ("/Things", {"result": 1, "name": "x"}, 405, "/v1/things"),
+    ("/Nothing", {"result": 1}, 404, "Nothing"),
+])
+def test_what_cannot_be_written(sta, path, body, status, says):
+    assert says in json.loads(post(sta, path, body, status).body)["detail"]
