@@ -47,7 +47,7 @@ class Tail:
         self.process.stderr.close()
 
 
-def test_the_fourth_point_of_the_issue(own, name):
+def test_a_subscriber_comes_back_after_a_kill(own, name):
     """A subscriber is stopped, 10,000 messages pass, the broker is killed with -9 and started: `oudp tail --after N`
     shows every record once, then `live`, then new ones."""
     d = own(feeds=LOG)
