@@ -47,6 +47,12 @@ int access_covers(const struct identity *who, enum access_right right, const str
 bool access_is_partial(const struct identity *who, enum access_right right,
                        const struct feed *feed);
 
+/* Of a feed where access_is_partial(): the things that are granted, each an id or a beginning and
+ * '*', terminated, an empty one at the end; the caller frees it. For threads that cannot ask. */
+char *access_things(const struct identity *who, enum access_right right, const struct feed *feed);
+/* Whether one of such a list covers the thing. Any thread. */
+bool access_listed(const char *things, struct span thing);
+
 /* One message of so many bytes for this feed, which access_check() allows: takes it from rate and
  * quota of a grant that covers it. 0; ERR_TOO_LARGE, ERR_QUOTA, or ERR_SLOW: hand it in again when
  * the next second begins. */

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { READS = 1 << ACCESS_READ | 1 << ACCESS_SUBSCRIBE };
@@ -248,6 +249,30 @@ bool access_is_partial(const struct identity *who, enum access_right right, cons
 		return false;
 	const struct rights_row *r = row_of(&p->view, feed->index);
 	return !r || !(r->all & 1u << right);
+}
+
+char *access_things(const struct identity *who, enum access_right right, const struct feed *feed)
+{
+	const struct principal *p = who->principal;
+	const struct rights_row *r = p ? row_of(&p->view, feed->index) : NULL;
+	size_t room = 1, at = 0;
+	for (unsigned i = 0; r && i < r->n; i++)
+		room += sizeof(p->view.grants[0]->thing);
+	char *list = xcalloc(room, 1);
+	for (unsigned i = 0; r && i < r->n; i++) {
+		const struct grant *g = p->view.grants[r->first + i];
+		if ((g->rights & 1u << right) && g->thing[0])
+			at += (size_t)sprintf(list + at, "%s", g->thing) + 1;
+	}
+	return list;
+}
+
+bool access_listed(const char *things, struct span thing)
+{
+	for (; *things; things += strlen(things) + 1)
+		if (thing.n && pattern_fits(things, thing))
+			return true;
+	return false;
 }
 
 enum { DAY_MS = 86400 * 1000 };
