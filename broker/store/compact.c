@@ -16,19 +16,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Of a compaction: a directory with the old journal's or the new one's two files. */
+/* Files of a directory, and the directory. */
+static void remove_directory(const char *dir, const char *name)
+{
+	auto_free char *path = store_path(dir, name);
+	DIR *d = opendir(path);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		auto_free char *file = store_path(path, e->d_name);
+		(void)unlink(file); /* not "." and ".." */
+	}
+	if (d)
+		closedir(d);
+	(void)rmdir(path);
+}
+
+/* What a compaction left, or one that was cut short: the journal that was there, the copy of the
+ * series that a backup makes, its manifest. */
 static void remove_copy(const char *dir)
 {
-	static const char *const names[] = {"journal/data.mdb", "journal/lock.mdb", "journal",
-	                                    "backup", "backup.new"};
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-		auto_free char *path = store_path(dir, names[i]);
-		if (unlink(path) && errno == EISDIR)
-			(void)rmdir(path);
-		else if (i == 2)
-			(void)rmdir(path);
-	}
-	(void)rmdir(dir);
+	auto_free char *parent = xstrdup(dir);
+	char *slash = strrchr(parent, '/');
+	assert(slash);
+	*slash = '\0';
+	remove_directory(dir, "journal");
+	remove_directory(dir, "series");
+	remove_directory(parent, slash + 1);
 }
 
 /* Not only the names go: who reads the device finds zeroes where the file system writes in place.
