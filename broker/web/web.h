@@ -53,10 +53,10 @@ struct web_options {
 	uv_loop_t *loop;
 	struct hub *hub;
 	struct ingest *ingest;
-	struct access *access;     /* outlives web */
-	struct sessions *sessions; /* for MQTT at /mqtt; NULL: 404 there. Outlives web */
-	struct things *things;     /* for /v1/things. Outlives web */
-	struct series *series;     /* NULL: the time series answer 404. Outlives web */
+	struct access *access;       /* outlives web */
+	struct sessions *sessions;   /* for MQTT at /mqtt; NULL: 404 there. Outlives web */
+	struct things *things;       /* for /v1/things. Outlives web */
+	struct series *series;       /* NULL: the time series answer 404. Outlives web */
 	struct addresses *addresses; /* who is connected; outlives web */
 	struct eraser *eraser;       /* the same */
 	struct web_ops ops;
