@@ -2,6 +2,7 @@
 #include "access/audit.h"
 #include "access/book.h"
 #include "access/tls.h"
+#include "base/detach.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -623,25 +624,6 @@ static void parse_arguments(struct daemon *d, int argc, char **argv)
 	}
 }
 
-/* To the background: the parent stays until the child is ready, so that its exit status tells. */
-static void detach(struct daemon *d)
-{
-	int fds[2];
-	if (pipe(fds))
-		fatal("pipe: %s", strerror(errno));
-	pid_t pid = fork();
-	if (pid < 0)
-		fatal("fork: %s", strerror(errno));
-	if (pid > 0) {
-		char c;
-		close(fds[1]);
-		_exit(read(fds[0], &c, 1) == 1 ? 0 : 1);
-	}
-	close(fds[0]);
-	setsid();
-	d->ready_fd = fds[1];
-}
-
 static void tell_ready(struct daemon *d)
 {
 	sd_notify(0, "READY=1");
@@ -691,7 +673,7 @@ int main(int argc, char **argv)
 	buf_done(&why);
 	signal(SIGPIPE, SIG_IGN);
 	if (!d.foreground)
-		detach(&d);
+		d.ready_fd = detach();
 	raise_files(d.config->max_connections);
 	build(&d);
 	log_info("oudpd is ready. version=%s organisation=%s feeds=%zu schemas=%zu data-dir=%s",
