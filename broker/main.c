@@ -648,7 +648,7 @@ static int check(const struct daemon *d, struct buf *why)
 	print_lines(buf_str(why));
 	if (!err)
 		printf("The configuration is in order: %zu feeds, %zu schemas.\n",
-		       d->config->n_feeds, catalog_count(d->catalog));
+		       d->config->n_feeds - 1 /* the audit */, catalog_count(d->catalog));
 	return err ? 1 : 0;
 }
 

@@ -333,6 +333,7 @@ void access_free(struct access *a)
 void access_reconfigured(struct access *a)
 {
 	issuers_reconfigured(a->issuers);
+	a->changed = true; /* a feed may have become less public, for anonymous too */
 	remake_all(a);
 }
 

@@ -249,6 +249,22 @@ def test_suspended_while_connected(town):
     assert town.oudp("grant", "resume", id_).returncode == 2, "revoked is for good"
 
 
+def test_a_feed_that_is_no_longer_public(own):
+    """A reload closes those who may not read it any more."""
+    d = own(FEEDS)
+    d.start()
+    must(d, "organisation", "add", "partner")
+    key = add_key(d, "p1", "partner")
+    with web.WebSocket(d.web_port, "/v1/feeds/open/events", headers=bearer(key), timeout=10 * SLOW) as w:
+        web.until_live(w)
+        d.feeds["open"] = {**d.feeds["open"], "access": "restricted"}
+        d.write_conf()
+        assert d.admin("POST", "/v1/_reload", {}).status == 200
+        with pytest.raises(web.WsClosed) as e:
+            w.event(4 * SLOW)
+        assert e.value.code == 1008
+
+
 def test_from_until(town):
     """A grant begins and ends by itself."""
     key = add_key(town, "p1", "partner")
