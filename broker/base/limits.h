@@ -141,6 +141,7 @@ enum {
 	LIMIT_WEB_NDJSON_LINES = 20000,          /* its results are kept until the last: 10 MB */
 	LIMIT_WEB_NDJSON_FLIGHT = 1000,          /* of one request in a batch at a time */
 	LIMIT_WEB_ECHO_BYTES = 17 << 20,         /* a message of --test-echo: suites send 16 MB */
+	LIMIT_SUBSCRIBERS_SHOWN = 1000,          /* of those that are behind: 300 KB */
 	LIMIT_WEB_RETRY_ROWS = 10000,            /* results of one retry that are listed */
 
 	/* pages */

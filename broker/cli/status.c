@@ -1,11 +1,13 @@
 /* status.c - `oudp status` and `oudp reload`. */
 #include "cli/feed.h"
 #include "cli/http.h"
+#include "cli/table.h"
 #include "cli/text.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { OPT_WATCH = CLI_OWN };
 
@@ -107,6 +109,48 @@ static void page(const struct cli *c, const json_t *r)
 	feed_print_ending(json_object_get(r, "feeds"));
 }
 
+/* Who is behind: the administrator's to see, so only for who may open the socket. */
+static void print_behind(struct cli *c)
+{
+	static const char *const headings[] = {"BEHIND ON", "WHO",      "CLIENT",
+	                                       "WAY",       ">RECORDS", ">DAYS LEFT"};
+	struct http_reply reply;
+	struct table t;
+	struct buf out;
+	size_t i;
+	json_t *s;
+	if (access(c->socket, R_OK | W_OK) ||
+	    http_ask(c, HTTP_ADMIN, "GET", "/v1/subscribers", NULL, &reply))
+		return;
+	const json_t *all = json_object_get(reply.json, "subscribers");
+	table_init(&t, headings, ARRAY_LEN(headings));
+	buf_init(&out, 1 << 20);
+	json_array_foreach(all, i, s)
+	{
+		char days[32] = "-", who[160];
+		if (json_object_get(s, "daysLeft"))
+			snprintf(days, sizeof(days), "%.1f", reply_real(s, "daysLeft"));
+		snprintf(who, sizeof(who), "%.64s/%.64s", reply_text(s, "organisation", ""),
+		         reply_text(s, "identity", ""));
+		table_cell(&t, reply_text(s, "feed", "?"));
+		table_cell(&t, who);
+		table_cell(&t, reply_text(s, "client", "-"));
+		table_cell(&t, json_is_true(json_object_get(s, "connected"))
+		                   ? reply_text(s, "way", "?")
+		                   : "away");
+		table_count(&t, reply_count(s, "behind"));
+		table_cell(&t, days);
+	}
+	if (json_array_size(all) > 0) {
+		table_write(&t, c->columns, &out);
+		putchar('\n');
+		fwrite(out.p ? out.p : "", 1, out.len, stdout);
+	}
+	buf_done(&out);
+	table_done(&t);
+	http_reply_done(&reply);
+}
+
 static int once(struct cli *c, bool clear)
 {
 	json_t *r = NULL;
@@ -120,6 +164,7 @@ static int once(struct cli *c, bool clear)
 	if (clear)
 		fputs("\033[H\033[J", stdout);
 	page(c, r);
+	print_behind(c);
 	json_decref(r);
 	return CLI_OK;
 }

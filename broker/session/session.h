@@ -55,6 +55,16 @@ bool sessions_system_due(struct sessions *t);
 void sessions_system(struct sessions *t, const char *topic, const char *value);
 void sessions_system_end(struct sessions *t);
 
+/* Each subscriber that is behind on a feed, or away and owed something there; false ends it. */
+struct session_place {
+	struct span client_id, identity, organisation;
+	const struct feed *feed;
+	uint64_t next; /* the record that it gets next */
+	bool connected;
+};
+typedef bool (*session_place_fn)(void *arg, const struct session_place *p);
+void sessions_each_place(const struct sessions *t, session_place_fn each, void *arg);
+
 struct sessions_stats {
 	uint64_t connected, connects, refused, delivered, dropped_large, closed_protocol,
 	    keepalive_timeouts;

@@ -250,6 +250,7 @@ void get_feeds(struct req *r);
 void get_feed(struct req *r);
 void get_status(struct req *r);
 void get_security(struct req *r);
+void get_subscribers(struct req *r);
 void get_metrics(struct req *r);
 void get_livez(struct req *r);
 void get_readyz(struct req *r);

@@ -500,3 +500,20 @@ def test_reads_of_personal_data_are_told(own):
     rows = wait_for("the lines", lambda: [r for r in audit(d) if r["object"] == "people"], 5)
     assert {(r["action"], r["actor"]) for r in rows} == {("read", "p1"), ("subscribe", "p1")}
     assert not [r for r in audit(d) if r["object"] == "open"]
+
+
+def test_who_is_behind(town):
+    """A session that is away, what it is owed, and the days left before the first of it is deleted."""
+    key = add_key(town, "p1", "partner")
+    grant(town, "noise", "subscribe,publish", identity="p1")
+    with town.client("away", user="", password=key, clean=False, props={"session_expiry": 10000}) as c:
+        c.subscribe(("city/noise/#", 1))
+    with town.client("b", user="", password=key) as c:
+        for i in range(3):
+            assert c.publish("city/noise/1", b"%d" % i).reason == 0
+    rows = wait_for("the row", lambda: town.admin("GET", "/v1/subscribers").json()["subscribers"], 5)
+    assert [(r["client"], r["identity"], r["feed"], r["behind"], r["connected"]) for r in rows] == \
+        [("away", "p1", "noise", 3, False)]
+    assert 13.9 < rows[0]["daysLeft"] <= 14
+    shown = must(town, "status")
+    assert re.search(r"noise +partner/p1 +away +away +3 +14\.0", shown), shown
