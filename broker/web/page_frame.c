@@ -23,9 +23,7 @@ bool page_query(struct req *r, const char *names)
 
 bool page_may_see(const struct req *r, const struct feed *f)
 {
-	/* a page shows all things of a feed: it is not for who may see some of them only */
-	return !f->ended && access_check(&r->who, ACCESS_READ, f, (struct span){0}) == 0 &&
-	       !access_is_partial(&r->who, ACCESS_READ, f);
+	return !f->ended && access_check(&r->who, ACCESS_READ, f, (struct span){0}) == 0;
 }
 
 bool page_may_see_thing(const struct req *r, const struct seen_thing *t)
