@@ -285,7 +285,7 @@ static void ask_streams(struct observing *g)
 	series_ask(g->r->web->series, a);
 }
 
-/* Grants may be for some things of a feed; the engine knows of feeds only. */
+/* The permit is of when the question began; a grant may have ended since. */
 bool observing_may(const struct observing *g, struct span feed, struct span thing)
 {
 	const struct feed *f = hub_feed(g->r->web->hub, feed);

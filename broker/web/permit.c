@@ -6,9 +6,14 @@
 
 #include <stdlib.h>
 
+struct permit_feed {
+	char name[65];
+	char *things; /* access_things(); NULL: all */
+};
+
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(a, b);
+	return strcmp(((const struct permit_feed *)a)->name, ((const struct permit_feed *)b)->name);
 }
 
 struct permit *permit_new(const struct identity *who, const struct hub *h)
@@ -18,15 +23,18 @@ struct permit *permit_new(const struct identity *who, const struct hub *h)
 	p->all = access_check(who, ACCESS_READ, NULL, (struct span){0}) == 0;
 	if (p->all)
 		return p;
-	p->names = xcalloc(hub_feed_count(h) + 1, sizeof(*p->names));
+	p->feeds = xcalloc(hub_feed_count(h) + 1, sizeof(*p->feeds));
 	for (unsigned i = 0; i < hub_feed_count(h); i++) {
 		const struct feed *f = hub_feed_at(h, i);
-		if (f->ended || f->name.n >= sizeof(*p->names) ||
+		if (f->ended || f->name.n >= sizeof(p->feeds->name) ||
 		    access_check(who, ACCESS_READ, f, (struct span){0}))
 			continue;
-		memcpy(p->names[p->n++], f->name.p, f->name.n);
+		struct permit_feed *one = &p->feeds[p->n++];
+		memcpy(one->name, f->name.p, f->name.n);
+		if (access_is_partial(who, ACCESS_READ, f))
+			one->things = access_things(who, ACCESS_READ, f);
 	}
-	qsort(p->names, p->n, sizeof(*p->names), by_name);
+	qsort(p->feeds, p->n, sizeof(*p->feeds), by_name);
 	return p;
 }
 
@@ -35,7 +43,9 @@ void permit_done(void *permit)
 	struct permit *p = permit;
 	if (!p || --p->users)
 		return;
-	free(p->names);
+	for (unsigned i = 0; i < p->n; i++)
+		free(p->feeds[i].things);
+	free(p->feeds);
 	free(p);
 }
 
@@ -47,15 +57,16 @@ void permit_put(struct permit *p, struct series_filter *f)
 	f->may_done = permit_done;
 }
 
-bool permit_may(void *permit, struct span feed, struct span organisation UNUSED,
-                struct span thing UNUSED)
+bool permit_may(void *permit, struct span feed, struct span organisation UNUSED, struct span thing)
 {
 	const struct permit *p = permit;
-	char name[65] = "";
+	struct permit_feed key = {.name = ""};
 	if (p->all)
 		return true;
-	if (feed.n >= sizeof(name))
+	if (feed.n >= sizeof(key.name))
 		return false;
-	memcpy(name, feed.p, feed.n);
-	return p->n && bsearch(name, p->names, p->n, sizeof(*p->names), by_name);
+	memcpy(key.name, feed.p, feed.n);
+	const struct permit_feed *one =
+	    p->n ? bsearch(&key, p->feeds, p->n, sizeof(*p->feeds), by_name) : NULL;
+	return one && (!one->things || access_listed(one->things, thing));
 }

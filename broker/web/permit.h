@@ -1,4 +1,4 @@
-/* permit.h - the feeds that who asks may read, as a list for other threads: the engine asks while
+/* permit.h - the feeds, and the things of feeds, that who asks may read, as a list for other threads: the engine asks while
  * the loop may take a new configuration into force. */
 #ifndef WEB_PERMIT_H
 #define WEB_PERMIT_H
@@ -9,7 +9,7 @@ struct permit { /* counted: a question that nobody waits for any more has it to 
 	unsigned users;
 	bool all; /* of feeds that are no longer configured too */
 	unsigned n;
-	char (*names)[65]; /* sorted */
+	struct permit_feed *feeds; /* sorted by name */
 };
 
 struct permit *permit_new(const struct identity *who, const struct hub *h);

@@ -1,6 +1,7 @@
 """Organisations, identities and grants: who gets in with what, what it may do then, and what ends when a grant does."""
 import base64
 import http.client
+import json
 import re
 import time
 
@@ -517,3 +518,26 @@ def test_who_is_behind(town):
     assert 13.9 < rows[0]["daysLeft"] <= 14
     shown = must(town, "status")
     assert re.search(r"noise +partner/p1 +away +away +3 +14\.0", shown), shown
+
+
+def test_some_things_of_a_feed_in_the_series(town):
+    """A grant for some things shows those only, whoever asks for the series: /v1 and SensorThings."""
+    partner = bearer(add_key(town, "reader", "partner"))
+    grant(town, "air", "read", organisation="partner", thing="pole-1*")
+    with town.client("c") as c:
+        for thing in ("pole-1", "pole-17", "pole-2"):
+            assert c.publish(f"city/air/{thing}", city.air()).reason == 0
+
+    def names(path, member):
+        a = get(town.web_strict, path, partner)
+        assert a.status == 200, a
+        return {x[member] for x in json.loads(a.body).get("value") or json.loads(a.body)["datastreams"]}
+    assert names("/sta/v1.1/Things", "name") == {"pole-1", "pole-17"}
+    assert names("/sta/v1.1/Datastreams", "name") == {"pole-1 pm25", "pole-17 pm25"}
+    assert names("/v1/datastreams", "thing") == {"pole-1", "pole-17"}
+    a = get(town.web_strict, "/sta/v1.1/Observations?$count=true", partner)
+    assert json.loads(a.body)["@iot.count"] == 2, a
+    all_things = json.loads(get(town.web_port, "/sta/v1.1/Things").body)["value"]
+    hidden = next(t["@iot.id"] for t in all_things if t["name"] == "pole-2")
+    assert get(town.web_strict, f"/sta/v1.1/Things({hidden})", partner).status == 404
+    assert get(town.web_strict, f"/sta/v1.1/Things({hidden})/Datastreams", partner).status == 404
