@@ -22,9 +22,9 @@ enum { LISTS = sizeof(lists) / sizeof(lists[0]) };
 
 static void check_dropped(struct json_tape *t)
 {
-	uint32_t a = json_member(t, 0, SPAN("a")), d = json_member(t, 0, SPAN("d"));
 	if (t->tok[0].type != JSON_OBJECT)
 		return;
+	uint32_t a = json_member(t, 0, SPAN("a")), d = json_member(t, 0, SPAN("d"));
 	check_that(!a || t->tok[a].type != JSON_OBJECT || !json_member(t, a, SPAN("b")),
 	           "/a/b is gone");
 	check_that(!d || (t->tok[d].type != JSON_OBJECT && t->tok[d].type != JSON_ARRAY) ||
