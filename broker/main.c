@@ -515,6 +515,7 @@ static void build(struct daemon *d)
 	char ledger[4096];
 	snprintf(ledger, sizeof(ledger), "%s/erased", d->config->data_dir);
 	eraser_new(d->hub, d->things, ledger, &eh, &d->eraser);
+	eraser_set_series(d->eraser, d->series);
 	sessions_set_access(d->sessions, d->access);
 	d->silence = silence_new(d->hub, d->ingest, d->series);
 	ingest_set_audit(d->ingest, access_audit(d->access));

@@ -272,12 +272,13 @@ static int erase(struct thing_command *t)
 		return CLI_OK;
 	}
 	printf(
-	    "erased: %llu records, %llu refused messages, %llu versions of its entry\n"
-	    "Its time series are kept: this version does not erase them.\n"
+	    "erased: %llu records, %llu observations, %llu refused messages, %llu versions of its "
+	    "entry\n"
 	    "Subscribers of the moment were told. Backups made before still have it: a restore "
 	    "erases it again,\nwith the file erased of the data directory. The store's free pages "
 	    "have it until: oudp compact\n",
 	    (unsigned long long)reply_count(r, "records"),
+	    (unsigned long long)reply_count(r, "observations"),
 	    (unsigned long long)reply_count(r, "quarantined"),
 	    (unsigned long long)reply_count(r, "versions"));
 	json_decref(r);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "feed/erased.h"
 #include "feed/quarantine.h"
+#include "register/erase_series.h"
 #include "register/private.h"
 #include "json/json.h"
 
@@ -19,6 +20,7 @@ enum phase {
 	PHASE_QUARANTINE,
 	PHASE_RETAINED,
 	PHASE_REGISTER,
+	PHASE_SERIES,
 	PHASE_DONE
 };
 enum {
@@ -59,11 +61,13 @@ struct erasing {
 	uint8_t tombstone[LIMIT_ERASE_STEP][RECORD_HEAD_BYTES];
 	uint32_t key_feed[LIMIT_ERASE_STEP]; /* of a quarantine row */
 	struct buf old;                      /* u32 bytes, record; or u32 bytes, key */
+	struct erase_series series;
 };
 
 struct eraser {
 	struct hub *hub;
 	struct things *things;
+	struct series *series; /* NULL: there is none */
 	char *path;
 	struct eraser_hooks hooks;
 	struct list queue; /* struct erasing; the first one runs */
@@ -290,6 +294,7 @@ static void step_work(struct job *j)
 	case PHASE_QUARANTINE:
 	case PHASE_RETAINED:
 	case PHASE_REGISTER: step_rows(w); break;
+	case PHASE_SERIES: break; /* has no step here: go_on() */
 	case PHASE_DONE: w->err = write_step(w, NULL, 0, rows, 0, true); break;
 	}
 }
@@ -398,6 +403,7 @@ static void advance(struct erasing *w)
 		if (w->phase_ends)
 			next_phase(w, (enum phase)(w->phase + 1));
 		return;
+	case PHASE_SERIES: next_phase(w, PHASE_DONE); return;
 	case PHASE_DONE: w->finished = true; return;
 	}
 }
@@ -418,9 +424,10 @@ static void finish(struct erasing *w)
 	} else {
 		things_erased(e->things, &w->e);
 		log_info("A thing was erased. erasure=%s organisation=%s records=%llu "
-		         "quarantined=%llu versions=%llu",
+		         "quarantined=%llu versions=%llu observations=%llu",
 		         w->e.id, w->e.organisation, (unsigned long long)f->records,
-		         (unsigned long long)f->quarantined, (unsigned long long)f->versions);
+		         (unsigned long long)f->quarantined, (unsigned long long)f->versions,
+		         (unsigned long long)f->observations);
 		if (e->hooks.done)
 			e->hooks.done(e->hooks.arg, &w->e,
 			              w->thing ? span_str(w->thing) : (struct span){0});
@@ -431,6 +438,42 @@ static void finish(struct erasing *w)
 	free(w->thing);
 	free(w);
 	run_first(e);
+}
+
+static void series_done(struct erase_series *s);
+
+static void go_on(struct erasing *w)
+{
+	struct eraser *e = w->of;
+	if (w->phase != PHASE_SERIES) {
+		hub_writer(e->hub, &w->job);
+		return;
+	}
+	w->series.series = e->series;
+	w->series.e = &w->e;
+	w->series.thing = w->thing;
+	w->series.done = series_done;
+	if (e->series)
+		erase_series_begin(&w->series);
+	else
+		series_done(&w->series);
+}
+
+static void series_done(struct erase_series *s)
+{
+	struct erasing *w = container_of(s, struct erasing, series);
+	if (s->err == ERR_AGAIN) { /* the series is behind: in a second */
+		w->of->running = false;
+		return;
+	}
+	w->err = s->err;
+	if (w->err) {
+		finish(w);
+		return;
+	}
+	w->found.observations += s->points;
+	advance(w);
+	go_on(w);
 }
 
 static void step_done(struct job *j)
@@ -453,7 +496,7 @@ static void step_done(struct job *j)
 	} else if (e->stopping) {
 		e->running = false;
 	} else {
-		hub_writer(e->hub, &w->job);
+		go_on(w);
 	}
 }
 
@@ -463,7 +506,7 @@ static void run_first(struct eraser *e)
 		return;
 	struct erasing *w = list_entry(e->queue.next, struct erasing, node);
 	e->running = true;
-	hub_writer(e->hub, &w->job);
+	go_on(w);
 }
 
 static struct erasing *add(struct eraser *e)
@@ -537,9 +580,20 @@ int eraser_start(struct eraser *e)
 	return err;
 }
 
+void eraser_set_series(struct eraser *e, struct series *s)
+{
+	e->series = s;
+}
+
 void eraser_stop(struct eraser *e)
 {
+	struct erasing *w =
+	    list_empty(&e->queue) ? NULL : list_entry(e->queue.next, struct erasing, node);
 	e->stopping = true;
+	if (w && e->running && w->phase == PHASE_SERIES) { /* done again at the next start */
+		erase_series_stop(&w->series);
+		e->running = false;
+	}
 }
 
 void eraser_second(struct eraser *e)

@@ -14,8 +14,9 @@
 
 struct eraser;
 
+struct series;
 struct erased { /* what was found */
-	uint64_t records, quarantined, retained, versions;
+	uint64_t records, quarantined, retained, versions, observations;
 };
 
 struct eraser_hooks {
@@ -34,9 +35,12 @@ struct eraser_hooks {
 void eraser_new(struct hub *h, struct things *t, const char *path, const struct eraser_hooks *hooks,
                 struct eraser **ret);
 void eraser_free(struct eraser *e); /* accepts NULL; no step may be running */
+/* Whose time series go too; outlives the eraser. Before eraser_start(). */
+void eraser_set_series(struct eraser *e, struct series *s);
 /* Reads the ledger and goes on with what is not done. 0 or an error. */
 int eraser_start(struct eraser *e) MUSTCHECK;
-void eraser_stop(struct eraser *e);              /* ends after the step that runs */
+/* Ends after the step that runs; after series_stop(). */
+void eraser_stop(struct eraser *e);
 void eraser_second(struct eraser *e);            /* a full store is tried again */
 unsigned eraser_waiting(const struct eraser *e); /* erasures that are not done */
 

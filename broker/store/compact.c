@@ -2,8 +2,9 @@
  * live page of LMDB keeps bytes of what was deleted or rewritten in its slack, and a free page
  * keeps them all; a copy of the content has none of them.
  *
- * The daemon does not run: data-dir/lock is held. The two journals change places in one step
- * (RENAME_EXCHANGE); before it the old one is whole, after it the new one is. */
+ * The daemon does not run: data-dir/lock is held. Old and new change places in one step each
+ * (RENAME_EXCHANGE), the series first: they say the same as before, so that either journal fits
+ * them. Cut short in between, the one is compact and the other not yet. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "store/env.h"
@@ -30,8 +31,8 @@ static void remove_directory(const char *dir, const char *name)
 	(void)rmdir(path);
 }
 
-/* What a compaction left, or one that was cut short: the journal that was there, the copy of the
- * series that a backup makes, its manifest. */
+/* What a compaction left, or one that was cut short: what was there before, or a copy that did not
+ * take its place, and the manifest. */
 static void remove_copy(const char *dir)
 {
 	auto_free char *parent = xstrdup(dir);
@@ -69,24 +70,38 @@ static int wipe(const char *path)
 	return fsync(fd) ? -errno : 0;
 }
 
-static int exchange(const char *data_dir, const char *fresh, char *why, size_t size)
+/* name: journal or series; a store without series has none to change. */
+static int exchange(const char *data_dir, const char *fresh, const char *name, char *why,
+                    size_t size)
 {
-	auto_free char *journal = store_path(data_dir, "journal"),
-	               *clean = store_path(data_dir, "clean"), *copy = store_path(fresh, "journal");
+	auto_free char *now = store_path(data_dir, name), *clean = store_path(data_dir, "clean"),
+	               *copy = store_path(fresh, name);
 	unlink(clean); /* it speaks of the old file */
-	if (renameat2(AT_FDCWD, copy, AT_FDCWD, journal, RENAME_EXCHANGE)) {
+	if (access(copy, F_OK) && errno == ENOENT)
+		return 0;
+	if (renameat2(AT_FDCWD, copy, AT_FDCWD, now, RENAME_EXCHANGE)) {
 		int err = -errno;
-		store_why(why, size, "%s and %s cannot change places: %s", copy, journal,
+		store_why(why, size, "%s and %s cannot change places: %s", copy, now,
 		          strerror(errno));
 		return err;
 	}
 	return store_sync_dir(data_dir);
 }
 
+static int wipe_old(const char *fresh, const char *file, char *why, size_t size)
+{
+	auto_free char *old = store_path(fresh, file);
+	int err = wipe(old);
+	if (err)
+		store_why(why, size,
+		          "the store is compact, but %s could not be overwritten: %s; remove it",
+		          old, strerror(-err));
+	return err;
+}
+
 int store_compact(const char *data_dir, char *why, size_t why_size)
 {
-	auto_free char *fresh = store_path(data_dir, "compact"),
-	               *old = store_path(fresh, "journal/data.mdb");
+	auto_free char *fresh = store_path(data_dir, "compact");
 	auto_close int lock = -1;
 	int err = store_lock(data_dir, &lock, why, why_size);
 	if (err)
@@ -94,11 +109,13 @@ int store_compact(const char *data_dir, char *why, size_t why_size)
 	remove_copy(fresh); /* of one that was cut short */
 	err = store_backup(data_dir, fresh, why, why_size);
 	if (!err)
-		err = exchange(data_dir, fresh, why, why_size);
-	if (!err && (err = wipe(old)) != 0)
-		store_why(why, why_size,
-		          "the store is compact, but %s could not be overwritten: %s; remove it",
-		          old, strerror(-err));
+		err = exchange(data_dir, fresh, "series", why, why_size);
+	if (!err)
+		err = exchange(data_dir, fresh, "journal", why, why_size);
+	if (!err)
+		err = wipe_old(fresh, "series/data.mdb", why, why_size);
+	if (!err)
+		err = wipe_old(fresh, "journal/data.mdb", why, why_size);
 	remove_copy(fresh);
 	return err;
 }

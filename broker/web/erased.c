@@ -54,9 +54,11 @@ static void erased(void *arg, const struct erased *what, int err)
 		return;
 	}
 	buf_addf(&r->out,
-	         "{\"records\":%llu,\"quarantined\":%llu,\"retained\":%llu,\"versions\":%llu}",
+	         "{\"records\":%llu,\"quarantined\":%llu,\"retained\":%llu,\"versions\":%llu,"
+	         "\"observations\":%llu}",
 	         (unsigned long long)what->records, (unsigned long long)what->quarantined,
-	         (unsigned long long)what->retained, (unsigned long long)what->versions);
+	         (unsigned long long)what->retained, (unsigned long long)what->versions,
+	         (unsigned long long)what->observations);
 	respond(r, 200, "application/json");
 }
 

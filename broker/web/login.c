@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "web/private.h"
 
+#include <openssl/sha.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { HEADER_BYTES = LIMIT_WEB_HEADER_BYTES, PEER_BYTES = 64 };
@@ -155,12 +157,34 @@ void req_origin(const struct req *r, char out[64])
 		lws_get_peer_simple(r->wsi, out, 64);
 }
 
+/* A thing is named by a hash of its id: the audit is never changed, and a thing may have to be
+ * forgotten. */
+void req_object(const struct req *r, char *out, size_t size)
+{
+	static const char *const before[] = {"/v1/things/", "/t/"};
+	for (unsigned i = 0; i < ARRAY_LEN(before); i++) {
+		size_t n = strlen(before[i]);
+		if (strncmp(r->path, before[i], n) != 0 || !r->path[n])
+			continue;
+		size_t len = strcspn(r->path + n, "/");
+		unsigned char hash[SHA256_DIGEST_LENGTH];
+		char hex[2 * REQ_HASH_BYTES + 1];
+		SHA256((const unsigned char *)r->path + n, len, hash);
+		for (unsigned k = 0; k < REQ_HASH_BYTES; k++)
+			sprintf(hex + 2 * k, "%02x", hash[k]);
+		snprintf(out, size, "%ssha256:%s%.150s", before[i], hex, r->path + n + len);
+		return;
+	}
+	snprintf(out, size, "%.200s", r->path);
+}
+
 void req_audit(const struct req *r, const char *action, const struct feed *f, const char *result)
 {
-	char origin[64];
+	char origin[64], object[256];
 	if (!r->web->access)
 		return;
 	req_origin(r, origin);
-	audit_seldom(access_audit(r->web->access), action, f ? f->conf->name : r->path, result,
+	req_object(r, object, sizeof(object));
+	audit_seldom(access_audit(r->web->access), action, f ? f->conf->name : object, result,
 	             origin, r->who.name, span_str(r->who.organisation));
 }

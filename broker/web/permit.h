@@ -1,5 +1,5 @@
-/* permit.h - the feeds, and the things of feeds, that who asks may read, as a list for other threads: the engine asks while
- * the loop may take a new configuration into force. */
+/* permit.h - the feeds, and the things of feeds, that who asks may read, as a list for other
+ * threads: the engine asks while the loop may take a new configuration into force. */
 #ifndef WEB_PERMIT_H
 #define WEB_PERMIT_H
 

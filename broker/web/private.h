@@ -219,6 +219,9 @@ int web_login(struct lws *wsi, login_fn done, void *owner, struct identity *ret,
               unsigned *ret_wait_s) MUSTCHECK;
 void post_tickets(struct req *r);
 void req_origin(const struct req *r, char out[64]); /* for the audit */
+enum { REQ_HASH_BYTES = 8 };
+/* The path for the audit, a thing's id in it as sha256: and 16 digits. */
+void req_object(const struct req *r, char *out, size_t size);
 /* refused, and successful reads of personal data: once a minute each. f may be NULL. */
 void req_audit(const struct req *r, const char *action, const struct feed *f, const char *result);
 void req_login(struct req *r); /* sets r->who, or r->proving, or has answered */

@@ -288,12 +288,13 @@ static void allow(struct req *r)
 /* What is begun: whether it worked stands in the log of what it changes. */
 static void tell_administration(const struct req *r)
 {
-	char origin[64], object[256];
+	char origin[64], path[256], object[300];
 	if (!r->web->access || strncmp(r->path, "/v1/organisations", 17) == 0 ||
 	    strncmp(r->path, "/v1/identities", 14) == 0)
 		return; /* told when it is committed */
 	req_origin(r, origin);
-	snprintf(object, sizeof(object), "%s %.200s", method_names[r->method], r->path);
+	req_object(r, path, sizeof(path));
+	snprintf(object, sizeof(object), "%s %s", method_names[r->method], path);
 	audit_line(access_audit(r->web->access), "administer", object, "begun", origin, r->who.name,
 	           span_str(r->who.organisation));
 }
