@@ -360,11 +360,11 @@ struct next_log {
 	uint32_t after, found;
 };
 
-static int see_log(void *arg, struct span name UNUSED, const struct store_feed *f)
+static int see_log(void *arg, struct span name UNUSED, uint32_t id)
 {
 	struct next_log *n = arg;
-	if (f->id > n->after && (!n->found || f->id < n->found))
-		n->found = f->id;
+	if (id > n->after && (!n->found || id < n->found))
+		n->found = id;
 	return 0;
 }
 
@@ -378,7 +378,7 @@ static void next_log(struct erasing *w)
 		k->feed(k->arg, f, &w->e, w->thing ? span_str(w->thing) : (struct span){0},
 		        w->found_in_feed);
 	w->found_in_feed = 0;
-	int err = store_feed_each(hub_store(w->of->hub), see_log, &n);
+	int err = store_feed_names(hub_store(w->of->hub), see_log, &n);
 	w->feed = n.found;
 	w->next = 0;
 	if (err || !n.found)

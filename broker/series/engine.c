@@ -95,10 +95,10 @@ static void take_contract(struct source *src, const struct feed *f)
 	src->keep_messages_ms = ms_of(c->keep_messages_s);
 }
 
-static int name_source(void *arg, struct span name, const struct store_feed *f)
+static int name_source(void *arg, struct span name, uint32_t id)
 {
 	struct series *s = arg;
-	struct source *src = source_of(s, f->id);
+	struct source *src = source_of(s, id);
 	if (src && !src->name[0]) { /* a feed that is not configured any more */
 		free(src->name);
 		src->name = xstrndup(name.p, name.n);
@@ -124,7 +124,7 @@ void series_configure(struct series *s)
 	}
 	s->committed = MAX_OF(s->committed, hub_last_commit(s->hub));
 	s->told_commit = s->committed;
-	int err = store_feed_each(s->store, name_source, s);
+	int err = store_feed_names(s->store, name_source, s);
 	assert(!err); /* name_source() never fails */
 	pthread_cond_signal(&s->work);
 	pthread_mutex_unlock(&s->hand);

@@ -103,7 +103,8 @@ int env_explain(int rc, const char *path, char *why, size_t size)
 		break;
 	case -ENOMEM:
 		store_why(why, size,
-		          "cannot map %s: %s; make the journal's size in the configuration smaller",
+		          "cannot map %s: %s; make journal-size or series-size in the "
+		          "configuration smaller",
 		          path, strerror(rc));
 		break;
 	default: store_why(why, size, "cannot open %s: %s", path, mdb_strerror(rc));

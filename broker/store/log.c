@@ -107,6 +107,18 @@ int store_feed_each(struct store *s,
 	return 0;
 }
 
+int store_feed_names(struct store *s, int (*each)(void *arg, struct span name, uint32_t id),
+                     void *arg)
+{
+	unsigned n = atomic_load_explicit(&s->n_logs, memory_order_acquire);
+	for (unsigned i = 0; i < n; i++) {
+		int stop = each(arg, span_str(s->logs[i]->name), s->logs[i]->id);
+		if (stop)
+			return stop < 0 ? stop : 0;
+	}
+	return 0;
+}
+
 /* ---- reading ---- */
 
 struct reading {

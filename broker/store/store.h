@@ -83,10 +83,15 @@ struct store_feed {
  * former). */
 int store_feed_open(struct store *s, struct span name, int64_t now_ms,
                     struct store_feed *ret) MUSTCHECK;
-/* Calls each(arg, name, feed) for every feed the store knows, also those no longer configured. */
+/* Calls each(arg, name, feed) for every feed the store knows, also those no longer configured. Not
+ * beside the writer, who moves first and last. */
 int store_feed_each(struct store *s,
                     int (*each)(void *arg, struct span name, const struct store_feed *f),
                     void *arg) MUSTCHECK;
+
+/* The same for name and id, which never change: any thread, also beside the writer. */
+int store_feed_names(struct store *s, int (*each)(void *arg, struct span name, uint32_t id),
+                     void *arg) MUSTCHECK;
 
 /* ---- writing: one thread ---- */
 enum store_table { /* small state; key and value are bytes; keys sort as memcmp does, at most 500

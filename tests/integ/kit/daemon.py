@@ -82,7 +82,7 @@ class Daemon:
 
     def conf_text(self):
         options = {"organisation": "gemeente-test", "oin": "00000001234567890000", "system": "oudp", "domain": "stad",
-                   "data-dir": self.data_dir, "schema-dirs": [self.schemas, os.path.join(TOP, "schemas")],
+                   "series-size": "4GB", "data-dir": self.data_dir, "schema-dirs": [self.schemas, os.path.join(TOP, "schemas")],
                    **self.options}
         listener = [("mqtt", self.mqtt_port, "mqtt"), ("web", self.web_port, "http"), ("admin", self.admin_port, "admin")]
         return "".join(f"{k} = {value(v)}\n" for k, v in options.items()) + "".join(
