@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { APPLY_SLICE_NS = 20000000, IDLE_MS = 500, STUCK_MS = 20, RETRY_NS = 1000000000 };
 
@@ -259,6 +260,8 @@ int series_flush(struct series *s)
 
 /* ---- the thread ---- */
 
+enum { FOLLOW_NICE = 10 };
+
 /* false: it is over. */
 static bool wait_for_work(struct series *s)
 {
@@ -289,6 +292,10 @@ static bool is_stopping(struct series *s)
 static void *thread_main(void *arg)
 {
 	struct series *s = arg;
+	/* Behind the loop and the writer, who have somebody waiting for an answer; on Linux this is
+	 * of the thread alone. When it falls back for long, publishers wait:
+	 * LIMIT_SERIES_LAG_RECORDS. */
+	(void)setpriority(PRIO_PROCESS, 0, FOLLOW_NICE);
 	while (series_work(s) ? !is_stopping(s) : wait_for_work(s))
 		;
 	return NULL;
