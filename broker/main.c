@@ -663,8 +663,13 @@ int main(int argc, char **argv)
 		print_lines(buf_str(&why));
 		return 1;
 	}
-	if (d.check_only)
-		return check(&d, &why);
+	if (d.check_only) {
+		int status = check(&d, &why);
+		catalog_free(d.catalog);
+		config_free(d.config);
+		buf_done(&why);
+		return status;
+	}
 	print_lines(buf_str(&why));
 	buf_clear(&why);
 	if (tls_set_new(d.config, clock_wall_ms(&d.clock) / 1000, &d.tls, &why)) {

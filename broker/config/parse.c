@@ -37,7 +37,7 @@ static enum block block_of(const cfg_t *cfg)
 
 /* ---- callbacks ---- */
 
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	struct loader *ld = loader_of(cfg);
 	char text[256], name[128];

@@ -74,7 +74,7 @@ static cfg_opt_t top_opts[] = {
 static __thread FILE *complaints_to;
 static __thread int complaints_n;
 
-static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	complaints_n++;
 	if (cfg && cfg->filename)

@@ -214,7 +214,8 @@ def test_what_a_start_refuses(make, key):
         d.write_conf()
         p = subprocess.run([d.binary, "-n", "-f", d.conf], capture_output=True, text=True, timeout=60)
         return p.returncode, p.stderr
-    assert check("drop /speed")[0] == 0
+    code, said = check("drop /speed")
+    assert code == 0, said
     status, text = check("drop /when")
     assert status == 1 and "after its privacy steps valid/one.json of car/1 does not fit any more" in text, text
     status, text = check("shred /id")
