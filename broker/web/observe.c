@@ -398,7 +398,9 @@ void observe_cursor_write(const struct observe_cursor *c, char out[OBSERVE_CURSO
 /* A whole number with a sign before the next ':' or the end. */
 static bool take_number(struct span *s, int64_t *ret)
 {
-	const char *colon = s->n ? memchr(s->p, ':', s->n) : NULL;
+	if (!s->n)
+		return false;
+	const char *colon = memchr(s->p, ':', s->n);
 	size_t n = colon ? (size_t)(colon - s->p) : s->n;
 	bool minus = n && s->p[0] == '-';
 	uint64_t v;
