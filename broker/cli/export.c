@@ -128,7 +128,7 @@ static int export_series(struct export *e)
 	         buf_str(&feed));
 	int err = export_file(e, "observations.csv", buf_str(&url), "text/csv", true);
 	buf_clear(&url);
-	buf_addf(&url, "/v1/datastreams?format=csv&limit=1000&feed=%s", buf_str(&feed));
+	buf_addf(&url, "/v1/datastreams?format=csv&limit=all&feed=%s", buf_str(&feed));
 	if (!err)
 		err = export_file(e, "datastreams.csv", buf_str(&url), "text/csv", true);
 	buf_done(&url);

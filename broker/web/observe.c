@@ -350,7 +350,7 @@ static void read_page(struct reading *r, enum observe_way way)
 	bool streams = way == OBSERVE_STREAMS;
 	uint64_t most = streams ? LIMIT_SERIES_PAGE_STREAMS : LIMIT_SERIES_PAGE_ROWS;
 	o->limit = streams ? STREAMS_DEFAULT : LIMIT_DEFAULT;
-	if (!streams && query_get(r->q, "limit", &v) && span_is(v, "all"))
+	if (query_get(r->q, "limit", &v) && span_is(v, "all"))
 		o->limit = UINT64_MAX;
 	else
 		read_number(r, "limit", 1, most, &o->limit);
