@@ -213,6 +213,8 @@ int access_check(const struct identity *who, enum access_right right, const stru
 {
 	const struct principal *p = who->principal;
 	unsigned bit = 1u << right;
+	if (right == ACCESS_PUBLISH && feed && feed->conf->alerts && !who->administrator)
+		return ERR_DENIED;
 	if (!p)
 		return check_other(who, right, feed);
 	if (!p->active)

@@ -63,6 +63,7 @@ struct config_feed {
 	bool draft;     /* the schemas may still change in place */
 	char *organisation;       /* whose data it is */
 	bool builtin;             /* not a block: the broker's own; read by administrators only */
+	bool alerts;              /* not a block either: read as others are, published to by none */
 	int access;               /* enum config_access */
 	int priority;             /* enum config_priority */
 	uint64_t keep_messages_s; /* 0: no bound by age */

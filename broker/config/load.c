@@ -175,7 +175,7 @@ static void add_alerts_feed(struct loader *ld)
 	    "feed \"oudp-alerts\" { title = \"Alerts\" description = \"Things that fall silent, "
 	    "and "
 	    "that are back.\" topics = { \"oudp/alerts/{thing}\" } schemas = { \"any\" } }\n";
-	const struct config *c = ld->config;
+	struct config *c = ld->config;
 	bool needed = false;
 	for (size_t i = 0; i < c->n_feeds; i++) {
 		needed |= c->feeds[i].cadence_s > 0;
@@ -186,6 +186,8 @@ static void add_alerts_feed(struct loader *ld)
 		return;
 	auto_free char *copy = xstrdup(text);
 	read_text(ld, copy, add_source(ld, "(built in)"), "", 0);
+	for (size_t i = 0; i < c->n_feeds; i++)
+		c->feeds[i].alerts |= strcmp(c->feeds[i].name, "oudp-alerts") == 0;
 }
 
 /* Checks, prints, and gives the configuration away when there is no error. */

@@ -367,6 +367,8 @@ def test_freshness_and_alerts(tmp_path):
         assert "pole" in silent.json()["detail"] and silent.headers["content-type"] == "application/problem+json"
         alerts = wait_for("an alert", lambda: d.all_events("oudp-alerts"))
         assert alerts[0]["subject"] == "pole" and alerts[0]["data"]["silent"] is True and alerts[0]["data"]["feed"] == "air"
+        with d.client("someone") as c:  # only the broker tells here
+            assert c.publish("oudp/alerts/pole", "{}").reason == 0x87
         wait_for("the program", lambda: told.exists() and "silent|air|pole|" in told.read_text())
         publish()
         back = wait_for("the second alert", lambda: [e for e in d.all_events("oudp-alerts") if not e["data"]["silent"]])
