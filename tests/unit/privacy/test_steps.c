@@ -199,6 +199,7 @@ static void key_files_are_secret_and_long(void **state UNUSED)
 	chmod(key_path, 0440); /* as systemd hands over credentials */
 	assert_int_equal(privacy_compile((char *const *)steps, &p, why, sizeof(why)), 0);
 	privacy_free(p);
+	chmod(key_path, 0600);
 	assert_int_equal(truncate(key_path, 31), 0);
 	assert_int_equal(privacy_compile((char *const *)steps, &p, why, sizeof(why)), ERR_CONFIG);
 	assert_non_null(strstr(why, "32 to 4096 bytes"));
