@@ -170,7 +170,7 @@ def test_what_the_register_says(lived, name):
 
 def test_a_late_value_is_not_the_newest(lived, name):
     assert publish(lived, f"city/open/{name}", city.air(3), city.air(99, city.now(-600))) == [0, 0]
-    assert "99" not in get(lived, f"/t/{name}?lang=nl").words()
+    assert "99 µg" not in get(lived, f"/t/{name}?lang=nl").words()  # a name may hold 99
 
 
 def test_what_a_publisher_sends_is_text(lived, name):
