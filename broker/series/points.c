@@ -9,6 +9,19 @@
 
 enum { FIRST = 64 };
 
+const struct point_flag point_flags[POINT_FLAG_WORDS] = {{POINT_FUTURE, "future"},
+                                                         {POINT_LATE, "late"},
+                                                         {POINT_RECEIVED, "received"},
+                                                         {POINT_CUT, "cut"},
+                                                         {POINT_IMPLAUSIBLE, "implausible"},
+                                                         {POINT_STUCK, "stuck"},
+                                                         {POINT_SPIKE, "spike"},
+                                                         {POINT_DUPLICATE, "duplicate"},
+                                                         {POINT_SKEWED, "skewed"},
+                                                         {POINT_CORRECTED, "corrected"},
+                                                         {POINT_REJECTED, "rejected"},
+                                                         {POINT_DOUBTED, "doubted"}};
+
 void points_init(struct points *s, size_t max)
 {
 	*s = (struct points){.max = max};

@@ -26,6 +26,14 @@ enum {                     /* quality, a bit each. Those in POINT_FLAGS are kept
        POINT_DOUBTED = 2048 /* flagged by a person */
 };
 
+/* The word for each bit, as every face has it. */
+struct point_flag {
+	uint16_t bit;
+	const char *word;
+};
+enum { POINT_FLAG_WORDS = 12 };
+extern const struct point_flag point_flags[POINT_FLAG_WORDS];
+
 struct point {
 	int64_t time_ms;
 	double number; /* POINT_NUMBER; POINT_BOOL: 0 or 1 */

@@ -53,7 +53,6 @@ int format_data_array(struct run *run, struct page *p, json_t **ret) MUSTCHECK;
 int format_geojson(struct run *run, const struct page *p, json_t **ret) MUSTCHECK;
 /* JSON as the rest of the broker writes it: 21.5 is 21.5. */
 void write_json(struct buf *b, const json_t *j);
-void write_encoded(struct buf *b, struct span s); /* percent-encoded for a query string */
 int run_fail(struct run *run, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

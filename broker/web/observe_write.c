@@ -13,32 +13,16 @@ const char *const observe_types[AS_FORMATS] = {"application/json", "text/csv",
 
 /* ---- small pieces ---- */
 
-static const struct {
-	unsigned flag;
-	const char *word;
-} flag_words[] = {{POINT_FUTURE, "future"},
-                  {POINT_LATE, "late"},
-                  {POINT_RECEIVED, "received"},
-                  {POINT_CUT, "cut"},
-                  {POINT_IMPLAUSIBLE, "implausible"},
-                  {POINT_STUCK, "stuck"},
-                  {POINT_SPIKE, "spike"},
-                  {POINT_DUPLICATE, "duplicate"},
-                  {POINT_SKEWED, "skewed"},
-                  {POINT_CORRECTED, "corrected"},
-                  {POINT_REJECTED, "rejected"},
-                  {POINT_DOUBTED, "doubted"}};
-
 void observe_write_flags(struct buf *b, unsigned flags, const char *sep)
 {
 	bool first = true;
-	for (unsigned i = 0; flags && i < ARRAY_LEN(flag_words); i++) {
-		if (!(flags & flag_words[i].flag))
+	for (unsigned i = 0; flags && i < POINT_FLAG_WORDS; i++) {
+		if (!(flags & point_flags[i].bit))
 			continue;
 		if (!first)
 			buf_add_str(b, sep);
 		first = false;
-		buf_add_str(b, flag_words[i].word);
+		buf_add_str(b, point_flags[i].word);
 	}
 }
 

@@ -139,18 +139,8 @@ static void applied(struct series_ask *a)
 
 /* ---- the question ---- */
 
-/* Text that lws has decoded, as a URL has it: sta_query_read() wants it so, and links repeat it. */
-static void add_encoded(struct buf *b, struct span s)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	                            "-._~/(),:$'*!;@=";
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] && strchr(plain, s.p[i]))
-			buf_add_char(b, s.p[i]);
-		else
-			buf_addf(b, "%%%02X", (unsigned char)s.p[i]);
-}
-
+/* lws has decoded the text; it goes back to what a URL has: sta_query_read() wants it so, and links
+ * repeat it. */
 static struct sta_job *job_new(struct req *r)
 {
 	struct sta_job *j = xcalloc(1, sizeof(*j));
@@ -159,13 +149,13 @@ static struct sta_job *job_new(struct req *r)
 	buf_init(&j->options, 4 * QUERY_BYTES);
 	buf_init(&j->root, 512);
 	buf_init(&j->out, LIMIT_STA_ANSWER_BYTES);
-	add_encoded(&j->path, span_str(r->path + strlen(ROOT)));
+	write_encoded(&j->path, span_str(r->path + strlen(ROOT)));
 	for (unsigned i = 0; i < r->query.n; i++) {
 		if (i)
 			buf_add_char(&j->options, '&');
-		add_encoded(&j->options, r->query.pair[i].name);
+		write_encoded(&j->options, r->query.pair[i].name);
 		buf_add_char(&j->options, '=');
-		add_encoded(&j->options, r->query.pair[i].value);
+		write_encoded(&j->options, r->query.pair[i].value);
 	}
 	buf_addf(&j->root, "%s%s", r->web->base_url, ROOT);
 	j->things.permit = permit_new(&r->who, r->web->hub);

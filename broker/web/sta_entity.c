@@ -156,21 +156,6 @@ json_t *sta_property(const struct series_stream *s)
 
 json_t *sta_observation(const struct points *points, const struct point *p)
 {
-	static const struct {
-		uint16_t bit;
-		const char *name;
-	} flags[] = {{POINT_FUTURE, "future"},
-	             {POINT_LATE, "late"},
-	             {POINT_RECEIVED, "received"},
-	             {POINT_CUT, "cut"},
-	             {POINT_IMPLAUSIBLE, "implausible"},
-	             {POINT_STUCK, "stuck"},
-	             {POINT_SPIKE, "spike"},
-	             {POINT_DUPLICATE, "duplicate"},
-	             {POINT_SKEWED, "skewed"},
-	             {POINT_CORRECTED, "corrected"},
-	             {POINT_REJECTED, "rejected"},
-	             {POINT_DOUBTED, "doubted"}};
 	json_t *j = sta_object(), *quality = NULL;
 	sta_time(j, "phenomenonTime", p->time_ms);
 	sta_null(j, "resultTime");
@@ -180,12 +165,12 @@ json_t *sta_observation(const struct points *points, const struct point *p)
 		sta_truth(j, "result", p->number != 0);
 	else
 		sta_text(j, "result", point_text(points, p));
-	for (unsigned i = 0; i < ARRAY_LEN(flags); i++) {
-		if (!(p->flags & flags[i].bit))
+	for (unsigned i = 0; i < POINT_FLAG_WORDS; i++) {
+		if (!(p->flags & point_flags[i].bit))
 			continue;
 		if (!quality)
 			quality = sta_array();
-		sta_append(quality, flags[i].name);
+		sta_append(quality, point_flags[i].word);
 	}
 	if (quality)
 		sta_put(j, "resultQuality", quality);
