@@ -65,7 +65,7 @@ static void loaded(struct job *j)
 	struct block *b = container_of(j, struct block, job);
 	struct hub *h = b->hub;
 	b->loading = false;
-	b->used_ns = clock_mono_ns(h->clock);
+	b->used_ns = h->second_ns;
 	h->stats.disk_reads++;
 	if (b->forgotten) { /* a trim went over it: let the cursors ask again */
 		struct list again;
@@ -81,7 +81,7 @@ static void loaded(struct job *j)
 
 static struct block *find(struct hub *h, const struct feed *f, uint64_t seq)
 {
-	list_for_each (it, &h->blocks) {
+	for (struct list *it = h->blocks.prev; it != &h->blocks; it = it->prev) { /* newest first */
 		struct block *b = list_entry(it, struct block, node);
 		if (b->feed == f && !b->forgotten && b->from <= seq &&
 		    (b->loading ? b->from == seq : seq < b->next))
@@ -130,9 +130,11 @@ struct block *block_get(struct hub *h, struct cursor *c, int *ret_err)
 			block_free(b);
 			return NULL;
 		}
-		b->used_ns = clock_mono_ns(h->clock);
-		list_remove(&b->node);
-		list_append(&h->blocks, &b->node);
+		b->used_ns = h->second_ns;
+		if (h->blocks.prev != &b->node) {
+			list_remove(&b->node);
+			list_append(&h->blocks, &b->node);
+		}
 		return b;
 	}
 	bool fresh = !b;
@@ -164,9 +166,11 @@ const uint8_t *block_record(struct block *b, uint64_t sequence, uint64_t *ret_se
 
 void block_idle(struct hub *h, uint64_t now_ns)
 {
+	h->second_ns = now_ns;
 	list_for_each_safe (it, &h->blocks) {
 		struct block *b = list_entry(it, struct block, node);
-		if (!b->loading && now_ns - b->used_ns > (uint64_t)LIMIT_BLOCK_IDLE_S * 1000000000u)
+		if (!b->loading &&
+		    h->second_ns - b->used_ns > (uint64_t)LIMIT_BLOCK_IDLE_S * 1000000000u)
 			block_free(b);
 	}
 }

@@ -95,6 +95,7 @@ struct hub {
 	struct list touched; /* struct feed.in_batch */
 	struct list blocks;  /* struct block.node, least recently used first */
 	unsigned n_blocks;
+	uint64_t second_ns;        /* block_idle()'s: the clock is not asked for each record */
 	struct list block_waiters; /* cursors for which there was no block */
 	bool retention_running, retention_held;
 	unsigned retention_at;

@@ -50,12 +50,17 @@ uint64_t lag_next(const struct lag *l)
 	return c->next;
 }
 
-static void lag_pump(struct lag *l);
+enum { TURN_RECORDS = 64 };
+/* How a turn ended: it is freed; nothing was to do; it cannot go on now; its time was over. */
+enum turn { TURN_GONE, TURN_IDLE, TURN_STOPPED, TURN_MORE };
+
+static enum turn lag_pump(struct lag *l);
 
 static void lag_wake(struct cursor *c)
 {
 	struct lag *l = c->owner;
-	lag_pump(l);
+	while (lag_pump(l) == TURN_MORE)
+		;
 }
 
 static struct lag *lag_new(struct session *s, uint64_t live_from)
@@ -128,49 +133,86 @@ bool lag_gap(struct lag *l, uint64_t from, uint64_t to)
 	return true;
 }
 
-/* At the head. While a batch is being published its records are in the log already but were not
- * shown to the live ones yet: to go live now would deliver them twice. */
-static void lag_head(struct lag *l)
+/* At the head: true, it is live and l is freed. While a batch is being published its records are in
+ * the log already but were not shown to the live ones yet: to go live now would deliver them twice.
+ */
+static bool lag_head(struct lag *l)
 {
 	struct feed *f = l->cursor.feed;
 	if (shown_last(l->session->table, f) < f->last)
-		l->pumping = false; /* woken after they were shown */
-	else
-		lag_free(l);
+		return false; /* woken after they were shown */
+	lag_free(l);
+	return true;
 }
 
-static void lag_pump(struct lag *l)
+static enum turn lag_run(struct lag *l)
 {
+	struct session *s = l->session;
 	struct record r;
-	if (l->pumping || l->scan || out_behind(l->session))
-		return;
-	if (l->herd && herd_join(l))
-		return;
-	l->pumping = true;
-	if (l->session->number && !l->session->changed)
-		durable_changed(l->session);
-	while (link_backlog(l->session->link) < LIMIT_SEND_BUFFER_BYTES) {
+	for (unsigned n = 0; link_backlog(s->link) < LIMIT_SEND_BUFFER_BYTES; n++) {
+		if (n == TURN_RECORDS)
+			return TURN_MORE;
 		switch (cursor_next(&l->cursor, &r)) {
 		case CURSOR_RECORD:
 			if (lag_record(l, &r))
 				continue;
 			l->cursor.next--; /* again when there is room */
-			l->pumping = false;
-			return;
+			l->full = !out_room(s);
+			return n ? TURN_STOPPED : TURN_IDLE;
 		case CURSOR_GAP:
 			if (lag_gap(l, l->cursor.gap_from, l->cursor.gap_to))
 				continue;
-			return; /* the session is closed, and this with it */
-		case CURSOR_HEAD: lag_head(l); return;
-		case CURSOR_ENDED: lag_free(l); return;
-		case CURSOR_WAIT: l->pumping = false; return;
+			return TURN_GONE; /* the session is closed, and this with it */
+		case CURSOR_HEAD: return lag_head(l) ? TURN_GONE : TURN_STOPPED;
+		case CURSOR_ENDED: lag_free(l); return TURN_GONE;
+		case CURSOR_WAIT: return n ? TURN_STOPPED : TURN_IDLE;
 		case CURSOR_ERROR:
-			session_close(l->session, MQTT_IMPLEMENTATION_SPECIFIC_ERROR,
+			session_close(s, MQTT_IMPLEMENTATION_SPECIFIC_ERROR,
 			              "its backlog cannot be read");
-			return;
+			return TURN_GONE;
 		}
 	}
-	l->pumping = false;
+	return TURN_STOPPED;
+}
+
+static enum turn lag_pump(struct lag *l)
+{
+	struct session *s = l->session;
+	if (l->pumping || l->scan || out_behind(s) || (l->full && !out_room(s)))
+		return TURN_IDLE;
+	l->full = false;
+	if (l->herd && herd_join(l))
+		return TURN_IDLE;
+	l->pumping = true;
+	if (s->number && !s->changed)
+		durable_changed(s);
+	enum turn turn = lag_run(l);
+	if (turn != TURN_GONE)
+		l->pumping = false;
+	return turn;
+}
+
+/* A turn for each feed it is behind on; who took something goes to the end, so that a busy feed
+ * does not keep the others back until their records have left memory. True: there is more. */
+static bool lags_turn(struct session *s)
+{
+	unsigned n = 0;
+	bool more = false;
+	list_for_each (it, &s->lags)
+		n++;
+	struct list *next;
+	for (struct list *it = s->lags.next; n > 0 && it != &s->lags; n--, it = next) {
+		next = it->next;
+		enum turn turn = lag_pump(list_entry(it, struct lag, node));
+		if (s->state != SESSION_CONNECTED)
+			return false;
+		if (turn >= TURN_STOPPED) {
+			list_remove(it);
+			list_append(&s->lags, it);
+		}
+		more |= turn == TURN_MORE;
+	}
+	return more;
 }
 
 void deliver_pump(struct session *s)
@@ -179,11 +221,8 @@ void deliver_pump(struct session *s)
 		return;
 	if (!retained_pump(s))
 		return;
-	list_for_each_safe (it, &s->lags) {
-		lag_pump(list_entry(it, struct lag, node));
-		if (s->state != SESSION_CONNECTED)
-			return;
-	}
-	if (s->n_full)
+	while (lags_turn(s))
+		;
+	if (s->state == SESSION_CONNECTED && s->n_full)
 		share_room(s);
 }

@@ -429,7 +429,6 @@ int on_ack(struct session *s, const struct frame *f)
 		break;
 	default: pubrec(s, &v); break;
 	}
-	if (s->unsent || s->n_full || !list_empty(&s->lags) || !list_empty(&s->retained))
-		deliver_pump(s);
+	s->to_pump = true;
 	return 0;
 }

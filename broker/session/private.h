@@ -88,6 +88,7 @@ struct lag {
 	struct scan *scan; /* it does; its own cursor says where it began */
 	struct list scan_node;
 	bool late; /* the scan is past its beginning: with the next pass */
+	bool full; /* it was refused for want of a packet id: not before there is one */
 };
 
 struct retained_job;
@@ -167,10 +168,11 @@ struct session {
 	struct sub_owner subs;
 	struct sub_owner herd; /* the same again in sessions->herd, while it is in a scan */
 	unsigned n_scans;
-	struct list lags;
-	struct list retained;      /* struct retained_job: lookups and what they found */
-	unsigned n_lookups;        /* in it */
-	unsigned hit;              /* index in sessions->hits while one record is matched */
+	struct list lags;     /* struct lag.node: the one whose turn is next first */
+	bool to_pump;         /* answers came: what is behind goes on after all of them were read */
+	struct list retained; /* struct retained_job: lookups and what they found */
+	unsigned n_lookups;   /* in it */
+	unsigned hit;         /* index in sessions->hits while one record is matched */
 	uint64_t gap_from, gap_to; /* to be told with the next message; 0: none */
 	struct feed *gap_feed;
 	bool gap_shared; /* it is a group's: says nothing of where this session is */

@@ -314,13 +314,11 @@ static void read_again(struct sessions *t, struct list *waiting)
 	}
 }
 
-size_t session_input(struct session *s, const uint8_t *p, size_t n)
+static size_t packets(struct sessions *t, struct link *l, const uint8_t *p, size_t n)
 {
-	struct sessions *t = s->table;
-	struct link *l = s->link;
+	struct session *s;
 	uint32_t max = (uint32_t)hub_config(t->hub)->max_packet_bytes;
 	size_t at = 0;
-	s->last_rx_s = t->now_s;
 	/* After CONNECT the link may stand on the session that it came back to. */
 	while ((s = l->session) && s->state != SESSION_OPENING && at < n) {
 		if (link_backlog(l) > LIMIT_SEND_BUFFER_BYTES) { /* it does not read our answers */
@@ -347,6 +345,20 @@ size_t session_input(struct session *s, const uint8_t *p, size_t n)
 		if (wait)
 			return at;
 		at += f.total;
+	}
+	return l->session ? at : n;
+}
+
+size_t session_input(struct session *s, const uint8_t *p, size_t n)
+{
+	struct link *l = s->link;
+	s->last_rx_s = s->table->now_s;
+	size_t at = packets(s->table, l, p, n);
+	s = l->session;
+	if (s && s->to_pump) {
+		s->to_pump = false;
+		if (s->state == SESSION_CONNECTED)
+			deliver_pump(s);
 	}
 	return l->session ? at : n;
 }
