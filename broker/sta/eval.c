@@ -113,8 +113,8 @@ static bool compare_times(enum sta_op op, const struct sta_value *a, const struc
 	switch (op) {
 	case STA_EQ: return a->ms == b->ms && a->end_ms == b->end_ms;
 	case STA_NE: return a->ms != b->ms || a->end_ms != b->end_ms;
-	case STA_LT: return a->end_ms < b->ms || (a->end_ms == b->ms && a->ms < a->end_ms);
-	case STA_GT: return a->ms > b->end_ms || (a->ms == b->end_ms && b->ms < b->end_ms);
+	case STA_LT: return sta_time_before(a, b);
+	case STA_GT: return sta_time_before(b, a);
 	case STA_LE: return a->end_ms <= b->end_ms && a->ms <= b->ms;
 	default: return a->ms >= b->ms && a->end_ms >= b->end_ms;
 	}

@@ -36,6 +36,13 @@ static const struct {
     [STA_F_NOW] = {"now", 0, 0},
     [STA_F_MINDATETIME] = {"mindatetime", 0, 0},
     [STA_F_MAXDATETIME] = {"maxdatetime", 0, 0},
+    [STA_F_BEFORE] = {"before", 2, 2},
+    [STA_F_AFTER] = {"after", 2, 2},
+    [STA_F_MEETS] = {"meets", 2, 2},
+    [STA_F_DURING] = {"during", 2, 2},
+    [STA_F_OVERLAPS] = {"overlaps", 2, 2},
+    [STA_F_STARTS] = {"starts", 2, 2},
+    [STA_F_FINISHES] = {"finishes", 2, 2},
     [STA_F_ROUND] = {"round", 1, 1},
     [STA_F_FLOOR] = {"floor", 1, 1},
     [STA_F_CEILING] = {"ceiling", 1, 1},
@@ -281,6 +288,15 @@ static int read_call(struct parse *s, enum sta_type of, struct span name, uint16
 	return 0;
 }
 
+/* Whether the path ends in, or below, a property of any shape. */
+static bool is_open(const struct sta_query *q, const struct sta_node *n, enum sta_type of)
+{
+	for (unsigned i = 0; i < n->n_relations; i++)
+		of = sta_find_relation(of, q->name[n->name + i])->to;
+	return n->n_relations < n->n_names &&
+	       sta_property_is_open(of, q->name[n->name + n->n_relations]);
+}
+
 static int read_name(struct parse *s, enum sta_type of, uint16_t *ret)
 {
 	const char *begin = s->p;
@@ -310,6 +326,7 @@ static int read_name(struct parse *s, enum sta_type of, uint16_t *ret)
 	node->name = first;
 	node->n_names = n;
 	node->n_relations = relations;
+	node->truth = is_open(s->q, node, of);
 	return 0;
 }
 
@@ -337,6 +354,30 @@ static int read_primary(struct parse *s, enum sta_type of, uint16_t *ret)
 	return read_name(s, of, ret);
 }
 
+static bool gives_truth(enum sta_function f)
+{
+	return f == STA_F_SUBSTRINGOF || f == STA_F_CONTAINS || f == STA_F_STARTSWITH ||
+	       f == STA_F_ENDSWITH || (f >= STA_F_BEFORE && f <= STA_F_FINISHES) ||
+	       f >= STA_F_GEO_INTERSECTS;
+}
+
+/* What can never be true or false is a mistake in the question. */
+static int check_condition(struct parse *s, uint16_t node)
+{
+	const struct sta_node *n = &s->q->node[node];
+	bool may = n->op == STA_BOOL || n->op == STA_NULL || (n->op >= STA_OR && n->op <= STA_LE) ||
+	           (n->op == STA_PATH && n->truth) ||
+	           (n->op == STA_CALL && gives_truth((enum sta_function)n->function));
+	return may ? 0
+	           : parse_fail(s, ERR_MALFORMED,
+	                        "what stands before is no condition: compare it with something");
+}
+
+static int read_level(struct parse *s, enum sta_type of, unsigned level, uint16_t *ret);
+enum { LEVEL_AND = 1, LEVEL_EQUAL = 2 };
+
+/* not takes a whole comparison: not result lt 5. That says the same where OData would have it
+ * closer, and something where that would be an error. */
 static int read_unary(struct parse *s, enum sta_type of, uint16_t *ret)
 {
 	parse_blank(s);
@@ -348,8 +389,10 @@ static int read_unary(struct parse *s, enum sta_type of, uint16_t *ret)
 	uint16_t kid;
 	if (++s->depth > LIMIT_STA_DEPTH)
 		return parse_fail(s, ERR_TOO_LARGE, "more than %d levels deep", LIMIT_STA_DEPTH);
-	int err = read_unary(s, of, &kid);
+	int err = minus ? read_unary(s, of, &kid) : read_level(s, of, LEVEL_EQUAL, &kid);
 	s->depth--;
+	if (!err && !minus)
+		err = check_condition(s, kid);
 	if (!err)
 		err = new_node(s, minus ? STA_MINUS : STA_NOT, ret);
 	if (err)
@@ -399,6 +442,10 @@ static int read_level(struct parse *s, enum sta_type of, unsigned level, uint16_
 			return parse_fail(s, ERR_TOO_LARGE, "more than %d conditions in a row",
 			                  LIMIT_STA_CHAIN);
 		err = read_level(s, of, level + 1, &right);
+		if (!err && level <= LEVEL_AND)
+			err = check_condition(s, left);
+		if (!err && level <= LEVEL_AND)
+			err = check_condition(s, right);
 		if (!err)
 			err = new_node(s, op, ret);
 		if (err)
@@ -419,6 +466,12 @@ static int read_or(struct parse *s, enum sta_type of, uint16_t *ret)
 	int err = read_level(s, of, 0, ret);
 	s->depth--;
 	return err;
+}
+
+int parse_condition(struct parse *s, enum sta_type of, uint16_t *ret_node)
+{
+	int err = parse_expression(s, of, ret_node);
+	return err ? err : check_condition(s, *ret_node);
 }
 
 int parse_expression(struct parse *s, enum sta_type of, uint16_t *ret_node)

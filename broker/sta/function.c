@@ -174,6 +174,25 @@ static struct sta_value of_time(struct sta_eval *e, enum sta_function f, struct 
 	}
 }
 
+/* Intervals have their first moment and not their last; what has none of its own is an instant. */
+static struct sta_value of_times(enum sta_function f, struct sta_value a, struct sta_value b)
+{
+	if (!sta_value_as_time(&a) || !sta_value_as_time(&b))
+		return null();
+	switch (f) {
+	case STA_F_BEFORE: return truth(sta_time_before(&a, &b));
+	case STA_F_AFTER: return truth(sta_time_before(&b, &a));
+	case STA_F_MEETS: return truth(a.end_ms == b.ms || a.ms == b.end_ms);
+	case STA_F_DURING:
+		return truth(
+		    a.ms >= b.ms &&
+		    (a.ms == a.end_ms && b.ms < b.end_ms ? a.ms < b.end_ms : a.end_ms <= b.end_ms));
+	case STA_F_OVERLAPS: return truth(!sta_time_before(&a, &b) && !sta_time_before(&b, &a));
+	case STA_F_STARTS: return truth(a.ms == b.ms);
+	default: return truth(a.end_ms == b.end_ms);
+	}
+}
+
 /* ---- all ---- */
 
 static struct sta_value of_number(enum sta_function f, struct sta_value v)
@@ -197,6 +216,8 @@ struct sta_value sta_call(struct sta_eval *e, enum sta_function f, const struct 
 		return instant(e->now_ms);
 	if (f == STA_F_MINDATETIME || f == STA_F_MAXDATETIME) /* the years 1 and 9999 */
 		return instant(f == STA_F_MINDATETIME ? -62135596800000 : 253402300799999);
+	if (f <= STA_F_FINISHES)
+		return of_times(f, arg[0], arg[1]);
 	if (f <= STA_F_CEILING)
 		return of_number(f, arg[0]);
 	struct span pattern = n == 3 && arg[2].kind == STA_V_STRING ? arg[2].text : SPAN("");

@@ -10,7 +10,7 @@ void options_init(struct sta_options *o, enum sta_type of)
 static int read_filter(struct parse *s, struct sta_options *o)
 {
 	parse_blank(s);
-	int err = parse_expression(s, o->of, &o->filter);
+	int err = parse_condition(s, o->of, &o->filter);
 	parse_blank(s);
 	return err;
 }

@@ -27,6 +27,8 @@ int parse_path(struct parse *s, enum sta_type of, uint16_t *ret_name, uint16_t *
                uint16_t *ret_relations) MUSTCHECK;
 /* expr.c: an expression about entities of this type. */
 int parse_expression(struct parse *s, enum sta_type of, uint16_t *ret_node) MUSTCHECK;
+/* The same, and one that may be true or false. */
+int parse_condition(struct parse *s, enum sta_type of, uint16_t *ret_node) MUSTCHECK;
 /* options.c: one option, name and '=' read before, into o. */
 int parse_option(struct parse *s, struct span name, struct sta_options *o, bool top) MUSTCHECK;
 void options_init(struct sta_options *o, enum sta_type of);

@@ -184,9 +184,8 @@ static int read_step(struct parse *s, struct span name)
 	if (parse_char(s, '(')) {
 		bool minus = parse_char(s, '-');
 		uint64_t id;
-		int err = parse_number(s, &id);
-		if (err)
-			return err;
+		if (parse_number(s, &id))
+			return parse_fail(s, ERR_NOT_FOUND, "ids are whole numbers here");
 		if (!parse_char(s, ')'))
 			return parse_fail(s, ERR_MALFORMED, "a ) belongs behind the id");
 		if (!q->many)
@@ -281,12 +280,29 @@ static int read_options(struct sta_query *q, struct span all)
 	return 0;
 }
 
+/* What is about a set means nothing for one entity: better said than passed over. */
+static int check_options(struct sta_query *q)
+{
+	const struct sta_options *o = &q->options;
+	bool property = q->what == STA_WHAT_PROPERTY || q->what == STA_WHAT_VALUE;
+	bool of_set = o->filter != STA_NO_NODE || o->n_order || o->has_top || o->has_skip ||
+	              o->count || q->cursor.n;
+	bool of_entity = o->n_select || o->first_expand != STA_NO_NODE;
+	if (!q->n_steps || q->many || !(of_set || (property && of_entity)))
+		return 0;
+	snprintf(q->error, sizeof(q->error),
+	         property ? "a property takes no options"
+	                  : "one entity takes $select and $expand; the others are for sets");
+	return ERR_MALFORMED;
+}
+
 int sta_query_read(struct sta_query *q, struct span path, struct span options)
 {
 	struct span decoded;
 	q->n_steps = q->n_node = q->n_name = q->n_select = q->n_expand = 0;
 	q->n_property = 0;
 	q->many = false;
+	q->in_path = true;
 	q->used = 0;
 	q->format = STA_JSON;
 	q->cursor = (struct span){0};
@@ -296,10 +312,12 @@ int sta_query_read(struct sta_query *q, struct span path, struct span options)
 		err = read_path(q, decoded);
 	if (err)
 		return err;
+	q->in_path = false;
 	options_init(&q->options, q->n_steps ? sta_query_type(q) : STA_THING);
 	if (!q->n_steps && options.n) {
 		snprintf(q->error, sizeof(q->error), "the landing page takes no options");
 		return ERR_MALFORMED;
 	}
-	return read_options(q, options);
+	err = read_options(q, options);
+	return err ? err : check_options(q);
 }

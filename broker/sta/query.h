@@ -72,6 +72,14 @@ enum sta_function {
 	STA_F_NOW,
 	STA_F_MINDATETIME,
 	STA_F_MAXDATETIME,
+	/* of two times, as other servers have them */
+	STA_F_BEFORE,
+	STA_F_AFTER,
+	STA_F_MEETS,
+	STA_F_DURING,
+	STA_F_OVERLAPS,
+	STA_F_STARTS,
+	STA_F_FINISHES,
 	STA_F_ROUND,
 	STA_F_FLOOR,
 	STA_F_CEILING,
@@ -95,7 +103,7 @@ struct sta_node {
 	uint16_t kid[3]; /* indexes of nodes; how many: by op, of a call n_kids */
 	uint8_t n_kids;
 	uint8_t function; /* STA_CALL: enum sta_function */
-	bool truth;       /* STA_BOOL */
+	bool truth;       /* STA_BOOL; STA_PATH: its value may be a truth value */
 	double number;
 	int64_t ms, end_ms;
 	uint16_t name, n_names; /* STA_PATH: in names */
@@ -155,7 +163,8 @@ enum sta_format { STA_JSON, STA_DATA_ARRAY, STA_GEOJSON };
 
 struct sta_query {
 	enum sta_what what;
-	bool many; /* the last step names a set, not one entity */
+	bool many;    /* the last step names a set, not one entity */
+	bool in_path; /* an error was in the path: ERR_NOT_FOUND is a 404 then */
 	struct sta_step step[LIMIT_STA_STEPS];
 	unsigned n_steps;
 	uint16_t property, n_property; /* in names */

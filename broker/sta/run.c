@@ -191,7 +191,7 @@ static int run_property(struct run *run, int64_t id, json_t *entity, struct buf 
 		buf_add_char(out, '}');
 	}
 	json_decref(own);
-	return v ? 0 : ERR_NOT_FOUND;
+	return v || q->n_property == 1 ? 0 : ERR_NOT_FOUND;
 }
 
 static int run_one(struct run *run, int64_t id, struct buf *out, const char **ret_type)

@@ -23,8 +23,9 @@ struct sta_request {
 /* Percent-encoded as the links of answers have it, and as sta_query_read() reads it. */
 void write_encoded(struct buf *b, struct span s);
 
-/* Appends the body. 0; ERR_NOT_FOUND: no such entity; ERR_MALFORMED, ERR_TOO_LARGE: the question,
- * error says what to do; ERR_AGAIN and the store's errors from the source. *ret_type: static. */
+/* Appends the body; none: a property that the entity does not have now, a 204. 0; ERR_NOT_FOUND: no
+ * such entity; ERR_MALFORMED, ERR_TOO_LARGE: the question, error says what to do; ERR_AGAIN and the
+ * store's errors from the source. *ret_type: static. */
 int sta_run(const struct sta_request *r, struct buf *out, const char **ret_type,
             char error[200]) MUSTCHECK;
 

@@ -51,6 +51,11 @@ bool sta_value_as_time(struct sta_value *v)
 	return true;
 }
 
+bool sta_time_before(const struct sta_value *a, const struct sta_value *b)
+{
+	return a->end_ms < b->ms || (a->end_ms == b->ms && a->ms < a->end_ms);
+}
+
 static int order(double a, double b)
 {
 	return (a > b) - (a < b);

@@ -52,6 +52,8 @@ struct sta_eval {
 struct sta_value sta_value_of(const json_t *j);
 /* RFC 3339, or two of them with a slash. */
 bool sta_value_as_time(struct sta_value *v);
+/* Whether a ends before b begins; an interval does not have its last moment. */
+bool sta_time_before(const struct sta_value *a, const struct sta_value *b);
 /* A total order for $orderby: null first, then by kind, then by value. */
 int sta_value_compare(const struct sta_value *a, const struct sta_value *b);
 

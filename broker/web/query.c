@@ -21,11 +21,40 @@ static int copy(struct query *q, struct span s, struct span *ret)
 	return 0;
 }
 
+/* Whether the last pair is an option of SensorThings that leaves a bracket open. */
+static bool is_open(const struct query *q)
+{
+	if (!q->n || !q->pair[q->n - 1].name.n || q->pair[q->n - 1].name.p[0] != '$')
+		return false;
+	struct span v = q->pair[q->n - 1].value;
+	bool quoted = false;
+	int depth = 0;
+	for (size_t i = 0; i < v.n; i++) {
+		quoted ^= v.p[i] == '\'';
+		depth += quoted ? 0 : (v.p[i] == '(') - (v.p[i] == ')');
+	}
+	return depth > 0 && !quoted;
+}
+
+/* Its value is the last thing in q->text. */
+static int add_below(struct query *q, struct span piece)
+{
+	struct span *value = &q->pair[q->n - 1].value, more;
+	int err = copy(q, SPAN(";"), &more);
+	if (!err)
+		err = copy(q, piece, &more);
+	if (!err)
+		value->n += 1 + piece.n;
+	return err;
+}
+
 int query_add(struct query *q, struct span pair)
 {
 	const char *eq = pair.n ? memchr(pair.p, '=', pair.n) : NULL;
 	size_t n = eq ? (size_t)(eq - pair.p) : pair.n;
 	struct span name, value = {0};
+	if (is_open(q))
+		return add_below(q, pair);
 	if (q->n == QUERY_PAIRS)
 		return ERR_TOO_LARGE;
 	int err = copy(q, span_of(pair.p, n), &name);

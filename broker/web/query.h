@@ -1,5 +1,7 @@
 /* query.h - the query string of a URL: name=value pairs. Cutting at '&' and percent-decoding are
- * the server library's; this keeps the pairs, bounded, and knows which were given. Pure. */
+ * the server library's; this keeps the pairs, bounded, and knows which were given. The library cuts
+ * at ';' too, which SensorThings has inside of brackets ($expand=A($top=1;$select=name)): such a
+ * piece is put back. Pure. */
 #ifndef WEB_QUERY_H
 #define WEB_QUERY_H
 
@@ -17,7 +19,8 @@ struct query { /* not to be copied: the spans point into it */
 };
 
 void query_init(struct query *q);
-/* One "name=value" that was decoded already, to the end of q. 0; ERR_MALFORMED (a
+/* One "name=value" that was decoded already, to the end of q, or what belongs to a bracket that the
+ * one before it left open. 0; ERR_MALFORMED (a
  * name twice or empty), ERR_TOO_LARGE. */
 int query_add(struct query *q, struct span pair) MUSTCHECK;
 /* True and *ret when the name was given. */

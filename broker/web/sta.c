@@ -79,7 +79,7 @@ static void answer(struct sta_job *j)
 	switch (j->err) {
 	case 0:
 		buf_add(&r->out, j->out.p, j->out.len);
-		respond(r, 200, j->type);
+		respond(r, j->out.len ? 200 : 204, j->type);
 		break;
 	case ERR_NOT_FOUND:
 		problem(r, 404, "%s", j->error[0] ? j->error : "there is no such entity");
@@ -180,8 +180,7 @@ void get_sta(struct req *r)
 	struct sta_job *j = job_new(r);
 	int err = sta_query_read(&j->q, j->request.path, j->request.options);
 	if (err) {
-		problem(r, err == ERR_NOT_FOUND && !j->q.options.of && !j->q.n_steps ? 404 : 400,
-		        "%s", j->q.error);
+		problem(r, err == ERR_NOT_FOUND && j->q.in_path ? 404 : 400, "%s", j->q.error);
 		job_free(j);
 		return;
 	}

@@ -47,13 +47,26 @@ json_t *sta_thing(const struct series_thing *t)
 	return j;
 }
 
+/* GeoJSON (RFC 7946, 3.2) for what has no place: an Observation must have a FeatureOfInterest. */
+static json_t *nowhere(void)
+{
+	json_t *j = sta_object();
+	sta_string(j, "type", "Feature");
+	sta_null(j, "geometry");
+	sta_put(j, "properties", sta_object());
+	return j;
+}
+
 json_t *sta_place(const struct series_thing *t, const char *member)
 {
 	json_t *j = sta_object();
 	joined(j, "name", SPAN("place of "), "", t->thing);
 	sta_string(j, "description", "where it said it is, CRS84");
 	sta_string(j, "encodingType", "application/geo+json");
-	sta_point(j, member, t->lon_e7 / 1e7, t->lat_e7 / 1e7);
+	if (t->has_place)
+		sta_point(j, member, t->lon_e7 / 1e7, t->lat_e7 / 1e7);
+	else
+		sta_put(j, member, nowhere());
 	return j;
 }
 
@@ -117,7 +130,7 @@ static json_t *stream_properties(const struct series_stream *s, const char *base
 	if (s->cadence_s)
 		sta_integer(p, "cadenceSeconds", (int64_t)s->cadence_s);
 	if (s->count)
-		sta_time(p, "retrievableSince", s->since_ms);
+		sta_time(p, "retrievableSince", MAX_OF(s->since_ms, s->first_ms));
 	if (s->stored_ms)
 		sta_time(p, "lastStored", s->stored_ms);
 	return p;

@@ -48,7 +48,7 @@ static json_t *make_location(const struct sta_things *t UNUSED, const struct ser
 }
 static json_t *make_feature(const struct sta_things *t UNUSED, const struct series_thing *s)
 {
-	return s->has_place ? sta_place(s, "feature") : NULL;
+	return sta_place(s, "feature");
 }
 static json_t *make_sensor(const struct sta_things *t, const struct series_thing *s)
 {

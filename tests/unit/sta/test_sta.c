@@ -55,6 +55,10 @@ static void test_filters(void **state)
 	    {"id eq 2", "2"},
 	    {"name eq 'pole 3'", "3"},
 	    {"not (id eq 2)", "1 3 4"},
+	    {"not id eq 2 and id lt 4", "1 3"},
+	    {"not startswith(name,'pole') eq false", "1 2 3 4"},
+	    {"overlaps(2026-11-30T10:00:00Z,2026-11-30T09:00:00Z/2026-11-30T10:00:00Z)", ""},
+	    {"before(2026-11-30T09:00:00Z/2026-11-30T10:00:00Z,2026-11-30T10:00:00Z)", "1 2 3 4"},
 	    {"id eq 1 or id eq 4 and name eq 'x'", "1"},
 	    {"(id eq 1 or id eq 4) and name eq 'pole 4'", "4"},
 	    {"id gt 1 and id le 3", "2 3"},
@@ -307,7 +311,11 @@ static void test_refusals(void **state)
 	expect_error("/Things(9)", "", ERR_NOT_FOUND, "");
 	expect_error("/Things(9)/Datastreams", "", ERR_NOT_FOUND, "");
 	expect_error("/Things(1)/Datastreams(21)", "", ERR_NOT_FOUND, "");
-	expect_error("/Things(x)", "", ERR_MALFORMED, "whole number");
+	expect_error("/Things(x)", "", ERR_NOT_FOUND, "whole number");
+	expect_error("/Things(1)", "$top=1", ERR_MALFORMED, "for sets");
+	expect_error("/Things(1)/name", "$select=name", ERR_MALFORMED, "no options");
+	expect_error("/Things", "$filter=name", ERR_MALFORMED, "no condition");
+	expect_error("/Things", "$filter=length(name) or true", ERR_MALFORMED, "no condition");
 	expect_error("/Things/name", "", ERR_NOT_FOUND, "Things(1)");
 	expect_error("/Things(1)/nothing", "", ERR_NOT_FOUND, "Thing has no");
 	expect_error("/Things(1)/name/more", "", ERR_NOT_FOUND, "member");

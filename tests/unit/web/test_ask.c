@@ -69,6 +69,32 @@ static struct faults ask(const char *text, enum ask_way way, const char *resume,
 	return faults;
 }
 
+/* The server library cuts at ';' too: inside of brackets that is SensorThings' own. */
+static void brackets(void **state UNUSED)
+{
+	static const char *const pieces[] = {"$expand=A($select=name", "$top=1", "$expand=B($top=2",
+	                                     "$skip=1))", "$top=3"};
+	struct query q;
+	struct span v;
+	query_init(&q);
+	for (unsigned i = 0; i < ARRAY_LEN(pieces); i++)
+		assert_int_equal(query_add(&q, span_str(pieces[i])), 0);
+	assert_int_equal(q.n, 2);
+	assert_true(query_get(&q, "$expand", &v) &&
+	            span_is(v, "A($select=name;$top=1;$expand=B($top=2;$skip=1))"));
+	assert_true(query_get(&q, "$top", &v) && span_is(v, "3"));
+	assert_int_equal(fill(&q, "$filter=name eq '(&$top=3"), 0);
+	assert_int_equal(q.n, 2); /* that bracket is text */
+	assert_int_equal(fill(&q, "near=(&thing=b"), 0);
+	assert_int_equal(q.n, 2);
+	query_init(&q);
+	assert_int_equal(query_add(&q, SPAN("$expand=A(")), 0);
+	int err = 0;
+	for (unsigned i = 0; i < QUERY_BYTES && !err; i++)
+		err = query_add(&q, SPAN("$top=1"));
+	assert_int_equal(err, ERR_TOO_LARGE);
+}
+
 static void where_to_begin(void **state UNUSED)
 {
 	struct ask a;
@@ -209,9 +235,13 @@ static void things_and_links(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(pairs),        cmocka_unit_test(where_to_begin),
-	    cmocka_unit_test(wrong_values), cmocka_unit_test(slowness),
-	    cmocka_unit_test(places),       cmocka_unit_test(things_and_links),
+	    cmocka_unit_test(pairs),
+	    cmocka_unit_test(brackets),
+	    cmocka_unit_test(where_to_begin),
+	    cmocka_unit_test(wrong_values),
+	    cmocka_unit_test(slowness),
+	    cmocka_unit_test(places),
+	    cmocka_unit_test(things_and_links),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
