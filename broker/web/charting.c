@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "web/chart.h"
 #include "web/observing.h"
+#include "web/words.h"
 
 enum { PIXELS_A_PIECE = 2, PIECES_MIN = 60, DAY_MS = 86400000 };
 
@@ -34,10 +35,23 @@ static void take(struct observing *g, const struct series_bucket *k)
 	    (struct chart_point){k->from_ms, k->to_ms, k->sum / (double)k->count, k->min, k->max};
 }
 
+/* In the words of the pages: names, units as people write them, shares as percentages. */
 static void draw(struct observing *g, const char *next UNUSED)
 {
-	const struct gathered *all = g->more;
+	struct gathered *all = g->more;
 	const struct series_stream *s = &g->streams.streams[0];
+	enum language lang = g->o.dutch ? DUTCH : ENGLISH;
+	struct buf property, unit;
+	bool share = words_is_share(s->member, s->unit);
+	buf_init(&property, LIMIT_THING_BYTES);
+	buf_init(&unit, LIMIT_THING_BYTES);
+	words_member(&property, lang, s->member);
+	words_unit(&unit, share ? SPAN("%") : s->unit);
+	for (size_t i = 0; share && i < all->n; i++) {
+		all->points[i].mean *= 100;
+		all->points[i].min *= 100;
+		all->points[i].max *= 100;
+	}
 	const struct chart c = {.points = all->points,
 	                        .n = all->n,
 	                        .from_ms = g->o.from_ms,
@@ -46,12 +60,14 @@ static void draw(struct observing *g, const char *next UNUSED)
 	                        .zone = g->o.zone,
 	                        .zone_name = span_str(g->o.zone_name),
 	                        .thing = s->thing,
-	                        .property = s->member,
-	                        .unit = s->unit,
+	                        .property = span_of(property.p, property.len),
+	                        .unit = span_of(unit.p, unit.len),
 	                        .width = g->o.width,
 	                        .height = g->o.height,
 	                        .dutch = g->o.dutch};
 	chart_write(&g->r->out, &c);
+	buf_done(&property);
+	buf_done(&unit);
 	/* its own style sheet, and nothing else */
 	respond_header(g->r, "Content-Security-Policy:",
 	               "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");

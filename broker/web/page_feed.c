@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { ROWS_SHOWN = 25 };
+enum { ROWS_SHOWN = 25, CHARTS = 4 };
 
 static struct buf text_buf(void)
 {
@@ -190,12 +190,26 @@ static void latest(struct page *p, const struct feed *f, const struct seen_feed 
 	html_close(h, "section");
 }
 
+/* Of the things that were seen first and still send, so that the page stays as it is. */
+static void charts(struct page *p, const struct seen_feed *sf, const struct chart_span *c)
+{
+	const struct seen_thing *shown[CHARTS];
+	unsigned n = 0;
+	for (unsigned i = 0; i < sf->n && n < CHARTS; i++)
+		if (page_may_see_thing(p->r, sf->things[i]) && !page_is_silent(p, sf->things[i]))
+			shown[n++] = sf->things[i];
+	page_charts(p, SPAN("feed"), shown, n, CHARTS, c);
+}
+
 void get_feed_page(struct req *r)
 {
 	struct page p;
 	struct feed *f = param_feed(r, ACCESS_READ);
 	char name[80];
-	if (!f || !page_query(r, "lang") || !page_knows(r, f, get_feed_page))
+	if (!f || !page_query(r, "lang last") || !page_knows(r, f, get_feed_page))
+		return;
+	const struct chart_span *c = page_chart_span(r, f->conf->cadence_s);
+	if (!c)
 		return;
 	assert(f->name.n < sizeof(name));
 	memcpy(name, f->name.p, f->name.n);
@@ -209,6 +223,7 @@ void get_feed_page(struct req *r)
 	latest(&p, f, sf);
 	contract(&p, f);
 	html_close(&p.h, "div");
+	charts(&p, sf, c);
 	page_ways(&p, f);
 	page_end(&p);
 }

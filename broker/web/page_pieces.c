@@ -246,8 +246,7 @@ static void distance_cell(struct page *p, double metres)
 	html_close(h, "td");
 }
 
-/* By the name of the register, with the id below it. */
-static void thing_link(struct page *p, const struct seen_thing *t)
+void page_thing_link(struct page *p, const struct seen_thing *t)
 {
 	struct html *h = &p->h;
 	struct buf name = text_buf();
@@ -281,7 +280,7 @@ void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
 		html_attr(h, "class", "silent");
 	html_open(h, "th");
 	html_attr(h, "scope", "row");
-	thing_link(p, t);
+	page_thing_link(p, t);
 	html_close(h, "th");
 	if (with_feed) {
 		html_open(h, "td");

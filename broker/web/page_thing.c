@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { THING_BYTES = 256, QUIET = 4, FEEDS_SHOWN = 20, URL_BYTES = 800 };
+enum { THING_BYTES = 256, QUIET = 4, FEEDS_SHOWN = 20, URL_BYTES = 800, CHARTS = 6 };
 
 struct found {
 	const struct thing *entry; /* of the register; NULL: none that may be seen */
@@ -212,7 +212,7 @@ static void identity_card(struct page *p, const struct found *x)
 	buf_done(&b);
 }
 
-static void write_page(struct req *r, const struct found *x)
+static void write_page(struct req *r, const struct found *x, const struct chart_span *c)
 {
 	struct page p;
 	struct buf feeds, title;
@@ -243,6 +243,7 @@ static void write_page(struct req *r, const struct found *x)
 		if (*t->feed->conf->description)
 			html_element(&p.h, "p", NULL, t->feed->conf->description);
 		readings(&p, t);
+		page_charts(&p, t->feed->name, &x->in[i], 1, CHARTS, c);
 		why(&p, t, x->entry != NULL);
 		html_close(&p.h, "section");
 	}
@@ -256,14 +257,17 @@ static void write_page(struct req *r, const struct found *x)
 void get_thing_page(struct req *r)
 {
 	struct span thing = r->param[0];
-	if (!page_query(r, "lang") || !page_knows(r, NULL, get_thing_page))
+	if (!page_query(r, "lang last") || !page_knows(r, NULL, get_thing_page))
 		return;
 	struct found x = find(r, thing);
+	const struct chart_span *c = page_chart_span(r, x.n ? x.in[0]->feed->conf->cadence_s : 0);
+	if (!c)
+		return;
 	if ((x.n == 0 && !x.entry) || thing.n > THING_BYTES)
 		problem(r, 404, "nothing is known of \"%.*s\"", (int)MIN_OF(thing.n, (size_t)80),
 		        thing.p);
 	else
-		write_page(r, &x);
+		write_page(r, &x, c);
 }
 
 /* ---- the code ---- */

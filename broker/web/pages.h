@@ -15,6 +15,7 @@
  *   page_feed.c   one feed                     page_ways.c   how to subscribe
  *   page_map.c    things: map and table        page_thing.c  one thing, its code
  *   page_schema.c schemas, try a payload       page_admin.c  quarantine, lag, certificates
+ *   page_chart.c  charts in pages
  *   assets.c      style, script, map library   words.h       words, numbers, times */
 #ifndef WEB_PAGES_H
 #define WEB_PAGES_H
@@ -93,6 +94,19 @@ void page_reading(struct page *p, const struct seen_thing *t, const struct recor
 void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
                     struct span property, const double *distance_m);
 void page_thing_heads(struct page *p, bool with_feed, bool distance);
+
+/* By the name of the register, with the id below it. */
+void page_thing_link(struct page *p, const struct seen_thing *t);
+
+/* ---- charts: page_chart.c ---- */
+struct chart_span;
+/* The stretch of time that last= asks for, or one that suits things that send so often (0: not
+ * stated); NULL after a 400. */
+const struct chart_span *page_chart_span(struct req *r, uint64_t cadence_s);
+/* A section with charts of results that are numbers: of one thing its first ones, of several one
+ * each; at most most. Nothing where there is nothing to draw. part: of the page, for oudp.js. */
+void page_charts(struct page *p, struct span part, const struct seen_thing *const *t, unsigned n,
+                 unsigned most, const struct chart_span *c);
 
 struct where { /* this broker as it is reached from outside */
 	const char *base;

@@ -100,7 +100,8 @@ static struct seen_thing *entry(struct seen *s, struct seen_thing *former, struc
                                 const struct record *r)
 {
 	size_t results = r->results.n <= LIMIT_SEEN_RESULTS_BYTES ? r->results.n : 0;
-	size_t bytes = sizeof(struct seen_thing) + r->thing.n + r->schema.n + results;
+	size_t bytes =
+	    sizeof(struct seen_thing) + r->thing.n + r->organisation.n + r->schema.n + results;
 	bool has_location = former && former->has_location;
 	int32_t lat = has_location ? former->lat_e7 : 0, lon = has_location ? former->lon_e7 : 0;
 	size_t had = former ? former->bytes : 0;
@@ -121,6 +122,7 @@ static struct seen_thing *entry(struct seen *s, struct seen_thing *former, struc
 	                         .schema_version = r->schema_version,
 	                         .bytes = bytes};
 	t->thing = keep(&text, r->thing);
+	t->organisation = keep(&text, r->organisation);
 	t->schema = keep(&text, r->schema);
 	t->results.results = keep(&text, span_of(r->results.p, results));
 	t->results.n_results = results ? r->n_results : 0;

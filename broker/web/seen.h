@@ -18,7 +18,7 @@ enum { SEEN_MEMBERS = 64 }; /* names of results of one feed that a filter offers
 
 struct seen_thing {
 	struct feed *feed;
-	struct span thing; /* its id; views into the entry */
+	struct span thing, organisation; /* its id, and of its publisher; views into the entry */
 	int64_t stored_ms, phenomenon_ms;
 	uint64_t sequence;
 	bool has_location, time_received;

@@ -1,6 +1,8 @@
 """The pages in a real browser: Debian's Chromium, driven by playwright-core, looked over by axe-core; skips with a word where they
 are not. Screenshots of every page are left in build/pages/. PAGES_ALL=1: every page in all sixteen ways."""
+import datetime
 import json
+import math
 import os
 import subprocess
 import time
@@ -27,6 +29,10 @@ def test_in_a_browser(own):
         for name, lat, lon, value in (("markt", 52.0771, 4.3162, 12.5), ("haven", 52.1, 4.28, 40), ("station", 52.08, 4.32, 22)):
             place = {"location": {"type": "Point", "coordinates": [lon, lat]}, "relativeHumidity": 0.61, "temperature": 7.5}
             assert c.publish(f"city/place/{name}", json.dumps({"dateObserved": city.now(), "pm25": value, **place})).reason == 0
+        for minutes in range(1430, 5, -10):  # for a chart with a line
+            when = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            late = {"dateObserved": when, "pm25": round(12 + 8 * math.sin(minutes / 230), 1), "temperature": round(6 + 3 * math.cos(minutes / 240), 1)}
+            assert c.publish("city/place/markt", json.dumps(late)).reason == 0
         for value in (1200, 1200, 1300):
             assert c.publish("city/place/kapot", json.dumps({"dateObserved": city.now(), "pm25": value})).reason == 0x99
         assert c.publish("city/quick/stil-1", city.air(1)).reason == 0

@@ -15,7 +15,7 @@ FEEDS = {**daemon.FEEDS,
          "told": feed("city/told/{thing}", title="Told")}
 OPTIONS = {"title": "Stad van de tests", "publisher-name": "Gemeente Test", "map-tiles": "https://tiles.example.nl:8443/{z}/{x}/{y}.png",
            "colour": "#ffcc00"}
-VOID = {"meta", "link", "input", "img", "br"}
+VOID = {"meta", "link", "input", "img", "br", "source"}
 EVIL = "<script>alert(1)</script>\"'&"
 
 
@@ -142,6 +142,28 @@ def test_values_and_units(lived):
     assert "mailto:data@example.nl" in dutch.links
     now = publish(lived, "city/open/pole-1", city.air(8.5))
     assert now == [0] and "8,5 µg/m³" in get(lived, "/t/pole-1?lang=nl").words()
+
+
+def charts(page):
+    return [e for e in page.find("img") if "/chart.svg" in e["src"]]
+
+
+def test_charts_are_drawn_by_the_server(lived):
+    """On the page of a thing its results, on that of a feed one for each of some things; with words and figures beside."""
+    page = daemon.wait_for("the series", lambda: (lambda p: p if charts(p) else None)(get(lived, "/t/pole-1?lang=nl")))
+    one, = charts(page)
+    assert one["alt"].startswith("Grafiek: fijnstof PM2,5, de laatste 24 uur") and one["loading"] == "lazy"
+    for url in (one["src"], page.find("source")[0]["srcset"]):
+        a = lived.get(url)
+        assert a.status == 200 and a.headers["content-type"].startswith("image/svg+xml"), (url, a)
+        assert b'class="dot"' in a.body or b'class="line"' in a.body, "what was measured now is in it"
+    csv, = [u for u in page.links if "format=csv" in u]
+    assert lived.get(csv).body.decode().strip().count("\n") >= 1
+    week = get(lived, [u for u in page.links if "last=P7D" in u][0])
+    assert week.find("a", aria_current="true")[-1]["href"].endswith("last=P7D&lang=nl")
+    assert "last=P7D" in [u for u in week.links if "format=csv" in u][0]
+    assert len(charts(get(lived, "/feeds/place"))) == 2 and not charts(get(lived, "/feeds/raw"))
+    assert "last is PT24H" in get(lived, "/t/pole-1?last=P2D&lang=en", status=400).words()
 
 
 def test_what_the_register_says(lived, name):

@@ -126,6 +126,22 @@ for (const where of ["/feeds/place", "/t/markt", "/map?feed=place"]) {
     return took + " ms";
   });
 }
+await check("charts: drawn without a script, and again as time goes on", async () => {
+  const still = await open(base + "/t/markt", { js: false });
+  for (const img of await still.locator(".chart img").all()) {
+    await img.scrollIntoViewIfNeeded();
+    await img.evaluate((e) => e.decode());
+  }
+  must((await still.locator(".chart img").count()) >= 1, "a chart");
+  await still.done();
+  const page = await open(base + "/t/markt");
+  const first = await page.locator(".chart img").first().elementHandle();
+  await first.evaluate((e) => e.setAttribute("src", e.getAttribute("src").replace("to=", "to=1999")) || e.setAttribute("data-same", "1"));
+  page.complaints.length = 0;
+  await publish("place", "markt", { pm25: 11 });
+  await page.waitForFunction(() => /to=20/.test(document.querySelector(".chart img[data-same]")?.getAttribute("src")), null, { timeout: 10000 });
+  await page.context().close();
+});
 await check("live: a thing that is new appears", async () => {
   const page = await open(base + "/feeds/place");
   await page.waitForTimeout(600);

@@ -35,6 +35,16 @@
   };
 
   // ---- what the server says anew
+  // Charts stay where they are and are fetched when their address is another one, so that nothing flickers.
+  function redraw(old, part) {
+    const [was, now] = [old, part].map((e) => [...e.querySelectorAll(".chart source, .chart img, .chart a")]);
+    if (!was.length || was.length !== now.length) return false;
+    now.forEach((e, i) => {
+      for (const name of ["srcset", "src", "href"])
+        if (e.hasAttribute(name) && was[i].getAttribute(name) !== e.getAttribute(name)) was[i].setAttribute(name, e.getAttribute(name));
+    });
+    return true;
+  }
   let asking = false;
   const parts = (root) => new Map([...root.querySelectorAll("[data-part]")].map((e) => [e.dataset.part, e]));
   async function refresh() {
@@ -47,7 +57,8 @@
         const now = parts(main);
         for (const [name, part] of parts(fresh)) {
           const old = now.get(name);
-          if (old && !old.contains(document.activeElement)) old.replaceWith(document.adoptNode(part));
+          if (!old || redraw(old, part)) continue;
+          if (!old.contains(document.activeElement)) old.replaceWith(document.adoptNode(part));
         }
         drawMap();
       }
