@@ -63,9 +63,8 @@ static void address(struct page *p, const char *attribute, uint32_t stream, stru
 	range(p, c, times, sizeof(times));
 	html_attrf(&p->h, "width", "%u", size.width);
 	html_attrf(&p->h, "height", "%u", size.height);
-	html_attrf(&p->h, attribute,
-	           "/v1/datastreams/%u/chart.svg?%s&width=%u&height=%u&lang=%s", stream, times,
-	           size.width, size.height, language_code(p->lang));
+	html_attrf(&p->h, attribute, "/v1/datastreams/%u/chart.svg?%s&width=%u&height=%u&lang=%s",
+	           stream, times, size.width, size.height, language_code(p->lang));
 }
 
 static void picture(struct page *p, uint32_t stream, struct span member, struct size size,
@@ -91,8 +90,8 @@ static void picture(struct page *p, uint32_t stream, struct span member, struct 
 	html_close(h, "picture");
 }
 
-static void figures_link(struct page *p, const struct seen_thing *t, uint32_t stream, struct span member,
-                         const struct chart_span *c)
+static void figures_link(struct page *p, const struct seen_thing *t, uint32_t stream,
+                         struct span member, const struct chart_span *c)
 {
 	struct html *h = &p->h;
 	bool zone = web_zone(p->r->web, SPAN(CLOCK)) != NULL;
@@ -160,8 +159,7 @@ static void span_links(struct page *p, const struct chart_span *now)
 		if (i)
 			html_text(h, " ");
 		html_open(h, "a");
-		html_attr(h, "href",
-		          page_url(p, "%s?last=%s", p->r->path, spans[i].last));
+		html_attr(h, "href", page_url(p, "%s?last=%s", p->r->path, spans[i].last));
 		if (&spans[i] == now)
 			html_attr(h, "aria-current", "true");
 		html_text(h, say(p, spans[i].dutch, spans[i].english));
