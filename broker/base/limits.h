@@ -17,6 +17,10 @@ enum {
 	LIMIT_SUBSCRIPTION_BYTES = 256 << 20, /* filters of all sessions; 0x97 beyond */
 	LIMIT_SESSIONS = 100000, /* default: of those that outlive their connection; 0.5 KB each */
 	LIMIT_SCAN_RECORDS = 2000, /* read for sessions that catch up together, per turn: 2 ms */
+	LIMIT_SCAN_HELD_BYTES =
+	    32 << 20, /* for them all, before it is sent: some records a write, not a write each */
+	LIMIT_SCAN_HELD_MS = 250,            /* nobody's waits longer for company */
+	LIMIT_SCAN_WRITES = 500,             /* then, a turn: 2 ms */
 	LIMIT_SESSION_EXPIRY_S = 14 * 86400, /* default: as long as feeds keep messages */
 	LIMIT_RETAINED_LOOKUPS = 2000, /* of a session that wait: twice its subscriptions; 0x97 */
 	LIMIT_RECEIVE_MAXIMUM =

@@ -2,6 +2,10 @@
  * once, through a tree that holds nobody else's subscriptions. Who cannot take a record now goes on
  * alone from there (lag.c); who comes when the scan is past its place waits for the next pass.
  *
+ * Neighbours in the log are rarely for the same one, and a write for each of them costs more than
+ * all the rest. So what is for those in the scan stays in their links' buffers until there is
+ * enough of it, or it has waited long enough; then it is sent, and nothing is read meanwhile.
+ *
  * A pass goes from the place of the one furthest back to the head, in pieces of LIMIT_SCAN_RECORDS:
  *
  *   herd_join --> (late: next pass) --> in it --head--> live
@@ -18,7 +22,11 @@ struct scan {
 	struct sessions *table;
 	struct cursor cursor;
 	struct list members; /* struct lag.scan_node */
-	struct job again;    /* the next piece, after the loop has looked at others */
+	struct list held;    /* struct lag.held_node: what is to be sent to them */
+	size_t held_bytes;
+	uint64_t held_since_ns;
+	bool sending;     /* what is held, before anything else is read */
+	struct job again; /* the next piece, after the loop has looked at others */
 	bool pumping, queued, orphan;
 };
 
@@ -83,6 +91,7 @@ static struct scan *herd_of(struct sessions *t, struct feed *f, uint64_t next)
 	struct scan *sc = xcalloc(1, sizeof(*sc));
 	sc->table = t;
 	list_init(&sc->members);
+	list_init(&sc->held);
 	cursor_open_live(&sc->cursor, t->hub, f);
 	sc->cursor.next = next;
 	sc->cursor.wake = herd_wake;
@@ -126,9 +135,52 @@ bool herd_join(struct lag *l)
 	return true;
 }
 
+/* ---- sent together ---- */
+
+static void hold(struct scan *sc, struct lag *l, size_t bytes)
+{
+	if (list_empty(&sc->held))
+		sc->held_since_ns = clock_mono_ns(hub_clock(sc->table->hub));
+	if (list_empty(&l->held_node))
+		list_append(&sc->held, &l->held_node);
+	sc->held_bytes += bytes;
+}
+
+static void send_held(struct lag *l)
+{
+	struct link *link = l->session->link;
+	if (list_empty(&l->held_node))
+		return;
+	list_remove(&l->held_node);
+	if (link)
+		link->ops->flush(link);
+}
+
+static bool held_enough(const struct scan *sc)
+{
+	if (list_empty(&sc->held))
+		return false;
+	return sc->held_bytes >= LIMIT_SCAN_HELD_BYTES ||
+	       clock_mono_ns(hub_clock(sc->table->hub)) - sc->held_since_ns >=
+	           (uint64_t)LIMIT_SCAN_HELD_MS * 1000000u;
+}
+
+/* False: there is more of it. */
+static bool send_some(struct scan *sc)
+{
+	for (unsigned n = 0; n < LIMIT_SCAN_WRITES && !list_empty(&sc->held); n++)
+		send_held(list_entry(sc->held.next, struct lag, held_node));
+	if (!list_empty(&sc->held))
+		return false;
+	sc->held_bytes = 0;
+	sc->sending = false;
+	return true;
+}
+
 void herd_leave(struct lag *l, uint64_t next)
 {
 	struct session *s = l->session;
+	send_held(l);
 	if (next)
 		l->cursor.next = next;
 	l->scan = NULL;
@@ -155,7 +207,14 @@ static void herd_record(struct scan *sc, const struct record *r)
 		struct lag *l = lag_find(t->hits[i].session, sc->cursor.feed);
 		if (!l || l->scan != sc || l->late || r->sequence < l->cursor.next)
 			continue;
-		if (!lag_take(l, r, &t->hits[i]))
+		struct link *link = l->session->link;
+		size_t before = link->out.len;
+		link->held = true;
+		bool taken = lag_take(l, r, &t->hits[i]);
+		link->held = false;
+		if (link->out.len > before)
+			hold(sc, l, link->out.len - before);
+		if (!taken)
 			herd_leave(l, r->sequence);
 	}
 }
@@ -191,6 +250,11 @@ static bool at_head(struct scan *sc)
 	struct feed *f = sc->cursor.feed;
 	if (shown_last(sc->table, f) < f->last)
 		return false; /* woken after that */
+	if (!list_empty(&sc->held)) {
+		sc->sending = true;
+		queue(sc);
+		return false;
+	}
 	list_for_each_safe (it, &sc->members) {
 		struct lag *l = list_entry(it, struct lag, scan_node);
 		if (!l->late)
@@ -213,6 +277,11 @@ static void scatter(struct scan *sc)
 static void herd_run(struct scan *sc)
 {
 	struct record r;
+	sc->sending |= held_enough(sc);
+	if (sc->sending && !send_some(sc)) {
+		queue(sc);
+		return;
+	}
 	for (unsigned n = 0; n < LIMIT_SCAN_RECORDS; n++) {
 		if (list_empty(&sc->members))
 			return;

@@ -70,6 +70,7 @@ static struct lag *lag_new(struct session *s, uint64_t live_from)
 	l->live_from = live_from;
 	list_init(&l->node);
 	list_init(&l->scan_node);
+	list_init(&l->held_node);
 	list_append(&s->lags, &l->node);
 	if (s->number && !s->changed)
 		durable_changed(s);

@@ -32,6 +32,7 @@ struct link {
 	/* Who comes without credentials has every right but to administer: a listener on
 	 * loopback, or one that is insecure on purpose. */
 	bool trusted;
+	bool held;       /* by the session: what is appended now is sent later, together */
 	bool known_only; /* the listener takes nobody without an identity */
 	/* Who it is, when the carrier knows that already; NULL: CONNECT tells. The carrier's. */
 	const struct identity *shown;

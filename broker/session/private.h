@@ -87,8 +87,9 @@ struct lag {
 	bool herd;         /* it came back: it may read together with others (herd.c) */
 	struct scan *scan; /* it does; its own cursor says where it began */
 	struct list scan_node;
-	bool late; /* the scan is past its beginning: with the next pass */
-	bool full; /* it was refused for want of a packet id: not before there is one */
+	struct list held_node; /* scan->held: there is something in its link's buffer */
+	bool late;             /* the scan is past its beginning: with the next pass */
+	bool full;             /* it was refused for want of a packet id: not before there is one */
 };
 
 struct retained_job;
@@ -412,7 +413,8 @@ static inline void link_sent(struct link *l, const struct wire *w)
 	if (w->err)
 		return;
 	l->out.len += w->len;
-	l->ops->flush(l);
+	if (!l->held)
+		l->ops->flush(l);
 }
 
 #endif

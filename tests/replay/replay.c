@@ -156,10 +156,10 @@ static bool sends(struct play *p, struct peer *x, unsigned from)
 /* The next packet that was not expected yet is read into p->facts. 1, 0 (none), -1 (failed). */
 static int next_packet(struct play *p, struct peer *x, size_t *ret_n)
 {
-	if (!x->open || x->at == x->c.link.out.len)
+	if (!x->open || x->at == x->c.sent)
 		return 0;
-	if (packet_read((const uint8_t *)x->c.link.out.p + x->at, x->c.link.out.len - x->at,
-	                x->version, &p->facts, ret_n))
+	if (packet_read((const uint8_t *)x->c.link.out.p + x->at, x->c.sent - x->at, x->version,
+	                &p->facts, ret_n))
 		return 1;
 	fail(p, "what came is no packet of a server");
 	return -1;
@@ -182,7 +182,7 @@ static bool expects(struct play *p, struct peer *x, unsigned from)
 	turn(p);
 	if (span_is(what, "*")) {
 		if (x->open)
-			x->at = x->c.link.out.len;
+			x->at = x->c.sent;
 		return true;
 	}
 	int got = next_packet(p, x, &n);

@@ -3,9 +3,11 @@
  *
  *   sessions PORT idle N              connects N clients; "ready", stays until standard input ends
  *   sessions PORT leave N FILTER      N sessions subscribe with QoS 1 and go; {n} in FILTER is
- * their number sessions PORT return N EACH S     they come back, take EACH messages and acknowledge
- * them, within S seconds sessions PORT listen N FILTER S   N clients of QoS 0 count messages for S
- * seconds after "ready"
+ *                                     their number
+ *   sessions PORT return N ALL S      they come back, take ALL messages together and acknowledge
+ *                                     them, within S seconds
+ *   sessions PORT listen N FILTER S   N clients of QoS 0 count messages for S seconds after
+ *                                     "ready"
  *
  * One line of JSON at the end. Sockets of its own, so that it is faster than what it measures. */
 #include "base/mem.h"
@@ -33,16 +35,17 @@ enum mode { IDLE, LEAVE, RETURN, LISTEN };
 
 struct one {
 	int fd;
-	unsigned n, got;
+	unsigned n;
 	uint8_t *rest; /* of a packet that is not whole */
 	size_t rest_n;
-	bool up, done;
+	bool up;
 };
 
 static struct run {
 	enum mode mode;
 	int port, ep;
-	unsigned n, each, opening, up, done, seconds;
+	unsigned n, opening, up, gone, seconds;
+	uint64_t owed; /* RETURN: by all of them together; some may be owed more than others */
 	const char *filter;
 	struct one *all;
 	uint64_t got, bytes;
@@ -120,14 +123,6 @@ static void is_up(struct one *o)
 	r.opening--;
 }
 
-static void is_done(struct one *o)
-{
-	if (o->done)
-		return;
-	o->done = true;
-	r.done++;
-}
-
 static void subscribe(struct one *o)
 {
 	uint8_t mem[512];
@@ -151,23 +146,20 @@ static void go(struct one *o)
 	close(o->fd);
 	o->fd = -1;
 	is_up(o);
-	is_done(o);
+	r.gone++;
 }
 
-static void takes(struct one *o, const struct frame *f, struct wire *answers)
+static void takes(const struct frame *f, struct wire *answers)
 {
 	struct mqtt_publish_view p;
 	enum mqtt_reason why;
 	r.got++;
-	o->got++;
 	if (r.mode != RETURN)
 		return;
 	if (mqtt_decode_publish_server(MQTT_V5, f, &p, &why))
 		die("a PUBLISH that cannot be read");
 	if (p.qos)
 		mqtt_encode_ack_ok(answers, MQTT_PUBACK, p.packet_id);
-	if (o->got == r.each)
-		is_done(o);
 }
 
 /* False: it has gone. */
@@ -193,7 +185,7 @@ static bool packet(struct one *o, const struct frame *f, struct wire *answers)
 		}
 		is_up(o);
 		return true;
-	case MQTT_PUBLISH: takes(o, f, answers); return true;
+	case MQTT_PUBLISH: takes(f, answers); return true;
 	default: die("a packet that nobody expected");
 	}
 	return true;
@@ -225,16 +217,23 @@ static void readable(struct one *o)
 		say(o, &answers);
 }
 
-/* Until all are up (and done), or the end of the time. */
-static void run(double until, bool all_done)
+static bool is_over(double until)
+{
+	switch (r.mode) {
+	case LEAVE: return r.gone == r.n;
+	case RETURN: return r.got >= r.owed || now() > until;
+	case LISTEN: return until > 0 ? now() > until : r.up == r.n;
+	default: return r.up == r.n;
+	}
+}
+
+static void run(double until)
 {
 	struct epoll_event e[256];
 	unsigned begun = r.up + r.opening;
-	while ((all_done ? r.done : r.up) < r.n || until > 0) {
+	while (!is_over(until)) {
 		while (begun < r.n && r.opening < OPENING_MOST)
 			begin(&r.all[begun++]);
-		if (until > 0 && (now() > until || (all_done && r.done == r.n)))
-			return;
 		int n = epoll_wait(r.ep, e, 256, 100);
 		for (int i = 0; i < n; i++)
 			readable(e[i].data.ptr);
@@ -255,7 +254,7 @@ int main(int argc, char **argv)
 	if (r.mode > LISTEN || argc < (int[]){4, 5, 6, 6}[r.mode])
 		return 2;
 	r.filter = argv[4];
-	r.each = r.mode == RETURN ? (unsigned)atoi(argv[4]) : 0;
+	r.owed = r.mode == RETURN ? strtoull(argv[4], NULL, 10) : 0;
 	r.seconds = argc > 5 ? (unsigned)atoi(argv[5]) : 0;
 	getrlimit(RLIMIT_NOFILE, &l);
 	l.rlim_cur = l.rlim_max;
@@ -266,19 +265,19 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < r.n; i++)
 		r.all[i] = (struct one){.fd = -1, .n = i};
 	double began = now();
-	run(r.mode == RETURN ? began + r.seconds : 0, r.mode == RETURN || r.mode == LEAVE);
+	run(r.mode == RETURN ? began + r.seconds : 0);
 	double up = now() - began;
 	if (r.mode == IDLE || r.mode == LISTEN) {
 		fprintf(stderr, "ready\n");
 		r.got = 0;
 		began = now();
 		if (r.mode == LISTEN)
-			run(began + r.seconds, false);
+			run(began + r.seconds);
 		else if (read(0, &one, 1) < 0)
 			die("standard input");
 	}
 	double took = now() - began;
-	printf("{\"up_s\":%.3f,\"seconds\":%.3f,\"messages\":%llu,\"done\":%u,\"per_s\":%.0f}\n",
-	       up, took, (unsigned long long)r.got, r.done, (double)r.got / took);
-	return r.mode == RETURN && r.done < r.n ? 1 : 0;
+	printf("{\"up_s\":%.3f,\"seconds\":%.3f,\"messages\":%llu,\"per_s\":%.0f}\n", up, took,
+	       (unsigned long long)r.got, (double)r.got / took);
+	return r.mode == RETURN && r.got < r.owed ? 1 : 0;
 }

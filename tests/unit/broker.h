@@ -38,6 +38,8 @@ struct client {
 	struct link link;
 	struct broker *broker;
 	bool paused, closed;
+	size_t sent; /* of link.out: what was not flushed has not arrived */
+	unsigned flushes;
 };
 
 static void broker_give(void *arg, struct job *j)
@@ -193,7 +195,12 @@ static inline void broker_close(struct broker *b)
 
 /* ---- clients ---- */
 
-static void client_flush(struct link *l UNUSED) {}
+static void client_flush(struct link *l)
+{
+	struct client *c = container_of(l, struct client, link);
+	c->sent = l->out.len;
+	c->flushes++;
+}
 static void client_pause(struct link *l)
 {
 	container_of(l, struct client, link)->paused = true;
@@ -205,6 +212,7 @@ static void client_resume(struct link *l)
 static void client_close(struct link *l)
 {
 	container_of(l, struct client, link)->closed = true;
+	client_flush(l);
 }
 
 static inline void client_open(struct client *c, struct broker *b)
@@ -229,7 +237,7 @@ static inline size_t client_send(struct client *c, const struct wire *w)
 static inline bool client_next(struct client *c, size_t *at, struct frame *ret)
 {
 	const uint8_t *p = (const uint8_t *)c->link.out.p + *at;
-	if (frame_next(p, c->link.out.len - *at, 16u << 20, ret))
+	if (frame_next(p, c->sent - *at, 16u << 20, ret))
 		return false;
 	*at += ret->total;
 	return true;
@@ -238,6 +246,7 @@ static inline bool client_next(struct client *c, size_t *at, struct frame *ret)
 static inline void client_clear(struct client *c)
 {
 	buf_clear(&c->link.out);
+	c->sent = 0;
 }
 
 static inline void client_done(struct client *c)

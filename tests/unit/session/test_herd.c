@@ -111,6 +111,8 @@ static void each_gets_its_own_once_and_in_order(void **state UNUSED)
 	for (unsigned i = 0; i < SESSIONS; i++)
 		assert_int_equal(got[i], i ? MESSAGES / SESSIONS : MESSAGES);
 	assert_true(hub_stats(b.hub)->disk_reads - reads <= 3);
+	for (unsigned i = 2; i < SESSIONS; i++) /* CONNACK, and what it was owed together */
+		assert_true(c[i].flushes <= 4);
 	publish_all(MESSAGES, MESSAGES + SESSIONS); /* and they are live */
 	all_take(got);
 	for (unsigned i = 0; i < SESSIONS; i++) {
