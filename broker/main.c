@@ -1,6 +1,7 @@
 /* main.c - oudpd: start, reload, drain. Reads aloud; every room does its own work. */
 #include "access/audit.h"
 #include "access/book.h"
+#include "access/ending.h"
 #include "access/tls.h"
 #include "base/detach.h"
 #include "base/err.h"
@@ -48,6 +49,7 @@ struct daemon {
 	struct eraser *eraser;
 	struct series *series;
 	struct access *access;
+	struct ending *ending;
 	struct silence *silence;
 	struct ingest *ingest;
 	struct sessions *sessions;
@@ -208,7 +210,21 @@ static void on_erased_feed(void *arg, struct feed *f, const struct erasure *e, s
                            uint64_t n)
 {
 	struct daemon *d = arg;
-	web_erased(d->web, f, span_str(e->organisation), thing, n);
+	struct span event = web_erased(d->web, f, span_str(e->organisation), thing, n);
+	if (event.n)
+		sessions_erased(d->sessions, f, thing, event);
+}
+
+static void on_erased(void *arg, const struct erasure *e, const struct erased *what)
+{
+	audit_erased(access_audit(((struct daemon *)arg)->access), e->id, e->organisation,
+	             what->records);
+}
+
+static bool on_ended(void *arg, const struct organisation *o, unsigned things)
+{
+	return silence_ended(((struct daemon *)arg)->silence, span_str(o->name), o->ends_ms,
+	                     things);
 }
 
 static void on_trimmed(void *arg, struct feed *f, uint64_t first)
@@ -342,6 +358,7 @@ static void on_second(void *arg)
 	}
 	series_second(d->series);
 	silence_tick(d->silence);
+	ending_second(d->ending);
 	hub_retention(d->hub);
 	eraser_second(d->eraser);
 	if (clock_mono_ns(&d->clock) - d->versions_told_ns >
@@ -365,6 +382,7 @@ static void on_signal(void *arg, int signum)
 	log_info("Stopping: no new connections, what came in is being answered. signal=%d", signum);
 	sd_notify(0, "STOPPING=1");
 	d->phase = ANSWERING;
+	ending_stop(d->ending);
 	d->phase_until_ns = clock_mono_ns(&d->clock) + (uint64_t)DRAIN_ANSWERS_S * 1000000000u;
 	tcp_stop_listening(d->tcp);
 	hub_close_intake(d->hub);
@@ -511,13 +529,17 @@ static void build(struct daemon *d)
 	if (err)
 		fatal("The broker could not be built: %s", err_text(err));
 	ingest_set_things(d->ingest, d->things);
-	struct eraser_hooks eh = {.arg = d, .record = on_abandoned, .feed = on_erased_feed};
+	struct eraser_hooks eh = {
+	    .arg = d, .record = on_abandoned, .feed = on_erased_feed, .done = on_erased};
 	char ledger[4096];
 	snprintf(ledger, sizeof(ledger), "%s/erased", d->config->data_dir);
 	eraser_new(d->hub, d->things, ledger, &eh, &d->eraser);
 	eraser_set_series(d->eraser, d->series);
 	sessions_set_access(d->sessions, d->access);
 	d->silence = silence_new(d->hub, d->ingest, d->series);
+	struct ending_hooks nh = {.arg = d, .ended = on_ended};
+	if (ending_new(d->access, d->things, &nh, &d->ending))
+		fatal("What organisations have ended cannot be read.");
 	ingest_set_audit(d->ingest, access_audit(d->access));
 	struct status_options so = {.hub = d->hub,
 	                            .ingest = d->ingest,
@@ -564,6 +586,7 @@ static void take_down(struct daemon *d)
 	sessions_turn(d->sessions);
 	sessions_free(d->sessions);
 	tcp_free(d->tcp);
+	ending_free(d->ending);
 	silence_free(d->silence);
 	addresses_free(d->addresses);
 	status_free(d->status);

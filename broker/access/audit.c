@@ -223,6 +223,14 @@ void audit_trimmed(struct audit *a, const struct feed *f, uint64_t first)
 	audit_seldom(a, "retention", f->conf->name, result, NULL, SPAN("oudpd"), (struct span){0});
 }
 
+void audit_erased(struct audit *a, const char *id, const char *organisation, uint64_t records)
+{
+	char object[64], result[64];
+	snprintf(object, sizeof(object), "erasure %s", id);
+	snprintf(result, sizeof(result), "done: %llu records", (unsigned long long)records);
+	audit_line(a, "erase", object, result, NULL, SPAN("oudpd"), span_str(organisation));
+}
+
 void audit_reload(struct audit *a, bool done)
 {
 	audit_line(a, "reload", "configuration", done ? "done" : "refused", NULL, SPAN("oudpd"),

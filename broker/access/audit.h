@@ -33,6 +33,8 @@ void audit_seldom(struct audit *a, const char *action, const char *object, const
                   const char *origin, struct span actor, struct span organisation);
 /* What the broker did by itself. */
 void audit_trimmed(struct audit *a, const struct feed *f, uint64_t first); /* seldom */
+/* All of a thing is gone; id: the line of the ledger, organisation: whose it was. */
+void audit_erased(struct audit *a, const char *id, const char *organisation, uint64_t records);
 void audit_reload(struct audit *a, bool done);
 /* Before hub_turn(): what waits joins the batch, when nothing of it is on its way. */
 void audit_turn(struct audit *a);

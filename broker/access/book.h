@@ -20,6 +20,7 @@ struct organisation {
 	char name[ACCESS_NAME_BYTES]; /* [a-z0-9.-]{1,64} */
 	char *title;
 	int64_t ends_ms;             /* from then on nobody of it gets in; 0: never */
+	int64_t told_ms;             /* the end that was told: ending.h; 0: none */
 	struct list members, grants; /* struct principal.node; struct grant.node of all of it */
 };
 

@@ -312,7 +312,7 @@ static int by_nothing(struct login *l, const struct login_request *q, struct ide
 	if (p && !p->active)
 		return fail(l, address_of(q->address), span_str(p->name), "it has ended");
 	if (!p && q->known_only)
-		return ERR_DENIED; /* nothing was tried: no failure */
+		return ERR_NOT_FOUND; /* nothing was tried: no failure */
 	*ret = p ? access_identity(p) : access_anonymous(hub_config(l->access->hub), q->trusted);
 	return 0;
 }

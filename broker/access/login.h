@@ -27,8 +27,9 @@ struct login_request {
 };
 
 /* 0 with *ret; 1: done() will be called, on a later turn, with the same in err and who (NULL unless
- * err is 0). ERR_DENIED: wrong, or nothing shown where it must be. ERR_SLOW: too many failures,
- * *ret_wait_s says for how long. ERR_AGAIN: too many passwords wait. */
+ * err is 0). ERR_DENIED: what was shown is wrong. ERR_NOT_FOUND: nothing was, and it must be.
+ * ERR_SLOW: too many failures, *ret_wait_s says for how long. ERR_AGAIN: too many passwords wait.
+ */
 typedef void (*login_fn)(void *owner, uint64_t token, int err, const struct identity *who);
 int access_login(struct access *a, const struct login_request *q, login_fn done, void *owner,
                  uint64_t token, struct identity *ret, unsigned *ret_wait_s) MUSTCHECK;

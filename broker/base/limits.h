@@ -262,9 +262,12 @@ enum {
 	LIMIT_CERTIFICATE_NAME_BYTES = 255, /* a name in a client's certificate */
 
 	/* access */
-	LIMIT_ORGANISATIONS = 1000,        /* a city's partners and vendors, ten times over */
-	LIMIT_IDENTITIES = 100000,         /* one per device where vendors can; 1 KB each */
-	LIMIT_GRANTS = 20000,              /* twice what is measured (bench_access) */
+	LIMIT_ORGANISATIONS = 1000, /* a city's partners and vendors, ten times over */
+	LIMIT_IDENTITIES = 100000,  /* one per device where vendors can; 1 KB each */
+	LIMIT_ENDING_EXAMINED =
+	    20000,                  /* things of ended organisations looked at each second: 2 ms */
+	LIMIT_ENDING_CHANGES = 500, /* of them on their way to the disk: 8 MB at most */
+	LIMIT_GRANTS = 20000,       /* twice what is measured (bench_access) */
 	LIMIT_ACCESS_ROW_BYTES = 16 << 10, /* one row, or the body that asks for it */
 	LIMIT_ACCESS_CHANGES = 64,         /* changes that wait for their commit */
 	LIMIT_PASSWORD_BYTES = 256,        /* longer ones are no better */

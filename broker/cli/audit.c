@@ -54,6 +54,8 @@ static int each_record(struct cli *c, uint64_t after, const char *since, each_fn
 struct chain {
 	const struct cli *cli;
 	uint64_t n, first, last, broken;
+	const char *kept; /* a hash that was kept elsewhere; NULL: none */
+	bool met;         /* it is in the chain */
 	char hash[SHA256_HEX_BYTES];
 };
 
@@ -103,15 +105,20 @@ static bool check(void *arg, uint64_t sequence, const json_t *record)
 	c->n++;
 	c->last = sequence;
 	snprintf(c->hash, sizeof(c->hash), "%s", hash);
+	c->met |= c->kept && strcmp(c->kept, hash) == 0;
 	return true;
 }
 
-static int verify(struct cli *c)
+static int verify(struct cli *c, const char *kept)
 {
-	struct chain chain = {.cli = c};
+	struct chain chain = {.cli = c, .kept = kept};
 	int err = each_record(c, 0, NULL, check, &chain);
 	if (err)
 		return err;
+	if (kept && !chain.met)
+		wrong(&chain, chain.last,
+		      "the hash that was kept is not in the chain: it was "
+		      "written anew, or the record is older than the feed keeps");
 	if (c->json)
 		cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:s}", "records",
 		                         (json_int_t)chain.n, "first", (json_int_t)chain.first,
@@ -174,25 +181,29 @@ static int list(struct cli *c, const char *since, const char *actor, const char 
 	return err;
 }
 
-enum { OPT_SINCE = CLI_OWN, OPT_ACTOR, OPT_ACTION };
+enum { OPT_SINCE = CLI_OWN, OPT_ACTOR, OPT_ACTION, OPT_HOLDS };
 
 int cmd_audit(struct cli *c, int argc, char **argv)
 {
 	static const struct option options[] = {{"since", required_argument, NULL, OPT_SINCE},
 	                                        {"actor", required_argument, NULL, OPT_ACTOR},
 	                                        {"action", required_argument, NULL, OPT_ACTION},
+	                                        {"holds", required_argument, NULL, OPT_HOLDS},
 	                                        {0}};
-	const char *since = NULL, *actor = NULL, *action = NULL;
+	const char *since = NULL, *actor = NULL, *action = NULL, *kept = NULL;
 	for (int o; (o = cli_option(c, argc, argv, "", options)) != CLI_END;) {
 		if (o < CLI_OWN)
 			return CLI_TROUBLE;
-		*(o == OPT_SINCE ? &since : o == OPT_ACTOR ? &actor : &action) = optarg;
+		*(o == OPT_SINCE   ? &since
+		  : o == OPT_ACTOR ? &actor
+		  : o == OPT_HOLDS ? &kept
+		                   : &action) = optarg;
 	}
 	const char *verb = optind < argc ? argv[optind] : "";
 	bool filtered = since || actor || action;
-	if (argc - optind == 1 && strcmp(verb, "list") == 0)
+	if (argc - optind == 1 && strcmp(verb, "list") == 0 && !kept)
 		return list(c, since, actor, action);
 	if (argc - optind == 1 && strcmp(verb, "verify") == 0 && !filtered)
-		return verify(c);
+		return verify(c, kept);
 	return cli_usage(c, "verify, or list");
 }

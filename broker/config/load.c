@@ -173,8 +173,8 @@ static void add_alerts_feed(struct loader *ld)
 {
 	static const char text[] =
 	    "feed \"oudp-alerts\" { title = \"Alerts\" description = \"Things that fall silent, "
-	    "and "
-	    "that are back.\" topics = { \"oudp/alerts/{thing}\" } schemas = { \"any\" } }\n";
+	    "and that are back; organisations that end.\" topics = { \"oudp/alerts/{thing}\" } "
+	    "schemas = { \"any\" } }\n";
 	struct config *c = ld->config;
 	bool needed = false;
 	for (size_t i = 0; i < c->n_feeds; i++) {

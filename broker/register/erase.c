@@ -429,8 +429,7 @@ static void finish(struct erasing *w)
 		         (unsigned long long)f->quarantined, (unsigned long long)f->versions,
 		         (unsigned long long)f->observations);
 		if (e->hooks.done)
-			e->hooks.done(e->hooks.arg, &w->e,
-			              w->thing ? span_str(w->thing) : (struct span){0});
+			e->hooks.done(e->hooks.arg, &w->e, f);
 	}
 	if (w->done)
 		w->done(w->arg, f, w->err);

@@ -27,8 +27,8 @@ struct eraser_hooks {
 	 * hash only (after a restore). */
 	void (*feed)(void *arg, struct feed *f, const struct erasure *e, struct span thing,
 	             uint64_t n);
-	/* Everything is gone. */
-	void (*done)(void *arg, const struct erasure *e, struct span thing);
+	/* Everything is gone; what was found since the last start. */
+	void (*done)(void *arg, const struct erasure *e, const struct erased *what);
 };
 
 /* path: of the ledger. */

@@ -6,7 +6,7 @@
  * While it waits nothing is read; the time-out of CONNECT runs on. */
 #include "session/private.h"
 
-static enum mqtt_reason reason_of(int err, const struct mqtt_connect_view *c, const char **ret_why)
+static enum mqtt_reason reason_of(int err, const char **ret_why)
 {
 	switch (err) {
 	case ERR_SLOW:
@@ -15,14 +15,13 @@ static enum mqtt_reason reason_of(int err, const struct mqtt_connect_view *c, co
 	case ERR_AGAIN:
 		*ret_why = "too many log in at this moment: try again";
 		return MQTT_SERVER_BUSY;
-	default:
-		if (c->has_password || c->user_name.n) {
-			*ret_why = "the name or what proves it is wrong";
-			return MQTT_BAD_USER_NAME_OR_PASSWORD;
-		}
+	case ERR_NOT_FOUND:
 		*ret_why = "who are you? this listener wants a name and a password, a key, a token "
 		           "or a certificate";
 		return MQTT_NOT_AUTHORIZED;
+	default:
+		*ret_why = "the name or what proves it is wrong";
+		return MQTT_BAD_USER_NAME_OR_PASSWORD;
 	}
 }
 
@@ -72,7 +71,7 @@ int session_identify(struct session *s, const struct mqtt_connect_view *c)
 			access_watch(s->table->access, &s->who);
 		return 0;
 	}
-	enum mqtt_reason reason = reason_of(s->proof_err, c, &why);
+	enum mqtt_reason reason = reason_of(s->proof_err, &why);
 	s->table->stats.connects++;
 	connect_refuse(s, c->version, reason, why);
 	return 1;

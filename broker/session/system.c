@@ -100,6 +100,32 @@ void sessions_system_end(struct sessions *t)
 			t->slots[i]->system_fresh = false;
 }
 
+/* ---- what was erased ---- */
+
+struct erased_one {
+	const struct feed *feed;
+	struct span thing;
+};
+
+static bool may_know(const struct session *s, const void *arg)
+{
+	const struct erased_one *e = arg;
+	return access_check(&s->who, ACCESS_SUBSCRIBE, e->feed,
+	                    e->thing.n ? e->thing : (struct span){0}) == 0;
+}
+
+void sessions_erased(struct sessions *t, const struct feed *f, struct span thing, struct span event)
+{
+	char topic[TOPIC_BYTES];
+	struct erased_one one = {f, thing};
+	if (!t->n_hear_verdicts)
+		return;
+	int n = snprintf(topic, sizeof(topic), "$oudp/erased/%.*s", (int)f->name.n, f->name.p);
+	struct own_message m = {
+	    .topic = span_of(topic, (size_t)n), .payload = event, .wants = may_know, .arg = &one};
+	deliver_own(t, &m);
+}
+
 /* ---- verdicts ---- */
 
 static const char *verdict_text(uint8_t v)

@@ -190,16 +190,54 @@ static void write_message(char *out, size_t size, const struct series_thing *t, 
 		         t->thing.p, (int)t->feed.n, t->feed.p);
 }
 
+/* s->text, as a message about what. False: no room now. */
+static bool publish(struct silence *s, struct span what)
+{
+	char topic[LIMIT_TOPIC_BYTES + 1];
+	struct identity who = access_administrator(hub_config(s->hub));
+	int n = snprintf(topic, sizeof(topic), "oudp/alerts/%.*s", (int)what.n, what.p);
+	const struct ingest_message m = {.who = &who,
+	                                 .publisher = SPAN("oudpd"),
+	                                 .topic = span_of(topic, (size_t)n),
+	                                 .payload = span_of(s->text.p, s->text.len),
+	                                 .qos = 1,
+	                                 .protocol = QUARANTINE_HTTP,
+	                                 .answer = {.done = answered, .owner = s, .qos = 1}};
+	if (n < 0 || (size_t)n >= sizeof(topic)) /* nobody can be told of it */
+		return true;
+	if (ingest_publish(s->ingest, &m))
+		return false;
+	s->in_flight++;
+	s->stats.told++;
+	return true;
+}
+
+bool silence_ended(struct silence *s, struct span organisation, int64_t ends_ms, unsigned things)
+{
+	char now[RFC3339_BYTES + 1] = "", ends[RFC3339_BYTES + 1] = "", about[80];
+	if (s->stopping)
+		return false;
+	if (!hub_feed(s->hub, SPAN(SILENCE_FEED)))
+		return true; /* no feed has a cadence: there are no alerts here */
+	rfc3339_format(clock_wall_ms(hub_clock(s->hub)), now);
+	rfc3339_format(ends_ms, ends);
+	struct buf *b = &s->text;
+	buf_clear(b);
+	buf_add_str(b, "{\"organisation\":");
+	json_write_string(b, organisation);
+	buf_addf(b,
+	         ",\"ended\":true,\"time\":\"%s\",\"ends\":\"%s\",\"things\":%u,"
+	         "\"message\":\"The organisation %.*s has ended; its data stays.\"}",
+	         now, ends, things, (int)organisation.n, organisation.p);
+	int n = snprintf(about, sizeof(about), "organisation:%.*s", (int)organisation.n,
+	                 organisation.p);
+	return publish(s, span_of(about, MIN_OF((size_t)n, sizeof(about) - 1)));
+}
+
 /* False: no room now; it is told at the next pass. */
 static bool tell(struct silence *s, const struct series_thing *t, bool silent)
 {
-	char topic[LIMIT_TOPIC_BYTES + 1], now[RFC3339_BYTES + 1] = "",
-	                                                       last[RFC3339_BYTES + 1] = "";
-	char message[400];
-	struct identity who = access_administrator(hub_config(s->hub));
-	int n = snprintf(topic, sizeof(topic), "oudp/alerts/%.*s", (int)t->thing.n, t->thing.p);
-	if (n < 0 || (size_t)n >= sizeof(topic))
-		return true;
+	char now[RFC3339_BYTES + 1] = "", last[RFC3339_BYTES + 1] = "", message[400];
 	rfc3339_format(clock_wall_ms(hub_clock(s->hub)), now);
 	rfc3339_format(t->last_stored_ms, last);
 	write_message(message, sizeof(message), t, silent, last);
@@ -214,17 +252,8 @@ static bool tell(struct silence *s, const struct series_thing *t, bool silent)
 	json_write_name(b, "message");
 	json_write_string(b, span_str(message));
 	buf_add_char(b, '}');
-	const struct ingest_message m = {.who = &who,
-	                                 .publisher = SPAN("oudpd"),
-	                                 .topic = span_of(topic, (size_t)n),
-	                                 .payload = span_of(b->p, b->len),
-	                                 .qos = 1,
-	                                 .protocol = QUARANTINE_HTTP,
-	                                 .answer = {.done = answered, .owner = s, .qos = 1}};
-	if (ingest_publish(s->ingest, &m))
+	if (!publish(s, t->thing))
 		return false;
-	s->in_flight++;
-	s->stats.told++;
 	alert_command_put(s->command, hub_config(s->hub)->alert_command, silent, t->feed, t->thing,
 	                  last, message);
 	return true;

@@ -21,6 +21,11 @@ struct silence;
 #define SILENCE_FEED "oudp-alerts"
 
 struct silence *silence_new(struct hub *h, struct ingest *in, struct series *s);
+/* The same feed hears that an organisation has ended (topic oudp/alerts/organisation:NAME, members
+ * organisation, ended, time, ends, things, message). False: no room now. Without
+ * that feed nobody is told. */
+bool silence_ended(struct silence *s, struct span organisation, int64_t ends_ms,
+                   unsigned things) MUSTCHECK;
 void silence_tick(struct silence *s); /* once a second */
 /* Nothing new is begun; true when all that was under way has ended. */
 bool silence_idle(struct silence *s);

@@ -188,11 +188,8 @@ void post_reload(struct req *r)
 static void trimmed(void *arg, int64_t deleted)
 {
 	struct req *r = arg;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, deleted < 0 ? (int)deleted : 0))
 		return;
-	}
 	if (deleted < 0) {
 		problem(r, 507, "nothing could be deleted: %s", err_text((int)deleted));
 		return;

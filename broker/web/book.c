@@ -37,11 +37,8 @@ static void answer_why(struct req *r, int err, struct buf *why)
 static void changed(void *arg, int err, const char *id, const char *key)
 {
 	struct req *r = arg;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, err))
 		return;
-	}
 	if (err) {
 		problem(r, 507, "%s", err_text(err));
 		return;

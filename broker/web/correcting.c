@@ -167,10 +167,11 @@ static void corrected(struct series_correction *c)
 {
 	struct correcting *g = container_of(c, struct correcting, c);
 	struct req *r = g->r;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
-	} else if (c->err) {
+	if (!req_came(r, c->err)) {
+		correcting_free(g);
+		return;
+	}
+	if (c->err) {
 		problem(r, c->err == ERR_TOO_LARGE || c->err == ERR_INVALID ? 400 : 503,
 		        "it could not be corrected: %s", err_text(c->err));
 	} else {

@@ -11,8 +11,19 @@
 
 /* ---- telling ---- */
 
-void web_erased(struct web *w, struct feed *f, struct span organisation, struct span thing,
-                uint64_t records)
+/* Whether the subscriber could have seen the thing; nobody else hears its name. */
+static bool concerns(const struct live *l, const struct feed *f, struct span thing)
+{
+	if (l->feed != f || l->kind == LIVE_PAGE || !l->wsi || l->ended)
+		return false;
+	if (thing.n && l->partial && access_covers(&l->who, ACCESS_SUBSCRIBE, f, thing))
+		return false;
+	return !l->filter.thing_n || !thing.n ||
+	       span_eq(thing, span_of(l->filter.thing, l->filter.thing_n));
+}
+
+struct span web_erased(struct web *w, struct feed *f, struct span organisation, struct span thing,
+                       uint64_t records)
 {
 	frames_forget(&w->frames, f);
 	seen_erased(&w->seen, f);
@@ -23,10 +34,7 @@ void web_erased(struct web *w, struct feed *f, struct span organisation, struct 
 	list_for_each (it, &w->lives) {
 		struct live *l = list_entry(it, struct live, node);
 		uint32_t n = (uint32_t)one->len;
-		bool others = l->filter.thing_n && thing.n &&
-		              !span_eq(thing, span_of(l->filter.thing, l->filter.thing_n));
-		if (l->feed != f || l->kind == LIVE_PAGE || !l->wsi || l->ended || others ||
-		    one->err)
+		if (one->err || !concerns(l, f, thing))
 			continue;
 		if (!l->notices.max)
 			buf_init(&l->notices, LIMIT_WEB_NOTICE_BYTES);
@@ -37,6 +45,7 @@ void web_erased(struct web *w, struct feed *f, struct span organisation, struct 
 		buf_add(&l->notices, one->p, n);
 		lws_callback_on_writable(l->wsi);
 	}
+	return one->err ? SPAN("") : span_of(one->p, one->len);
 }
 
 /* ---- asking ---- */
@@ -44,11 +53,8 @@ void web_erased(struct web *w, struct feed *f, struct span organisation, struct 
 static void erased(void *arg, const struct erased *what, int err)
 {
 	struct req *r = arg;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, err))
 		return;
-	}
 	if (err) {
 		problem(r, 507, "the thing could not be erased: %s", err_text(err));
 		return;
@@ -93,6 +99,7 @@ void erase_thing(struct req *r)
 		    ERASURE_REASON_BYTES);
 	} else {
 		req_wait(r);
+		administer_begun(r);
 		int err =
 		    eraser_erase(r->web->eraser, organisation, r->param[0], reason, erased, r);
 		if (err == ERR_AGAIN)

@@ -82,6 +82,7 @@ void respond(struct req *r, int status, const char *content_type)
 	}
 	count(r->web, r->status);
 	req_count(r);
+	administer_end(r, r->status, r->detail);
 	if (r->wsi)
 		lws_callback_on_writable(r->wsi);
 }
@@ -128,14 +129,16 @@ void problem_write(struct buf *b, int status, const char *detail, const struct f
 static void answer_problem(struct req *r, int status, const char *detail, const struct faults *f)
 {
 	buf_clear(&r->out);
+	r->detail = detail;
 	if (r->kind != WEB_ADMIN && strncmp(r->path, "/v1/", 4) != 0 &&
 	    strstr(r->accept, "text/html")) {
 		page_problem(r, status, detail);
-		return;
+	} else {
+		r->html = false;
+		problem_write(&r->out, status, detail, f);
+		respond(r, status, "application/problem+json");
 	}
-	r->html = false;
-	problem_write(&r->out, status, detail, f);
-	respond(r, status, "application/problem+json");
+	r->detail = NULL;
 }
 
 void problem(struct req *r, int status, const char *fmt, ...)

@@ -98,12 +98,9 @@ static void refuse(struct req *r, int err)
 static void proven(void *owner, uint64_t token UNUSED, int err, const struct identity *who)
 {
 	struct req *r = owner;
-	r->pending--;
 	r->proving = false;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, err))
 		return;
-	}
 	if (r->answering) /* its body was too long */
 		return;
 	if (err) {
@@ -176,6 +173,12 @@ void req_object(const struct req *r, char *out, size_t size)
 		return;
 	}
 	snprintf(out, size, "%.200s", r->path);
+}
+
+void req_read(const struct req *r, const struct feed *f)
+{
+	if (f->conf->personal_data)
+		req_audit(r, "read", f, "done");
 }
 
 void req_audit(const struct req *r, const char *action, const struct feed *f, const char *result)

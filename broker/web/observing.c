@@ -456,7 +456,7 @@ struct observing *observing_new(struct req *r, enum observe_way way)
 	if (faults.n)
 		problem_faults(r, 400, &faults);
 	else if (way == OBSERVE_CHART || (choose_format(r, &g->o, &format) && choose_crs(r, &g->o)))
-		g->permit = permit_new(&r->who, w->hub);
+		g->permit = permit_new(r);
 	observe_writer_init(&g->w, &r->out, &g->o, format);
 	g->w.crs = w->crs;
 	g->w.now_ms = c.now_ms;

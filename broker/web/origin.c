@@ -35,6 +35,22 @@ static bool is_of_this_server(const struct web *w, const char *origin, const cha
 	return front && (strcasecmp(front + 3, host) == 0 || strcasecmp(origin, w->base_url) == 0);
 }
 
+bool origin_may_connect(struct lws *wsi)
+{
+	char host[ORIGIN_BYTES], origin[ORIGIN_BYTES];
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) <= 0)
+		return true;
+	if (!copy(wsi, WSI_TOKEN_ORIGIN, origin)) /* longer than any that is named */
+		return false;
+	(void)copy(wsi, WSI_TOKEN_HOST, host);
+	if (is_of_this_server(web_of(wsi), origin, host))
+		return true;
+	for (char **list = hub_config(web_of(wsi)->hub)->allowed_origins; *list; list++)
+		if (strcmp(*list, "*") == 0 || strcasecmp(*list, origin) == 0)
+			return true;
+	return false;
+}
+
 bool req_is_foreign(const struct req *r)
 {
 	char host[ORIGIN_BYTES], origin[ORIGIN_BYTES], shown[ORIGIN_BYTES];
@@ -43,6 +59,9 @@ bool req_is_foreign(const struct req *r)
 	                  lws_hdr_total_length(r->wsi, WSI_TOKEN_ORIGIN) > 0;
 	if (r->kind == WEB_UNIX && has_host && !is_local(host))
 		return true;
+	/* A ticket is a WebSocket to be: who may open one, and nobody else, may have one. */
+	if (r->method == METHOD_POST && strcmp(r->path, "/v1/tickets") == 0)
+		return !origin_may_connect(r->wsi);
 	if (r->method == METHOD_GET || r->method == METHOD_HEAD || r->method == METHOD_OPTIONS)
 		return false;
 	(void)copy(r->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, shown);

@@ -360,11 +360,8 @@ static void rows_came(void *arg, const struct quarantine_row *rows, unsigned n, 
 {
 	struct req *r = arg;
 	struct refusals *x = r->own;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, 0))
 		return;
-	}
 	if (err) {
 		problem(r, 503, "the quarantine cannot be read: %s", err_text(err));
 		return;

@@ -272,6 +272,7 @@ void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
 {
 	struct html *h = &p->h;
 	bool silent = page_is_silent(p, t);
+	req_read(p->r, t->feed);
 	html_open(h, "tr");
 	html_attr_span(h, "data-thing", t->thing);
 	html_attr_span(h, "data-feed", t->feed->name);

@@ -42,6 +42,7 @@ static void readings(struct page *p, const struct seen_thing *t)
 {
 	struct html *h = &p->h;
 	struct record_result v;
+	req_read(p->r, t->feed);
 	html_class(h, "dl", "readings");
 	html_attr(h, "data-part", t->feed->conf->name);
 	html_attr_span(h, "data-thing", t->thing);

@@ -1,14 +1,19 @@
 /* permit.c - see permit.h. */
 #include "web/permit.h"
 
+#include "access/audit.h"
 #include "base/mem.h"
 #include "series/series.h"
+#include "web/private.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct permit_feed {
 	char name[65];
-	char *things; /* access_things(); NULL: all */
+	bool personal;
+	atomic_bool seen; /* something of it was let through, on whatever thread */
+	char *things;     /* access_things(); NULL: all */
 };
 
 static int by_name(const void *a, const void *b)
@@ -16,23 +21,33 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct permit_feed *)a)->name, ((const struct permit_feed *)b)->name);
 }
 
-struct permit *permit_new(const struct identity *who, const struct hub *h)
+static void add(struct permit *p, const struct identity *who, const struct feed *f)
 {
+	struct permit_feed *one = &p->feeds[p->n++];
+	memcpy(one->name, f->name.p, f->name.n);
+	one->personal = f->conf->personal_data;
+	if (!p->all && access_is_partial(who, ACCESS_READ, f))
+		one->things = access_things(who, ACCESS_READ, f);
+}
+
+struct permit *permit_new(const struct req *r)
+{
+	const struct identity *who = &r->who;
+	const struct hub *h = r->web->hub;
 	struct permit *p = xcalloc(1, sizeof(*p));
 	p->users = 1;
 	p->all = access_check(who, ACCESS_READ, NULL, (struct span){0}) == 0;
-	if (p->all)
-		return p;
+	p->audit = r->web->access ? access_audit(r->web->access) : NULL;
+	p->name = who->name;
+	memcpy(p->organisation, who->organisation, sizeof(p->organisation));
+	req_origin(r, p->origin);
 	p->feeds = xcalloc(hub_feed_count(h) + 1, sizeof(*p->feeds));
 	for (unsigned i = 0; i < hub_feed_count(h); i++) {
 		const struct feed *f = hub_feed_at(h, i);
-		if (f->ended || f->name.n >= sizeof(p->feeds->name) ||
-		    access_check(who, ACCESS_READ, f, (struct span){0}))
-			continue;
-		struct permit_feed *one = &p->feeds[p->n++];
-		memcpy(one->name, f->name.p, f->name.n);
-		if (access_is_partial(who, ACCESS_READ, f))
-			one->things = access_things(who, ACCESS_READ, f);
+		if (!f->ended && f->name.n < sizeof(p->feeds->name) &&
+		    (p->all ? f->conf->personal_data
+		            : access_check(who, ACCESS_READ, f, (struct span){0}) == 0))
+			add(p, who, f);
 	}
 	qsort(p->feeds, p->n, sizeof(*p->feeds), by_name);
 	return p;
@@ -43,8 +58,12 @@ void permit_done(void *permit)
 	struct permit *p = permit;
 	if (!p || --p->users)
 		return;
-	for (unsigned i = 0; i < p->n; i++)
+	for (unsigned i = 0; i < p->n; i++) {
+		if (p->feeds[i].personal && atomic_load(&p->feeds[i].seen))
+			audit_seldom(p->audit, "read", p->feeds[i].name, "done", p->origin, p->name,
+			             span_str(p->organisation));
 		free(p->feeds[i].things);
+	}
 	free(p->feeds);
 	free(p);
 }
@@ -61,12 +80,13 @@ bool permit_may(void *permit, struct span feed, struct span organisation UNUSED,
 {
 	const struct permit *p = permit;
 	struct permit_feed key = {.name = ""};
-	if (p->all)
-		return true;
-	if (feed.n >= sizeof(key.name))
-		return false;
+	if (!p->n || feed.n >= sizeof(key.name))
+		return p->all;
 	memcpy(key.name, feed.p, feed.n);
-	const struct permit_feed *one =
-	    p->n ? bsearch(&key, p->feeds, p->n, sizeof(*p->feeds), by_name) : NULL;
-	return one && (!one->things || access_listed(one->things, thing));
+	struct permit_feed *one = bsearch(&key, p->feeds, p->n, sizeof(*p->feeds), by_name);
+	if (!one || (one->things && !access_listed(one->things, thing)))
+		return p->all;
+	if (one->personal)
+		atomic_store_explicit(&one->seen, true, memory_order_relaxed);
+	return true;
 }

@@ -5,15 +5,23 @@
 
 #include "access/access.h"
 
+struct audit;
+struct req;
+
 struct permit { /* counted: a question that nobody waits for any more has it to its end */
 	unsigned users;
 	bool all; /* of feeds that are no longer configured too */
 	unsigned n;
-	struct permit_feed *feeds; /* sorted by name */
+	struct permit_feed *feeds; /* sorted by name; of all: those with personal data */
+	/* who asks, for the audit of what was seen of feeds with personal data */
+	struct audit *audit;
+	struct span name; /* lives as long as the process */
+	char organisation[ACCESS_NAME_BYTES], origin[64];
 };
 
-struct permit *permit_new(const struct identity *who, const struct hub *h);
-void permit_done(void *permit); /* accepts NULL */
+struct permit *permit_new(const struct req *r);
+/* On the loop; accepts NULL. The last one tells the audit which personal data was seen. */
+void permit_done(void *permit);
 struct series_filter;
 /* Into the filter of a question. */
 void permit_put(struct permit *p, struct series_filter *f);

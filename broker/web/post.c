@@ -52,11 +52,8 @@ static void answered(const struct answer *a, int err)
 		one.pointer = one.schema + strlen(one.schema) + 1;
 		one.rule = one.pointer + strlen(one.pointer) + 1;
 	}
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, 0))
 		return;
-	}
 	p->take(p, &one);
 	if (!r->pending && !r->answering)
 		p->next(p);

@@ -16,11 +16,14 @@
  *   dcat.c      the catalogue          asyncapi.c  the description of the streams
  *   observing.c the time series            observe*.c  what is asked of them, and written
  *   charting.c  chart.svg                  zones.c     time zones by name
+ *   administer.c  how a change ended
  *   freshness.c is a thing silent?         correcting.c  of observations */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
 
+#include "access/book.h"
 #include "access/login.h"
+#include "base/err.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/list.h"
@@ -133,11 +136,13 @@ struct req {
 	char extra[EXTRA_HEADERS_BYTES];
 	size_t extra_len;
 	bool answering, head_sent, stream, wants_body;
-	bool chunked;     /* a stream that has an end which the client can tell from a break */
-	bool broken;      /* a stream that cannot go on: the connection ends without its end */
-	bool body_done;   /* the whole body has come */
-	bool proving;     /* who it is, is being verified: routed after that */
-	unsigned pending; /* answers of others that are still to come */
+	bool chunked;       /* a stream that has an end which the client can tell from a break */
+	bool broken;        /* a stream that cannot go on: the connection ends without its end */
+	bool body_done;     /* the whole body has come */
+	bool proving;       /* who it is, is being verified: routed after that */
+	bool administers;   /* a change that the audit is to hear the end of */
+	const char *detail; /* while a problem is answered: its words */
+	unsigned pending;   /* answers of others that are still to come */
 	struct live *live;
 	struct post *post;
 	struct observing *observing;
@@ -224,9 +229,18 @@ enum { REQ_HASH_BYTES = 8 };
 void req_object(const struct req *r, char *out, size_t size);
 /* refused, and successful reads of personal data: once a minute each. f may be NULL. */
 void req_audit(const struct req *r, const char *action, const struct feed *f, const char *result);
+/* Something of f is in the answer: the audit hears of it when it is personal data. */
+void req_read(const struct req *r, const struct feed *f);
 void req_login(struct req *r); /* sets r->who, or r->proving, or has answered */
 int login_status(int err, const char **ret_why);
 extern const char login_challenge[]; /* WWW-Authenticate */
+
+/* administer.c: a change is told to the audit when it has ended, as it has ended. */
+void administer_begin(struct req *r);
+void administer_begun(const struct req *r); /* of one that may outlast the process: at once too */
+void administer_end(struct req *r, int status, const char *detail); /* respond() calls it */
+/* One of r->pending has come. False: the client has gone, and r is no more. */
+bool req_came(struct req *r, int err) MUSTCHECK;
 
 /* upgrade.c */
 int upgrade_confirm(struct lws *wsi, const char *to); /* LWS_CALLBACK_HTTP_CONFIRM_UPGRADE */
@@ -240,6 +254,7 @@ void route(struct req *r);
 struct feed *param_feed(struct req *r, enum access_right right);
 bool only_query(struct req *r, const char *names); /* space separated; false after a 400 */
 void get_openapi(struct req *r);
+const char *method_name(enum method m); /* "GET"; static */
 
 /* handlers: page.c, post.c, quarantine.c, api.c */
 void get_events(struct req *r);
@@ -290,6 +305,9 @@ void delete_thing(struct req *r);
 void erase_thing(struct req *r); /* erased.c */
 /* origin.c: a browser asks on behalf of another site's page, with what it adds by itself */
 bool req_is_foreign(const struct req *r);
+/* Whether the page that asks may open a WebSocket: it is of this server, or allowed-origins names
+ * its site (RFC 6455, 10.2). A program that sends no Origin may. */
+bool origin_may_connect(struct lws *wsi);
 
 /* pages: pages.h */
 void get_home(struct req *r);

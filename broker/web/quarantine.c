@@ -79,11 +79,8 @@ static void rows_listed(void *arg, const struct quarantine_row *rows, unsigned n
                         int err)
 {
 	struct req *r = arg;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, err))
 		return;
-	}
 	if (err) {
 		problem(r, 503, "the quarantine cannot be read: %s", err_text(err));
 		return;
@@ -124,8 +121,10 @@ static void list_rows(struct req *r, uint32_t feed_id)
 void list_quarantine(struct req *r)
 {
 	struct feed *f = param_feed(r, ACCESS_ADMIN);
-	if (f)
-		list_rows(r, f->id);
+	if (!f)
+		return;
+	req_read(r, f);
+	list_rows(r, f->id);
 }
 
 void list_unrouted(struct req *r)
@@ -178,11 +177,8 @@ static void rows_to_retry(void *arg, const struct quarantine_row *rows, unsigned
 {
 	struct req *r = arg;
 	struct post *p = r->post;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, err))
 		return;
-	}
 	if (err) {
 		buf_clear(&r->out);
 		problem(r, 503, "the quarantine cannot be read: %s", err_text(err));

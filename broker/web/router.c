@@ -285,18 +285,16 @@ static void allow(struct req *r)
 	respond_header(r, "Allow:", text);
 }
 
-/* What is begun: whether it worked stands in the log of what it changes. */
-static void tell_administration(const struct req *r)
+const char *method_name(enum method m)
 {
-	char origin[64], path[256], object[300];
-	if (!r->web->access || strncmp(r->path, "/v1/organisations", 17) == 0 ||
-	    strncmp(r->path, "/v1/identities", 14) == 0)
-		return; /* told when it is committed */
-	req_origin(r, origin);
-	req_object(r, path, sizeof(path));
-	snprintf(object, sizeof(object), "%s %s", method_names[r->method], path);
-	audit_line(access_audit(r->web->access), "administer", object, "begun", origin, r->who.name,
-	           span_str(r->who.organisation));
+	return m < ARRAY_LEN(method_names) ? method_names[m] : "?";
+}
+
+/* What the administrator changes, and grants, which others change too. */
+static bool is_administration(const struct row *w, enum method m)
+{
+	return m != METHOD_GET && m != METHOD_HEAD &&
+	       (w->admin || strncmp(w->path, "/v1/grants", 10) == 0);
 }
 
 void route(struct req *r)
@@ -326,8 +324,8 @@ void route(struct req *r)
 		        "only the administrator may do this, through the admin socket: use the "
 		        "oudp command");
 	} else if (found) {
-		if (found->admin && r->method != METHOD_GET && r->method != METHOD_HEAD)
-			tell_administration(r);
+		if (is_administration(found, r->method))
+			administer_begin(r);
 		found->handler(r);
 	} else if (other && r->method == METHOD_OPTIONS) {
 		allow(r);

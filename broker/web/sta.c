@@ -158,7 +158,7 @@ static struct sta_job *job_new(struct req *r)
 		write_encoded(&j->options, r->query.pair[i].value);
 	}
 	buf_addf(&j->root, "%s%s", r->web->base_url, ROOT);
-	j->things.permit = permit_new(&r->who, r->web->hub);
+	j->things.permit = permit_new(r);
 	j->things.series = r->web->series;
 	j->things.base_url = r->web->base_url;
 	j->source = sta_things_source(&j->things);

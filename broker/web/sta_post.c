@@ -297,7 +297,7 @@ void post_sta(struct req *r)
 	else if (find_stream(s, q, &stream) && (stream <= 0 || stream > UINT32_MAX))
 		problem(r, 404, "there is no such Datastream");
 	if (stream > 0 && stream <= UINT32_MAX && !r->answering) {
-		struct permit *permit = permit_new(&r->who, r->web->hub);
+		struct permit *permit = permit_new(r);
 		s->stream = (uint32_t)stream;
 		s->ask = (struct series_ask){.what = SERIES_STREAMS, .done = on_stream, .arg = s};
 		s->ask.filter.stream_id = s->stream;

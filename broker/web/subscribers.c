@@ -127,9 +127,7 @@ static void done(struct job *j)
 {
 	struct look *k = container_of(j, struct look, job);
 	struct req *r = k->req;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, 0)) {
 		free(k);
 		return;
 	}

@@ -252,11 +252,8 @@ void get_thing(struct req *r)
 static void history_read(void *arg, const struct buf *json, int err)
 {
 	struct req *r = arg;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, err))
 		return;
-	}
 	if (err) {
 		problem(r, 503, "the register cannot be read: %s", err_text(err));
 		return;
@@ -304,11 +301,8 @@ static void problem_entry(struct req *r, const struct entry_faults *f)
 static void changed(void *arg, int err)
 {
 	struct req *r = arg;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!req_came(r, err))
 		return;
-	}
 	const struct thing *x = things_find(r->web->things, organisation_of(r), r->param[0]);
 	if (err) {
 		problem(r, 507, "the register could not be written: %s", err_text(err));
@@ -370,6 +364,7 @@ static void change(struct req *r,
 		if (!r->answering)
 			problem_entry(r, &faults);
 	} else if (dry) {
+		r->administers = false; /* nothing is */
 		buf_add_span(&r->out, span_of(e.text, e.n));
 		entry_done(&e);
 		respond(r, 200, "application/json");

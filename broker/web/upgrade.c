@@ -123,27 +123,6 @@ static struct span ticket_of(const char *offered)
 	return (struct span){0};
 }
 
-/* A page of another site runs in a browser that may reach this one, and would speak for who sits
- * there (RFC 6455, 10.2). */
-static bool origin_is_allowed(struct lws *wsi)
-{
-	char origin[ORIGIN_BYTES], host[ORIGIN_BYTES];
-	int n = lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN);
-	if (n <= 0)
-		return true;
-	if (lws_hdr_copy(wsi, origin, sizeof(origin), WSI_TOKEN_ORIGIN) < 0)
-		return false;
-	const char *after = strstr(origin, "://");
-	if (after && lws_hdr_copy(wsi, host, sizeof(host), WSI_TOKEN_HOST) > 0 &&
-	    strcasecmp(after + 3, host) == 0)
-		return true;
-	char **list = hub_config(web_of(wsi)->hub)->allowed_origins;
-	for (; *list; list++)
-		if (strcmp(*list, "*") == 0 || strcasecmp(*list, origin) == 0)
-			return true;
-	return false;
-}
-
 /* Its password is being verified meanwhile: it is known when the client comes again. */
 static void verified(void *owner UNUSED, uint64_t token UNUSED, int err UNUSED,
                      const struct identity *who UNUSED)
@@ -223,7 +202,7 @@ int upgrade_confirm(struct lws *wsi, const char *to)
 		fault(&faults, SPAN("Sec-WebSocket-Version"), "the version spoken is 13");
 		return refuse(wsi, 426, &faults);
 	}
-	if (!origin_is_allowed(wsi)) {
+	if (!origin_may_connect(wsi)) {
 		fault(&faults, SPAN("Origin"),
 		      "pages of this origin may not open a WebSocket here: see allowed-origins");
 		return refuse(wsi, 403, &faults);

@@ -83,9 +83,10 @@ void web_judge(struct web *w);
  * now on. */
 void web_reconfigured(struct web *w);
 
-/* So many records of a thing are gone from f: subscribers are told. */
-void web_erased(struct web *w, struct feed *f, struct span organisation, struct span thing,
-                uint64_t records);
+/* So many records of a thing are gone from f: subscribers are told. thing n == 0: it is not known
+ * which. Returns the event that they were told, until the next call. */
+struct span web_erased(struct web *w, struct feed *f, struct span organisation, struct span thing,
+                       uint64_t records);
 
 struct web_stats {
 	uint64_t http_connections, websockets, streams; /* open now */
