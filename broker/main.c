@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rfc3339.h"
+#include "config/arguments.h"
 #include "config/config.h"
 #include "feed/hub.h"
 #include "ingest/ingest.h"
@@ -35,8 +36,7 @@
 enum { DRAIN_ANSWERS_S = 5, DRAIN_CLOSE_S = 5, ERRORS_BYTES = 1 << 20, CONNECTIONS_SPARE = 256 };
 
 struct daemon {
-	const char *config_path;
-	bool check_only, foreground, verify, test_echo;
+	struct arguments arguments;
 	struct config *config;
 	struct catalog *catalog;
 	struct tls_set *tls;
@@ -85,7 +85,7 @@ static int load(const struct daemon *d, struct config **ret_config, struct catal
 {
 	struct config *c = NULL;
 	struct catalog *schemas = NULL;
-	int err = config_load(d->config_path, &c, why);
+	int err = config_load(d->arguments.config_path, &c, why);
 	if (err)
 		return err;
 	audit_add_feed(c);
@@ -410,7 +410,7 @@ static void open_store(struct daemon *d)
 	                          .map_bytes = d->config->journal_size_bytes,
 	                          .reserve_bytes = LIMIT_RESERVE_BYTES,
 	                          .feeds_max = 2 * LIMIT_FEEDS,
-	                          .verify = d->verify,
+	                          .verify = d->arguments.verify,
 	                          .check = record_is_whole,
 	                          .check_sequence = record_is_in_place};
 	if (store_open(&o, &d->store, why, sizeof(why)))
@@ -422,7 +422,7 @@ static void open_side(struct daemon *d)
 	char why[1024] = "";
 	struct side_options o = {.data_dir = d->config->data_dir,
 	                         .map_bytes = d->config->series_size_bytes,
-	                         .verify = d->verify,
+	                         .verify = d->arguments.verify,
 	                         .check = series_row_is_whole};
 	store_id(d->store, o.store_id);
 	if (side_open(&o, &d->side, why, sizeof(why)))
@@ -494,7 +494,7 @@ static void open_listeners(struct daemon *d)
 	                        .listeners = w,
 	                        .n_listeners = n,
 	                        .base_url = base,
-	                        .test_echo = d->test_echo};
+	                        .test_echo = d->arguments.test_echo};
 	if (*d->config->public_url)
 		o.base_url = d->config->public_url;
 	if (web_new(&o, &d->web, &why))
@@ -603,50 +603,7 @@ static void take_down(struct daemon *d)
 	config_free(d->config);
 }
 
-/* ---- the command line ---- */
-
-static void usage(FILE *to)
-{
-	fputs("usage: oudpd [-f FILE] [-n] [-d] [-v] [--verify] [--test-echo]\n"
-	      "  -f FILE      configuration (default: " CONFIG_PATH
-	      ", else a built-in one for this machine only)\n"
-	      "  -n           check the configuration and the schemas, print all errors, and exit\n"
-	      "  -d           stay in the foreground\n"
-	      "  -v           say more (debug)\n"
-	      "  --verify     walk the whole store before starting\n"
-	      "  --test-echo  serve a WebSocket echo at /test/echo, for test suites\n",
-	      to);
-}
-
-static void parse_arguments(struct daemon *d, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		const char *a = argv[i];
-		if (strcmp(a, "-f") == 0 && i + 1 < argc)
-			d->config_path = argv[++i];
-		else if (strcmp(a, "-n") == 0)
-			d->check_only = true;
-		else if (strcmp(a, "-d") == 0)
-			d->foreground = true;
-		else if (strcmp(a, "-v") == 0)
-			log_set_level(LOG_LEVEL_DEBUG);
-		else if (strcmp(a, "--verify") == 0)
-			d->verify = true;
-		else if (strcmp(a, "--test-echo") == 0)
-			d->test_echo = true;
-		else if (strcmp(a, "-h") == 0 || strcmp(a, "--help") == 0) {
-			usage(stdout);
-			exit(0);
-		} else if (strcmp(a, "--version") == 0) {
-			puts("oudpd " OUDP_VERSION);
-			exit(0);
-		} else {
-			fprintf(stderr, "oudpd: unknown argument %s\n", a);
-			usage(stderr);
-			exit(2);
-		}
-	}
-}
+/* ---- the whole ---- */
 
 static void tell_ready(struct daemon *d)
 {
@@ -680,13 +637,13 @@ int main(int argc, char **argv)
 {
 	struct daemon d = {.ready_fd = -1, .clock = clock_system()};
 	struct buf why;
-	parse_arguments(&d, argc, argv);
+	arguments_read(&d.arguments, argc, argv);
 	buf_init(&why, ERRORS_BYTES);
 	if (load(&d, &d.config, &d.catalog, &why)) {
 		print_lines(buf_str(&why));
 		return 1;
 	}
-	if (d.check_only) {
+	if (d.arguments.check_only) {
 		int status = check(&d, &why);
 		catalog_free(d.catalog);
 		config_free(d.config);
@@ -701,7 +658,7 @@ int main(int argc, char **argv)
 	}
 	buf_done(&why);
 	signal(SIGPIPE, SIG_IGN);
-	if (!d.foreground)
+	if (!d.arguments.foreground)
 		d.ready_fd = detach();
 	raise_files(d.config->max_connections);
 	build(&d);
