@@ -306,6 +306,8 @@ enum {
 	LIMIT_CONNECT_MAP_S = 10,             /* CPU seconds of one record: a mapping cannot hang */
 	LIMIT_CONNECT_CHECKPOINT = 2000,      /* records after which the position is synced */
 	LIMIT_CONNECT_TABLE_BYTES = 64 << 20, /* a file to look up in: NDW's sites are 10 MB */
+	LIMIT_CONNECT_DEVICE_DECODERS = 200,  /* rules of one connector, tried one after another */
+	LIMIT_CONNECT_FRAME_BYTES = 1600,     /* LoRaWAN has 242 at most, NB-IoT a datagram */
 	LIMIT_CONNECT_PAGES = 1000,           /* of one poll, followed by `next' */
 	LIMIT_CONNECT_URLS = 400,             /* of one connector: the car parks of the country */
 	LIMIT_CONNECT_HEADER_BYTES = 8 << 10, /* one header of an answer that is looked at */

@@ -29,6 +29,7 @@ static cfg_opt_t connector_opts[] = {CFG_BOOL("enabled", cfg_true, CFGF_NONE),
                                      CFG_STR("target", NULL, CFGF_NONE),
                                      CFG_STR_LIST("settings", NULL, CFGF_NONE),
                                      CFG_STR_LIST("tables", NULL, CFGF_NONE),
+                                     CFG_STR_LIST("device-decoders", NULL, CFGF_NONE),
                                      CFG_STR("zone", "UTC", CFGF_NONE),
                                      CFG_STR("memory", "1GiB", CFGF_NONE),
                                      CFG_STR_LIST("records", NULL, CFGF_NONE),
@@ -286,6 +287,12 @@ static void free_connector(struct connector_conf *k)
 	free_list(k->records, k->n_records);
 	free_list(k->settings, k->n_settings);
 	free_list(k->tables, k->n_tables);
+	for (size_t i = 0; i < k->n_device_decoders; i++) {
+		free(k->device_decoders[i].pattern);
+		free(k->device_decoders[i].file);
+		free(k->device_decoders[i].argument);
+	}
+	free(k->device_decoders);
 }
 
 void config_free(struct config *c)

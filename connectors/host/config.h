@@ -26,6 +26,11 @@ struct target_conf {
 	int keepalive_s;
 };
 
+/* How frames of devices are read whose names fit the pattern. */
+struct device_decoder {
+	char *pattern, *file, *argument; /* file: found; argument: may be empty */
+};
+
 struct connector_conf {
 	char *name;
 	int line;
@@ -71,6 +76,8 @@ struct connector_conf {
 	size_t n_settings;
 	char **tables; /* "name=file", found: what the program may look up */
 	size_t n_tables;
+	struct device_decoder *device_decoders; /* the first that fits counts */
+	size_t n_device_decoders;
 	char *zone;
 	uint64_t memory_max;
 };

@@ -217,6 +217,46 @@ static void find_mapping(struct config *c, struct connector_conf *k, cfg_t *s)
 		cfg_error(s, "connector \"%s\": no such mapping: %s", k->name, name);
 }
 
+/* "PATTERN=NAME ARGUMENT": NAME is of connector-dir, or with a slash in it a file. */
+static void read_device_decoder(struct config *c, struct connector_conf *k, cfg_t *s,
+                                const char *text)
+{
+	struct device_decoder *d = &k->device_decoders[k->n_device_decoders];
+	const char *eq = strchr(text, '=');
+	size_t n = eq ? strcspn(eq + 1, " ") : 0;
+	if (!eq || eq == text || n == 0) {
+		cfg_error(
+		    s,
+		    "connector \"%s\": device-decoders are \"PATTERN=NAME ARGUMENT\", not \"%s\"",
+		    k->name, text);
+		return;
+	}
+	auto_free char *name = xstrndup(eq + 1, n);
+	k->n_device_decoders++;
+	d->pattern = xstrndup(text, (size_t)(eq - text));
+	d->argument = xstrdup(eq + 1 + n + strspn(eq + 1 + n, " "));
+	if (strchr(name, '/'))
+		d->file = config_path(c, name);
+	else if (asprintf(&d->file, "%s/decoders/%s.jq", c->connector_dir ? c->connector_dir : ".",
+	                  name) < 0)
+		abort();
+	if (access(d->file, R_OK) != 0)
+		cfg_error(s, "connector \"%s\": no such decoder of devices: %s", k->name, d->file);
+}
+
+static void read_device_decoders(struct config *c, struct connector_conf *k, cfg_t *s)
+{
+	size_t n = cfg_size(s, "device-decoders");
+	if (n > LIMIT_CONNECT_DEVICE_DECODERS) {
+		cfg_error(s, "connector \"%s\": more than %d device-decoders", k->name,
+		          LIMIT_CONNECT_DEVICE_DECODERS);
+		return;
+	}
+	k->device_decoders = xcalloc(n + 1, sizeof(*k->device_decoders));
+	for (size_t i = 0; i < n; i++)
+		read_device_decoder(c, k, s, cfg_getnstr(s, "device-decoders", (unsigned)i));
+}
+
 static void find_target(struct config *c, struct connector_conf *k, cfg_t *s)
 {
 	const char *name = cfg_getstr(s, "target");
@@ -250,5 +290,6 @@ void check_connector(struct config *c, struct connector_conf *k, cfg_t *s)
 	check_decoder(k, s);
 	check_zone(k, s);
 	find_mapping(c, k, s);
+	read_device_decoders(c, k, s);
 	find_target(c, k, s);
 }

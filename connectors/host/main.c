@@ -9,6 +9,7 @@
 #include "host/backoff.h"
 #include "host/mapping.h"
 #include "host/metrics.h"
+#include "host/program.h"
 #include "host/worker.h"
 
 #include <curl/curl.h>

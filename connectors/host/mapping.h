@@ -2,8 +2,8 @@
  *
  * The program sees $settings (an object of the block's settings), $tables (tables.h), and through
  * lib/oudp.jq the envelope of the record (`source`). A result is an object with topic and payload,
- * with `ignored` or with `refused`; an array, also of arrays, is several. Bounds: CPU time per
- * record (the process ends itself with MAPPING_TOO_LONG, for jq cannot be stopped from outside),
+ * with `ignored` or with `refused`; an array, also of arrays, is several. `decode` of
+ * lib/lorawan.jq asks for members of a frame (frames.h). Bounds: CPU time per record (program.h),
  * number of results; memory is bounded by the process's own limit. */
 #ifndef HOST_MAPPING_H
 #define HOST_MAPPING_H
@@ -15,8 +15,6 @@
 
 struct connector_conf;
 struct mapping;
-
-enum { MAPPING_TOO_LONG = 75 }; /* exit status */
 
 enum result_kind { RESULT_MESSAGE, RESULT_IGNORED, RESULT_REFUSED };
 

@@ -40,7 +40,8 @@ def event: . as $e
       uplink({device: (if $settings["thing"] == "device_name" then ($e.deviceInfo.deviceName // $e.deviceName)
         else $eui end),
         times: [$e.time, ($e.rxInfo[]? | .time, .gwTime, .nsTime), $e.publishedAt, source.received], port: $e.fPort,
-          raw: (($e.data // "") != ""), decoded: ($e | values),
+          frame: ($e.data | frame("base64")), decoded: ($e | values),
+        names: [$e.deviceInfo.deviceProfileName, $e.deviceProfileName, $e.deviceInfo.deviceName, $e.deviceName, $eui],
         base: (strongest([$e.rxInfo[]?.rssi]) + member("location"; $e | place))})
     end;
 

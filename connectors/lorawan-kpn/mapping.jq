@@ -9,7 +9,7 @@ if type != "array" then {refused: "no SenML pack"}
 else
   ([.[] | .n // "" | capture("urn:dev:(?i:deveui|imei|[a-z]+):(?<id>[0-9A-Za-z]+)[:_]?")? | .id] | .[0]) as $device
   | ([.[] | select(name == "port") | .v | number] | .[0]) as $port
-  | (any(.[]; name == "payload")) as $raw
+  | ([.[] | select(name == "payload") | .vs] | .[0]) as $payload
   | ([.[] | select(name == "latitude" or .u == "lat") | .v | number] | .[0]) as $lat
   | ([.[] | select(name == "longitude" or .u == "lon") | .v | number] | .[0]) as $lon
   | ([.[] | select(name == "timeOrigin") | .vs] | .[0]) as $origin
@@ -19,7 +19,8 @@ else
       | {key: $n, value: {value: (.v // .vb), unit: (.u // "")}}] as $members
   | ($members | from_entries | with_entries(if .value.unit == "" then .value |= .value else . end)) as $decoded
   | uplink({device: (if $device then $device | ascii_downcase else null end),
-    times: [$origin, (.[0].t | numbers | floor | todate)], port: $port, raw: $raw,
+    times: [$origin, (.[0].t | numbers | floor | todate)], port: $port, frame: ($payload | frame("hex")),
+      names: [$device],
       decoded: (if ($members | length) > 0 then $decoded else null end),
       base: ((strongest([.[] | select(name == "rssi") | .v])) + member("location"; point($lon; $lat)))})
 end

@@ -20,7 +20,8 @@ def one: (.DevEUI_uplink // .) as $u
     else
       uplink({device: ($u.DevEUI | if test("^[0-9A-Fa-f]{16}$") then ascii_downcase else null end), times: [$u.Time],
         port: ([$u.FPort | number] | .[0]),
-        raw: (($u.payload_hex // "") != ""), decoded: ($u | decoded),
+        frame: ($u.payload_hex | frame("hex")), decoded: ($u | decoded),
+        names: [$u.DriverCfg.mod.mId?, $u.CustomerData.alr.pro?, $u.CustomerData.name?, ($u.DevEUI | ascii_downcase)],
         base: (strongest([$u.LrrRSSI, ($u.Lrrs.Lrr | several | .LrrRSSI)]) + member("location"; [$u | place] | .[0]))})
     end;
 

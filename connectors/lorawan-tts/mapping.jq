@@ -33,14 +33,16 @@ def v3: . as $m | .uplink_message as $u
       | uplink({device: (if $settings["thing"] == "dev_eui" then $m.end_device_ids.dev_eui else $m.end_device_ids.device_id
         // $m.end_device_ids.dev_eui end),
           times: [($u.received_at | select(. != "0001-01-01T00:00:00Z")), $m.received_at], port: $u.f_port,
-            raw: ($u.frm_payload != null),
+            frame: ($u.frm_payload | frame("base64")),
+          names: [$m.end_device_ids.device_id, ($u.version_ids | if .model_id? then .brand_id + "/" + .model_id else null end),
+            $m.end_device_ids.application_ids.application_id, ($m.end_device_ids.dev_eui | strings | ascii_downcase)],
           decoded: (if ($fixed | length) > 0 then {} else $u.decoded_payload end),
           values: ($fixed + [$free[] | select(.property as $p | $known | index($p) | not)]),
           base: (strongest([$u.rx_metadata[]?.rssi]) + member("location"; $u | place))})
     end;
 
 def v2: uplink({device: .dev_id, times: [.metadata.time, (.metadata.gateways[]?.time)], port: .port,
-  raw: (.payload_raw != null), decoded: .payload_fields,
+  frame: (.payload_raw | frame("base64")), names: [.dev_id, .app_id], decoded: .payload_fields,
   base: (strongest([.metadata.gateways[]?.rssi]) + member("location"; point(.metadata.longitude; .metadata.latitude)))});
 
 def one: (.result // .)

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "host/config.h"
 #include "host/decode.h"
+#include "host/frames.h"
 #include "schema_check.h"
 
 #include <stdlib.h>
@@ -57,6 +58,26 @@ static int decode(const struct connector_conf *k, const uint8_t *p, size_t n, si
 	return err;
 }
 
+/* A frame of a device: what is read are its bytes, as many as the digits say. */
+static void frame(const char *text, size_t n, bool hex)
+{
+	size_t digits = n;
+	jv bytes = frames_bytes(text, n, hex);
+	while (!hex && digits > 0 && text[digits - 1] == '=')
+		digits--;
+	if (jv_is_valid(bytes)) {
+		check_that((size_t)jv_array_length(jv_copy(bytes)) == digits * (hex ? 4 : 6) / 8,
+		           "as many bytes as there are digits for");
+		jv_array_foreach(bytes, i, b)
+		{
+			double v = jv_number_value(b);
+			check_that(v >= 0 && v <= 255 && v == (double)(int)v, "a byte");
+			jv_free(b);
+		}
+	}
+	jv_free(bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char d[] = "d", items[] = "d.items", root[] = ".";
@@ -65,6 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buf whole, pieces;
 	if (size < 2)
 		return 0;
+	frame((const char *)data + 2, size - 2, true);
+	frame((const char *)data + 2, size - 2, false);
 	unsigned how = data[0], cut = data[1] % 64 + 1u;
 	struct connector_conf k = {.decoder = (enum decoder_kind)(how % 6),
 	                           .charset = how & 64 ? latin1 : utf8,

@@ -66,7 +66,7 @@ def write_conf(path, port, files):
         f.write(f'state-dir = "{path}.state"\nconnector-dir = "{CONNECTORS}"\ntarget "t" {{ port = {port} }}\n')
         for i, (file, block, options) in enumerate(files):
             own = dict(o.split("=", 1) for o in options.split() if o != "-")
-            lines = {**sample[block], **{k: f'"{v}"' for k, v in own.items()}, "source": "file",
+            lines = {**sample[block], **{k: f'"{v}"'.replace("~", " ") for k, v in own.items()}, "source": "file",
                      "path": f'"{os.path.abspath(os.path.join(FOLDER, file))}"'}
             f.write(f'connector "r{i}" {{\n' + "".join(f"\t{k} = {v}\n" for k, v in lines.items()) + "}\n")
 
