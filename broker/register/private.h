@@ -7,6 +7,8 @@
 #include "base/list.h"
 #include "register/register.h"
 
+#include <pthread.h>
+
 enum {
 	ORGANISATION_BYTES = 64,
 	THING_KEY_BYTES = ORGANISATION_BYTES + 1 + LIMIT_THING_ID_BYTES,
@@ -17,6 +19,9 @@ struct look_back;
 
 struct things {
 	struct hub *hub;
+	/* by_key and the entries in it are changed by the loop under this, and read under it by
+	 * other threads. */
+	pthread_mutex_t shown;
 	struct map by_key, by_code;
 	struct thing **sorted; /* by key */
 	unsigned n, cap, n_registered, n_silent;

@@ -72,11 +72,13 @@ static void new_code(const struct things *t, char out[THING_CODE_BYTES + 1])
 static void entry_takes(struct things *t, struct thing *x, struct entry *e)
 {
 	t->n_registered += (e ? 1u : 0) - (x->registered ? 1u : 0);
+	pthread_mutex_lock(&t->shown);
 	if (x->registered)
 		entry_done(&x->entry);
 	x->registered = e != NULL;
 	if (e)
 		x->entry = *e;
+	pthread_mutex_unlock(&t->shown);
 	things_place(t, x);
 }
 
@@ -116,6 +118,7 @@ int things_new(struct hub *h, struct things **ret)
 {
 	struct things *t = xcalloc(1, sizeof(*t));
 	t->hub = h;
+	pthread_mutex_init(&t->shown, NULL);
 	map_init(&t->by_key);
 	map_init(&t->by_code);
 	list_init(&t->silent);
@@ -147,6 +150,7 @@ void things_free(struct things *t)
 	free(t->sorted);
 	map_done(&t->by_key);
 	map_done(&t->by_code);
+	pthread_mutex_destroy(&t->shown);
 	free(t);
 }
 
@@ -288,6 +292,26 @@ const struct thing *things_find(const struct things *t, struct span organisation
 	char mem[THING_KEY_BYTES];
 	struct span key = things_key(mem, organisation, id);
 	return key.n ? map_get(&t->by_key, key) : NULL;
+}
+
+bool things_entry(struct things *t, struct span organisation, struct span id, struct buf *out,
+                  struct thing_place *ret_place)
+{
+	char mem[THING_KEY_BYTES];
+	struct span key = things_key(mem, organisation, id);
+	*ret_place = (struct thing_place){.known = false};
+	if (!key.n)
+		return false;
+	pthread_mutex_lock(&t->shown);
+	const struct thing *x = map_get(&t->by_key, key);
+	bool there = x && x->registered;
+	if (there) {
+		buf_add(out, x->entry.text, x->entry.n);
+		*ret_place =
+		    (struct thing_place){x->entry.has_location, x->entry.lat_e7, x->entry.lon_e7};
+	}
+	pthread_mutex_unlock(&t->shown);
+	return there && !out->err;
 }
 
 const struct thing *things_by_code(const struct things *t, struct span code)

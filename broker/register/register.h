@@ -6,7 +6,8 @@
  * (feeds, first and last time, place) is in memory only and found again from the newest part of the
  * logs after a start, in steps on the reader pool.
  *
- * A thing is named by organisation and id; ids are unique within an organisation. Loop thread only.
+ * A thing is named by organisation and id; ids are unique within an organisation. Loop thread only,
+ * but for things_entry().
  *
  * Rows (STORE_STATE): "thing/" organisation "/" id 0 version (u64 big endian); value JSON: code,
  * changed (ms), by, document (null: taken out). */
@@ -60,6 +61,15 @@ unsigned things_registered(const struct things *t);
 /* In the order of their keys. */
 const struct thing *things_at(const struct things *t, unsigned i);
 unsigned things_after(const struct things *t, struct span key); /* index of the first one > key */
+
+/* The entry of a thing that is registered, as it was put (a JSON object), at the end of out; false:
+ * it has none. From any thread: threads that answer questions name things by it. */
+struct thing_place {
+	bool known;
+	int32_t lat_e7, lon_e7;
+};
+bool things_entry(struct things *t, struct span organisation, struct span id, struct buf *out,
+                  struct thing_place *ret_place);
 
 /* registration = required: may data of this thing be stored now? NULL, or why not (a sentence's
  * end; static). */

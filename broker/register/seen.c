@@ -37,7 +37,9 @@ void things_drop(struct things *t, struct thing *x)
 		list_remove(&x->silent);
 		t->n_silent--;
 	}
+	pthread_mutex_lock(&t->shown);
 	map_remove(&t->by_key, x->key);
+	pthread_mutex_unlock(&t->shown);
 	free((char *)x->key.p);
 	free(x);
 }
@@ -81,7 +83,9 @@ struct thing *things_make(struct things *t, struct span key)
 	unsigned at = things_after(t, key);
 	memmove(t->sorted + at + 1, t->sorted + at, (t->n++ - at) * sizeof(*t->sorted));
 	t->sorted[at] = x;
+	pthread_mutex_lock(&t->shown);
 	map_set(&t->by_key, x->key, x);
+	pthread_mutex_unlock(&t->shown);
 	things_place(t, x);
 	return x;
 }

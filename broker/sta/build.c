@@ -18,6 +18,31 @@ void sta_drop(json_t *j)
 	json_decref(j);
 }
 
+/* The member in the first language that has it. */
+static void take_words(json_t *to, const char *name, json_t *entry)
+{
+	json_t *words = json_object_get(entry, name);
+	json_t *said = json_object_get(words, "nl");
+	if (!said)
+		said = json_object_get(words, "en");
+	if (json_is_string(said))
+		json_object_set(to, name, said);
+}
+
+void sta_registered(json_t *thing, json_t *properties, struct span entry)
+{
+	json_t *e = json_loadb(entry.p, entry.n, 0, NULL);
+	if (!json_is_object(e)) {
+		json_decref(e);
+		return;
+	}
+	take_words(thing, "name", e);
+	take_words(thing, "description", e);
+	json_object_del(e, "name");
+	json_object_del(e, "description");
+	json_object_set_new(properties, "register", e);
+}
+
 void sta_text(json_t *o, const char *name, struct span s)
 {
 	json_t *j = json_stringn(s.n ? s.p : "", s.n);

@@ -160,6 +160,7 @@ static struct sta_job *job_new(struct req *r)
 	buf_addf(&j->root, "%s%s", r->web->base_url, ROOT);
 	j->things.permit = permit_new(r);
 	j->things.series = r->web->series;
+	j->things.register_ = r->web->things;
 	j->things.base_url = r->web->base_url;
 	j->source = sta_things_source(&j->things);
 	j->request = (struct sta_request){.q = &j->q,

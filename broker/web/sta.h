@@ -1,11 +1,14 @@
 /* sta.h - SensorThings on the time series: which entity is what.
  *
- *   Thing               a thing in one feed (its number in the series); properties.feed and
- *                       properties.organisation say whose it is
+ *   Thing               a thing in one feed (its number in the series); properties.feed,
+ *                       properties.thing and properties.organisation say whose it is. What is
+ *                       registered has name, description and place of its entry; who may read
+ *                       the data of a thing may see its entry
  *   Datastream          a datastream of the series, same number
  *   Observation         number of the datastream * 2^42 + phenomenonTime in ms since 1970; earlier
  *                       ones and those of datastreams above 2^21 are not shown
- *   Location, FeatureOfInterest   where the thing is now; the thing's number
+ *   Location, FeatureOfInterest   where the thing is now, else where the register has it; the
+ *                       thing's number
  *   HistoricalLocation  where it was: number of the thing * 2^42 + ms
  *   Sensor              what reports for the thing; the thing's number
  *   ObservedProperty    by its definition (else the member's name): 53 bits of a hash that never
@@ -17,11 +20,14 @@
 #include "sta/source.h"
 #include "web/permit.h"
 
+struct things;
+
 struct sta_things { /* one for a request, used by one thread */
 	struct series *series;
 	struct permit *permit;
-	const char *base_url; /* without a slash at its end */
-	struct {              /* the datastream looked up last */
+	struct things *register_; /* NULL: there is none */
+	const char *base_url;     /* without a slash at its end */
+	struct {                  /* the datastream looked up last */
 		bool there;
 		uint32_t id, thing_id;
 		int64_t since_ms;

@@ -32,17 +32,27 @@ int64_t sta_property_id(const struct series_stream *s)
 	return (int64_t)(hash64(&key, of.p, of.n) >> 11);
 }
 
-json_t *sta_thing(const struct series_thing *t)
+/* Whose it is: on every entity that has properties. */
+static json_t *owned(struct span organisation)
 {
-	json_t *p = sta_object(), *j = sta_object();
+	json_t *p = sta_object();
+	sta_text(p, "organisation", organisation);
+	return p;
+}
+
+json_t *sta_thing(const struct series_thing *t, const struct sta_entry *e)
+{
+	json_t *p = owned(t->organisation), *j = sta_object();
 	sta_text(p, "feed", t->feed);
-	sta_text(p, "organisation", t->organisation);
+	sta_text(p, "thing", t->thing);
 	if (t->first_stored_ms)
 		sta_time(p, "firstStored", t->first_stored_ms);
 	if (t->last_stored_ms)
 		sta_time(p, "lastStored", t->last_stored_ms);
 	sta_text(j, "name", t->thing);
 	joined(j, "description", t->thing, " in feed ", t->feed);
+	if (e->text.n)
+		sta_registered(j, p, e->text);
 	sta_put(j, "properties", p);
 	return j;
 }
@@ -57,16 +67,25 @@ static json_t *nowhere(void)
 	return j;
 }
 
-json_t *sta_place(const struct series_thing *t, const char *member)
+json_t *sta_place(const struct series_thing *t, const struct sta_entry *e, const char *member,
+                  bool wanted)
 {
+	if (!t->has_place && !e->has_place && !wanted)
+		return NULL;
 	json_t *j = sta_object();
 	joined(j, "name", SPAN("place of "), "", t->thing);
-	sta_string(j, "description", "where it said it is, CRS84");
+	sta_string(j, "description",
+	           t->has_place   ? "where it said it is, CRS84"
+	           : e->has_place ? "where the register has it, CRS84"
+	                          : "nobody said where it is");
 	sta_string(j, "encodingType", "application/geo+json");
 	if (t->has_place)
 		sta_point(j, member, t->lon_e7 / 1e7, t->lat_e7 / 1e7);
+	else if (e->has_place)
+		sta_point(j, member, e->lon_e7 / 1e7, e->lat_e7 / 1e7);
 	else
 		sta_put(j, member, nowhere());
+	sta_put(j, "properties", owned(t->organisation));
 	return j;
 }
 
@@ -86,6 +105,7 @@ json_t *sta_sensor(const struct series_thing *t, const char *base_url)
 	sta_string(j, "description", "what reports for this thing");
 	sta_string(j, "encodingType", "application/json");
 	sta_text(j, "metadata", span_of(url.p, url.err ? 0 : url.len));
+	sta_put(j, "properties", owned(t->organisation));
 	buf_done(&url);
 	return j;
 }
@@ -116,9 +136,9 @@ static json_t *unit_of(const struct series_stream *s)
 
 static json_t *stream_properties(const struct series_stream *s, const char *base_url)
 {
-	json_t *p = sta_object();
+	json_t *p = owned(s->organisation);
 	sta_text(p, "feed", s->feed);
-	sta_text(p, "organisation", s->organisation);
+	sta_text(p, "thing", s->thing);
 	sta_text(p, "member", s->member);
 	if (s->schema.n) {
 		struct buf url;

@@ -11,8 +11,17 @@ enum { STA_ID_SHIFT = 42 }; /* milliseconds below, the number of the datastream 
 int64_t sta_timed_id(uint32_t number, int64_t ms);
 int64_t sta_property_id(const struct series_stream *s);
 
-json_t *sta_thing(const struct series_thing *t);
-json_t *sta_place(const struct series_thing *t, const char *member); /* location, feature */
+/* What the register says of a thing: its entry, a JSON object, n 0: none; and where it stands. */
+struct sta_entry {
+	struct span text;
+	bool has_place;
+	int32_t lon_e7, lat_e7;
+};
+
+json_t *sta_thing(const struct series_thing *t, const struct sta_entry *e);
+/* member: location, feature. NULL: it has no place, and none is wanted. */
+json_t *sta_place(const struct series_thing *t, const struct sta_entry *e, const char *member,
+                  bool wanted);
 json_t *sta_sensor(const struct series_thing *t, const char *base_url);
 json_t *sta_datastream(const struct series_stream *s, const char *base_url);
 json_t *sta_property(const struct series_stream *s);

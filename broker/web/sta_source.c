@@ -2,6 +2,7 @@
  * of the reader pool, in steps of the engine. */
 #include "base/err.h"
 #include "base/limits.h"
+#include "register/register.h"
 #include "sta/build.h"
 #include "web/sta_entity.h"
 
@@ -38,17 +39,45 @@ static int with_thing(const struct sta_things *t, int64_t id,
 	return err;
 }
 
-static json_t *make_thing(const struct sta_things *t UNUSED, const struct series_thing *s)
+/* *text is the caller's to free; it holds what the entry is a view of. */
+static struct sta_entry entry_of(const struct sta_things *t, const struct series_thing *s,
+                                 struct buf *text)
 {
-	return sta_thing(s);
+	struct sta_entry e = {.has_place = false};
+	struct thing_place place;
+	buf_init(text, LIMIT_THING_BYTES);
+	if (t->register_ && things_entry(t->register_, s->organisation, s->thing, text, &place))
+		e = (struct sta_entry){span_of(text->p, text->len), place.known, place.lon_e7,
+		                       place.lat_e7};
+	return e;
 }
-static json_t *make_location(const struct sta_things *t UNUSED, const struct series_thing *s)
+
+static json_t *make_thing(const struct sta_things *t, const struct series_thing *s)
 {
-	return s->has_place ? sta_place(s, "location") : NULL;
+	struct buf text;
+	struct sta_entry e = entry_of(t, s, &text);
+	json_t *j = sta_thing(s, &e);
+	buf_done(&text);
+	return j;
 }
-static json_t *make_feature(const struct sta_things *t UNUSED, const struct series_thing *s)
+
+static json_t *make_place(const struct sta_things *t, const struct series_thing *s,
+                          const char *member, bool wanted)
 {
-	return sta_place(s, "feature");
+	struct buf text;
+	struct sta_entry e = entry_of(t, s, &text);
+	json_t *j = sta_place(s, &e, member, wanted);
+	buf_done(&text);
+	return j;
+}
+static json_t *make_location(const struct sta_things *t, const struct series_thing *s)
+{
+	return make_place(t, s, "location", false);
+}
+/* An Observation must be about something. */
+static json_t *make_feature(const struct sta_things *t, const struct series_thing *s)
+{
+	return make_place(t, s, "feature", true);
 }
 static json_t *make_sensor(const struct sta_things *t, const struct series_thing *s)
 {
@@ -495,7 +524,7 @@ static int count_stream(struct sta_things *t, uint32_t stream, const struct sta_
 	return rc;
 }
 
-static bool things_count(void *arg, const struct sta_list *l, uint64_t *ret)
+static bool things_number(void *arg, const struct sta_list *l, uint64_t *ret)
 {
 	struct sta_things *t = arg;
 	struct series_ask a;
@@ -524,5 +553,5 @@ static bool things_count(void *arg, const struct sta_list *l, uint64_t *ret)
 
 struct sta_source sta_things_source(struct sta_things *t)
 {
-	return (struct sta_source){t, things_get, things_one, things_walk, things_count};
+	return (struct sta_source){t, things_get, things_one, things_walk, things_number};
 }
