@@ -352,6 +352,8 @@ enum {
 	LIMIT_STA_JOBS = 2,           /* at once: the reader pool serves subscribers too */
 	LIMIT_STA_ANSWER_BYTES = 16 << 20, /* one answer */
 	LIMIT_STA_ORDERS = 8,              /* keys of one $orderby */
+	LIMIT_STA_FLAT_BYTES = 512,        /* name of a column in GeoJSON: Thing/properties/x/0 */
+	LIMIT_STA_VARIABLES = 6,           /* any() within any(): as deep as relations are asked */
 };
 
 #endif

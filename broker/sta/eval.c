@@ -10,6 +10,7 @@ struct subject {
 	enum sta_type type;
 	int64_t id;
 	const json_t *entity;
+	const struct subject *outer; /* of an any(): where that stands; NULL: the entity itself */
 };
 
 /* Not false: enough, stop. */
@@ -18,9 +19,12 @@ typedef bool taker(struct sta_eval *e, void *arg, const struct sta_value *v);
 static bool each_value(struct sta_eval *e, uint16_t node, const struct subject *of, taker *take,
                        void *arg);
 
+static bool truth_of(struct sta_eval *e, uint16_t node, const struct subject *of);
+
 static bool is_condition(enum sta_op op)
 {
-	return op == STA_OR || op == STA_AND || op == STA_NOT || (op >= STA_EQ && op <= STA_LE);
+	return op == STA_OR || op == STA_AND || op == STA_NOT || (op >= STA_EQ && op <= STA_LE) ||
+	       op == STA_IN;
 }
 
 /* ---- paths ---- */
@@ -57,12 +61,27 @@ static bool follow(struct sta_eval *e, const struct sta_node *n, unsigned at,
 static int on_entity(void *arg, int64_t id, json_t *entity, struct span token UNUSED)
 {
 	const struct walk *w = arg;
-	struct subject next = {w->type, id, entity};
+	struct subject next = {w->type, id, entity, NULL};
 	if (++w->e->looked_up > LIMIT_STA_LOOKED_UP) {
 		w->e->err = ERR_TOO_LARGE;
 		return 1;
 	}
 	return follow(w->e, w->n, w->at, &next, w->take, w->arg);
+}
+
+struct any {
+	const struct subject *outer;
+	bool found;
+};
+
+/* Whether the condition of an any() holds for an entity of its set. */
+static bool any_of(struct sta_eval *e, const struct sta_node *n, const struct subject *of,
+                   void *arg)
+{
+	struct any *a = arg;
+	struct subject inner = {of->type, of->id, of->entity, a->outer};
+	a->found = a->found || !n->n_kids || truth_of(e, n->kid[0], &inner);
+	return a->found || e->err;
 }
 
 /* The values at the end of the path, from its name number at on. */
@@ -71,6 +90,8 @@ static bool follow(struct sta_eval *e, const struct sta_node *n, unsigned at,
 {
 	if (e->err)
 		return true;
+	if (at >= n->n_relations && n->op == STA_ANY)
+		return any_of(e, n, of, arg);
 	if (at >= n->n_relations) {
 		struct sta_value v = property(e, n, at, of);
 		return take(e, arg, &v);
@@ -120,8 +141,20 @@ static bool compare_times(enum sta_op op, const struct sta_value *a, const struc
 	}
 }
 
+static bool holds(enum sta_op op, struct sta_value a, struct sta_value b);
+
+static bool is_among(struct sta_value a, const struct sta_value *b)
+{
+	for (size_t i = 0; b->kind == STA_V_JSON && i < json_array_size(b->json); i++)
+		if (holds(STA_EQ, a, sta_value_of(json_array_get(b->json, i))))
+			return true;
+	return false;
+}
+
 static bool holds(enum sta_op op, struct sta_value a, struct sta_value b)
 {
+	if (op == STA_IN)
+		return is_among(a, &b);
 	if (a.kind == STA_V_TIME || b.kind == STA_V_TIME) {
 		bool times = sta_value_as_time(&a) && sta_value_as_time(&b);
 		return times ? compare_times(op, &a, &b) : op == STA_NE;
@@ -167,6 +200,11 @@ static struct sta_value calculate(enum sta_op op, const struct sta_value *a,
 		                           : __builtin_fmod(x, y);
 		if (!zero && r - r == 0)
 			v = (struct sta_value){.kind = STA_V_NUMBER, .number = r};
+	} else if (op == STA_MUL && (a->kind == STA_V_DURATION || b->kind == STA_V_DURATION)) {
+		double by = (a->kind == STA_V_NUMBER ? a : b)->number;
+		double ms = by * (double)(a->kind == STA_V_DURATION ? a : b)->ms;
+		if ((a->kind == STA_V_NUMBER || b->kind == STA_V_NUMBER) && ms > -1e15 && ms < 1e15)
+			v = (struct sta_value){.kind = STA_V_DURATION, .ms = (int64_t)ms};
 	} else if (b->kind == STA_V_DURATION && sta_value_as_time(&t)) {
 		int64_t by = op == STA_SUB ? -b->ms : b->ms;
 		if ((op == STA_ADD || op == STA_SUB) && !__builtin_add_overflow(t.ms, by, &t.ms) &&
@@ -261,6 +299,13 @@ static bool truth_of(struct sta_eval *e, uint16_t node, const struct subject *of
 	return found;
 }
 
+static const struct subject *outer_of(const struct sta_node *n, const struct subject *of)
+{
+	for (unsigned i = 0; i < n->outer && of->outer; i++)
+		of = of->outer;
+	return of;
+}
+
 static bool each_value(struct sta_eval *e, uint16_t node, const struct subject *of, taker *take,
                        void *arg)
 {
@@ -279,7 +324,13 @@ static bool each_value(struct sta_eval *e, uint16_t node, const struct subject *
 		break;
 	case STA_DURATION: v = (struct sta_value){.kind = STA_V_DURATION, .ms = n->ms}; break;
 	case STA_GEOMETRY: v = (struct sta_value){.kind = STA_V_WKT, .text = n->text}; break;
-	case STA_PATH: return follow(e, n, 0, of, take, arg);
+	case STA_PATH: return follow(e, n, 0, outer_of(n, of), take, arg);
+	case STA_ANY: {
+		struct any a = {of, false};
+		(void)follow(e, n, 0, outer_of(n, of), NULL, &a);
+		v = (struct sta_value){.kind = STA_V_BOOL, .truth = a.found};
+		break;
+	}
 	case STA_OR:
 	case STA_AND:
 	case STA_NOT:
@@ -307,7 +358,7 @@ static bool each_value(struct sta_eval *e, uint16_t node, const struct subject *
 bool sta_eval_true(struct sta_eval *e, uint16_t node, enum sta_type type, int64_t id,
                    const json_t *entity)
 {
-	struct subject of = {type, id, entity};
+	struct subject of = {type, id, entity, NULL};
 	e->used = 0;
 	return truth_of(e, node, &of);
 }
@@ -327,7 +378,7 @@ static bool on_first(struct sta_eval *e, void *arg, const struct sta_value *v)
 struct sta_value sta_eval_value(struct sta_eval *e, uint16_t node, enum sta_type type, int64_t id,
                                 const json_t *entity)
 {
-	struct subject of = {type, id, entity};
+	struct subject of = {type, id, entity, NULL};
 	struct sta_value v = {.kind = STA_V_NULL};
 	e->used = 0;
 	(void)each_value(e, node, &of, on_first, &v);

@@ -224,6 +224,34 @@ static int geometry_of(struct run *run, enum sta_type t, int64_t id, const json_
 	}
 }
 
+/* Tables of maps have columns, not objects: unitOfMeasurement/symbol, Observations/0/result. Links
+ * stay out, ids are called id. */
+static void flatten(json_t *to, const char *path, const json_t *j)
+{
+	char name[LIMIT_STA_FLAT_BYTES];
+	const char *key;
+	json_t *v;
+	size_t i;
+	if (!json_is_object(j) && !json_is_array(j)) {
+		json_object_set(to, path, (json_t *)j);
+		return;
+	}
+	json_array_foreach(j, i, v)
+	{
+		if (snprintf(name, sizeof(name), "%s/%zu", path, i) < (int)sizeof(name))
+			flatten(to, name, v);
+	}
+	json_object_foreach((json_t *)j, key, v)
+	{
+		const char *iot = strstr(key, "@iot.");
+		if (iot && strcmp(key, "@iot.id") != 0 && strcmp(iot, "@iot.count") != 0)
+			continue;
+		if (snprintf(name, sizeof(name), "%s%s%s", path, *path ? "/" : "",
+		             iot == key ? key + 5 : key) < (int)sizeof(name))
+			flatten(to, name, v);
+	}
+}
+
 int format_geojson(struct run *run, const struct page *p, json_t **ret)
 {
 	json_t *all = json_object(), *features = json_array(), *o;
@@ -243,7 +271,9 @@ int format_geojson(struct run *run, const struct page *p, json_t **ret)
 		json_object_set_new(f, "type", json_string("Feature"));
 		json_object_set_new(f, "id", json_integer(id));
 		json_object_set_new(f, "geometry", geometry);
-		json_object_set(f, "properties", o);
+		json_t *flat = json_object();
+		flatten(flat, "", o);
+		json_object_set_new(f, "properties", flat);
 		json_array_append_new(features, f);
 	}
 	*ret = all;

@@ -39,6 +39,11 @@ static int read_select(struct parse *s, struct sta_options *o)
 {
 	struct sta_query *q = s->q;
 	o->select = (uint16_t)q->n_select;
+	parse_blank(s);
+	if (s->end - s->p > 9 && memcmp(s->p, "distinct:", 9) == 0) {
+		o->distinct = true;
+		s->p += 9;
+	}
 	do {
 		struct sta_select one;
 		uint16_t relations;
@@ -125,6 +130,7 @@ static int read_expand_item(struct parse *s, struct sta_options *o)
 			return err;
 		o = &e->options;
 	} while (parse_char(s, '/'));
+	parse_blank(s);
 	if (!parse_char(s, '('))
 		return 0;
 	s->depth += deep;

@@ -38,8 +38,20 @@ static bool is_natural(const struct run *run, const struct page *p, bool *ret_de
 	return true;
 }
 
-/* Narrows the walk by what the filter demands of phenomenonTime. */
-void page_narrow(const struct run *run, uint16_t node, struct sta_list *l)
+/* Datastream/id, of an Observation. */
+static bool is_stream_id(const struct run *run, uint16_t node)
+{
+	const struct sta_query *q = run->r->q;
+	const struct sta_node *n = &q->node[node];
+	if (n->op != STA_PATH || n->n_relations != 1 || n->n_names > 2 ||
+	    !span_is(q->name[n->name], "Datastream"))
+		return false;
+	return n->n_names == 1 || span_is(q->name[n->name + 1], "id") ||
+	       span_is(q->name[n->name + 1], "@iot.id");
+}
+
+/* Narrows the walk by what the filter demands of phenomenonTime and Datastream. */
+static void page_narrow(const struct run *run, uint16_t node, struct sta_list *l)
 {
 	const struct sta_query *q = run->r->q;
 	const struct sta_node *n = &q->node[node];
@@ -51,6 +63,12 @@ void page_narrow(const struct run *run, uint16_t node, struct sta_list *l)
 	if (n->op < STA_EQ || n->op > STA_LE || n->op == STA_NE)
 		return;
 	const struct sta_node *t = &q->node[n->kid[1]];
+	if (n->op == STA_EQ && t->op == STA_NUMBER && !l->relation &&
+	    is_stream_id(run, n->kid[0])) {
+		l->relation = sta_find_relation(STA_DATASTREAM, SPAN("Observations"));
+		l->id = t->number >= 0 && t->number <= UINT32_MAX ? (int64_t)t->number : 0;
+		return;
+	}
 	if (t->op != STA_TIME || !is_plain_path(run, n->kid[0], "phenomenonTime"))
 		return;
 	if (n->op != STA_LT && n->op != STA_LE)
@@ -105,8 +123,6 @@ static int count_all(struct run *run, struct page *p)
 		return 0;
 	struct sta_list all = p->list;
 	all.token = (struct span){0};
-	if (p->o->filter != STA_NO_NODE && all.type == STA_OBSERVATION)
-		page_narrow(run, p->o->filter, &all);
 	int rc = s->walk(s->arg, &all, count_one, &c);
 	if (run->eval.err)
 		return page_eval_error(run);
@@ -210,8 +226,6 @@ static int natural(struct run *run, struct page *p)
 	struct natural w = {
 	    .run = run, .p = p, .skip = p->token.n ? 0 : p->o->skip, .top = page_top(p->o)};
 	struct sta_list l = p->list;
-	if (p->o->filter != STA_NO_NODE && l.type == STA_OBSERVATION)
-		page_narrow(run, p->o->filter, &l);
 	char token[STA_TOKEN_BYTES];
 	if (p->token.n) {
 		if (token_read('w', p->token, token, sizeof(token), &l.token.n))
@@ -242,10 +256,18 @@ int page_run(struct run *run, struct page *p)
 {
 	p->value = json_array();
 	p->ids = json_array();
-	int err = p->o->count ? count_all(run, p) : 0;
+	struct sta_list whole = p->list;
+	if (p->o->filter != STA_NO_NODE && p->list.type == STA_OBSERVATION)
+		page_narrow(run, p->o->filter, &p->list);
+	int err = p->o->count && !p->o->distinct ? count_all(run, p) : 0;
 	run->examined = 0;
-	if (!err)
+	if (!err && p->o->distinct)
+		err = distinct_page(run, p);
+	else if (!err)
 		err = is_natural(run, p, &p->list.descending) ? natural(run, p) : sort_page(run, p);
+	if (err == ERR_NOT_FOUND && p->list.relation != whole.relation)
+		err = 0; /* of a Datastream that is not there: none */
+	p->list = whole;
 	if (err) {
 		json_decref(p->value);
 		json_decref(p->ids);

@@ -9,6 +9,12 @@ struct parse {
 	const char *option; /* "$filter", for messages */
 	const char *begin, *p, *end;
 	unsigned depth;
+	struct { /* of any(x: ...), the innermost last */
+		struct span name;
+		enum sta_type type;
+	} variable[LIMIT_STA_VARIABLES];
+	unsigned n_variables;
+	enum sta_type root; /* of the expression */
 };
 
 /* Sets q->error: the option, the place and the text; returns err. */
@@ -21,6 +27,17 @@ bool parse_word(struct parse *s, const char *word);
 /* A name as properties have: letters, digits, _ @ . - and what is not ASCII. n 0: none here. */
 struct span parse_name(struct parse *s);
 int parse_number(struct parse *s, uint64_t *ret) MUSTCHECK;
+
+/* literal.c: a new node; n digits at p + at; 'text' behind its first quote; duration'...' the same;
+ * any other literal, ERR_NOT_FOUND: there is none here. */
+int parse_node(struct parse *s, enum sta_op op, uint16_t *ret) MUSTCHECK;
+bool parse_digits(const struct parse *s, size_t at, size_t n);
+int parse_quoted(struct parse *s, enum sta_op op, uint16_t *ret) MUSTCHECK;
+int parse_duration(struct parse *s, uint16_t *ret) MUSTCHECK;
+int parse_literal(struct parse *s, uint16_t *ret) MUSTCHECK;
+/* Of two sides of a comparison: a time or an id that is written in quotes, as clients of other
+ * servers do, becomes one. */
+void parse_fit(struct parse *s, uint16_t path, uint16_t literal);
 
 /* A path of names that begins at an entity of this type, into q->name. */
 int parse_path(struct parse *s, enum sta_type of, uint16_t *ret_name, uint16_t *ret_n,

@@ -23,7 +23,7 @@ int parse_fail(struct parse *s, int err, const char *fmt, ...)
 
 void parse_blank(struct parse *s)
 {
-	while (s->p < s->end && *s->p == ' ')
+	while (s->p < s->end && strchr(" \t\r\n", *s->p))
 		s->p++;
 }
 
@@ -220,7 +220,8 @@ static int read_property(struct parse *s, const char *begin)
 
 static int read_path(struct sta_query *q, struct span path)
 {
-	struct parse s = {q, "path", path.p, path.p, path.p + path.n, 0};
+	struct parse s = {
+	    .q = q, .option = "path", .begin = path.p, .p = path.p, .end = path.p + path.n};
 	q->what = STA_WHAT_ROOT;
 	while (parse_char(&s, '/') && s.p < s.end) {
 		const char *begin = s.p;
@@ -261,7 +262,11 @@ static int read_options(struct sta_query *q, struct span all)
 			return err;
 		const char *eq = one.n ? memchr(one.p, '=', one.n) : NULL;
 		if (eq) {
-			struct parse s = {q, "the query", eq + 1, eq + 1, one.p + one.n, 0};
+			struct parse s = {.q = q,
+			                  .option = "the query",
+			                  .begin = eq + 1,
+			                  .p = eq + 1,
+			                  .end = one.p + one.n};
 			struct span name = span_of(one.p, (size_t)(eq - one.p));
 			err = parse_option(&s, name, &q->options, true);
 			if (!err && s.p != s.end)

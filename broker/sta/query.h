@@ -43,8 +43,10 @@ enum sta_op {
 	STA_MUL,
 	STA_DIV,
 	STA_MOD,
+	STA_IN, /* a value among those of an array */
 	STA_MINUS,
-	STA_CALL
+	STA_CALL,
+	STA_ANY /* names: the relations that lead to the set; kid 0: the condition, if any */
 };
 
 enum sta_function {
@@ -106,8 +108,10 @@ struct sta_node {
 	bool truth;       /* STA_BOOL; STA_PATH: its value may be a truth value */
 	double number;
 	int64_t ms, end_ms;
-	uint16_t name, n_names; /* STA_PATH: in names */
+	uint16_t name, n_names; /* STA_PATH, STA_ANY: in names */
 	uint16_t n_relations;   /* STA_PATH: so many of its names lead to other entities */
+	uint8_t outer; /* STA_PATH, STA_ANY: begins so many any() further out; the entity itself is
+	                  outermost */
 	struct span text;
 };
 
@@ -126,6 +130,7 @@ struct sta_options {
 	struct sta_order order[LIMIT_STA_ORDERS];
 	unsigned n_order;
 	bool has_top, has_skip, count;
+	bool distinct; /* each choice of $select once, over all of the set */
 	uint64_t top, skip;
 	uint16_t select, n_select; /* in paths; n_select 0: everything */
 	uint16_t first_expand;     /* in expands, a chain by next; STA_NO_NODE: none */

@@ -32,13 +32,13 @@ int page_run(struct run *run, struct page *p) MUSTCHECK;
 
 /* sort.c: the same, in an order that the source does not have. */
 int sort_page(struct run *run, struct page *p) MUSTCHECK;
-/* What the two share. */
+/* distinct.c: the same, each choice once. */
+int distinct_page(struct run *run, struct page *p) MUSTCHECK;
+/* What they share. */
 bool page_fits(struct run *run, const struct page *p, int64_t id, const json_t *entity);
 size_t page_top(const struct sta_options *o);
 int page_eval_error(struct run *run);
 int page_take(struct run *run, struct page *p, int64_t id, json_t *entity) MUSTCHECK;
-/* Narrows a walk over Observations by what the filter demands of phenomenonTime. */
-void page_narrow(const struct run *run, uint16_t node, struct sta_list *l);
 /* Bytes as hexadecimal digits behind a letter; out has room for 2 n + 2. */
 void token_write(char kind, struct span bytes, char *out);
 int token_read(char kind, struct span token, char *out, size_t size, size_t *ret_n) MUSTCHECK;

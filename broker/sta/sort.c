@@ -191,8 +191,6 @@ int sort_page(struct run *run, struct page *p)
 		if (!s.from)
 			return run_fail(run, ERR_MALFORMED, "this $skiptoken is none of ours");
 	}
-	if (p->o->filter != STA_NO_NODE && l.type == STA_OBSERVATION)
-		page_narrow(run, p->o->filter, &l);
 	s.item = xcalloc(2 * s.keep, sizeof(struct item *));
 	int rc = source->walk(source->arg, &l, sorted_one, &s);
 	if (run->eval.err)

@@ -417,6 +417,12 @@ static enum method method_of(struct lws *wsi, char *path, size_t size)
 	return METHOD_OTHER;
 }
 
+/* It would have come to the version of HTTP. */
+bool is_cut(struct lws *wsi)
+{
+	return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP) <= 0;
+}
+
 int read_query(struct lws *wsi, struct query *ret)
 {
 	char piece[QUERY_BYTES];
@@ -505,6 +511,10 @@ static void begin(struct lws *wsi, struct pss *pss)
 	buf_init(&r->body, body_limit(r));
 	if (refuse_early(r, length))
 		return;
+	if (is_cut(wsi)) {
+		problem(r, 400, "the address has a line break in it");
+		return;
+	}
 	if (read_query(wsi, &r->query)) {
 		problem(r, 400,
 		        "the query string is malformed, too long, or names a parameter twice");

@@ -207,6 +207,9 @@ void req_wait(struct req *r);    /* the answer comes later: no time-out meanwhil
 void req_count(struct req *r);   /* its answer has grown */
 void req_release(struct req *r); /* frees it when neither lws nor an answer needs it */
 void stream_begin(struct req *r, const char *content_type);
+/* The library ends the request line at an encoded line break too: what follows would be lost, or be
+ * headers that a link has written. */
+bool is_cut(struct lws *wsi);
 /* An answer that is complete: with an ETag, and 304 without a body when the client has it. */
 void respond_tagged(struct req *r, const char *content_type);
 int read_query(struct lws *wsi, struct query *ret) MUSTCHECK;

@@ -193,6 +193,10 @@ int upgrade_confirm(struct lws *wsi, const char *to)
 	int status = 400;
 	char offered[SUBPROTOCOL_BYTES + 1] = "", version[8] = "";
 	w->stats.requests++;
+	if (is_cut(wsi)) {
+		fault(&faults, SPAN(""), "the address has a line break in it");
+		return refuse(wsi, 400, &faults);
+	}
 	if (!to || strcasecmp(to, "websocket") != 0) { /* h2c: RFC 9113 has done away with it */
 		fault(&faults, SPAN("Upgrade"), "the only upgrade there is, is to websocket");
 		return refuse(wsi, 400, &faults);

@@ -417,6 +417,9 @@ def test_origins(own):
             with pytest.raises(web.Refused) as e:
                 web.WebSocket(d.web_port, path, (protocol,), headers={"Origin": origin}, timeout=10 * SLOW)
             assert e.value.status == 403, origin
+        with pytest.raises(web.Refused) as e:  # headers that a link brings with it
+            web.WebSocket(d.web_port, f"{path}?%0D%0AOrigin:%20{good[1]}%0D%0AX:%20", (protocol,), timeout=10 * SLOW)
+        assert e.value.status == 400
     # a ticket is a WebSocket to be, whatever is shown for it
     must(d, "organisation", "add", "partner")
     key = add_key(d, "p1", "partner")

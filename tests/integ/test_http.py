@@ -183,7 +183,8 @@ def test_page_after_trim_tells_the_gap(own, name):
 @pytest.mark.parametrize("query", ["after=x", "after=-1", "after=1.5", "after=", "after=air", "after=1:2:3:4", "limit=0",
                                    "limit=x", "limit=-5", "wait=x", "wait=-1", "since=yesterday", "since=2020-13-01T00:00:00Z",
                                    "after=99999999999999999999999", "nosuch=1", "after=1&since=2020-01-01T00:00:00Z",
-                                   "after=%25zz"])
+                                   "after=%25zz", "after=1%0A", "after=1%0D%0AOrigin:%20http://localhost",
+                                   "%0A", "after=%0d1"])
 def test_bad_query(broker, query):
     p = problem(broker.get(f"/v1/feeds/air/events?{query}"), 400)
     assert p["detail"], "says which parameter and why"

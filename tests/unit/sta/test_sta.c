@@ -56,6 +56,21 @@ static void test_filters(void **state)
 	    {"name eq 'pole 3'", "3"},
 	    {"not (id eq 2)", "1 3 4"},
 	    {"not id eq 2 and id lt 4", "1 3"},
+	    {"id in (1, 4)", "1 4"},
+	    {"id in (3) or name in ('pole 1','x')", "1 3"},
+	    {"not (id in (1,2)) and true", "3 4"},
+	    {"52 in Locations/location/coordinates", "1 2 3 4"},
+	    {"5 in Locations/location/coordinates", ""},
+	    {"id eq '3'", "3"},
+	    {"Datastreams/any(d: d/name eq 'level')", "1 2 3 4"},
+	    {"Datastreams/any(d: d/name eq 'none')", ""},
+	    {"Datastreams/any() and id lt 2", "1"},
+	    {"Datastreams/any(d:d/Observations/any(o: o/result eq d/Observations/result and "
+	     "o/result gt 19.3))",
+	     "4"},
+	    {"Datastreams/any(d:d/Observations/any(o: o/result gt 19 and id eq 2))", "2"},
+	    {"not Datastreams/any(d:d/Thing/name eq 'pole 1')", "2 3 4"},
+	    {"(2026-11-30T00:00:00Z add duration'PT30m' mul 2) eq 2026-11-30T01:00:00Z", "1 2 3 4"},
 	    {"not startswith(name,'pole') eq false", "1 2 3 4"},
 	    {"overlaps(2026-11-30T10:00:00Z,2026-11-30T09:00:00Z/2026-11-30T10:00:00Z)", ""},
 	    {"before(2026-11-30T09:00:00Z/2026-11-30T10:00:00Z,2026-11-30T10:00:00Z)", "1 2 3 4"},
@@ -130,6 +145,7 @@ static void test_times(void **state)
 		const char *filter, *want;
 	} cases[] = {
 	    {"phenomenonTime lt 2026-11-30T00:02:00Z", "11000 11001"},
+	    {"phenomenonTime lt '2026-11-30T00:02:00Z'", "11000 11001"},
 	    {"phenomenonTime le 2026-11-30T00:02:00Z", "11000 11001 11002"},
 	    {"phenomenonTime gt 2026-11-30T01:17:00%2B01:00", "11018 11019"},
 	    {"phenomenonTime ge 2026-11-30T01:17:00+01:00", "11017 11018 11019"},
@@ -315,6 +331,15 @@ static void test_refusals(void **state)
 	expect_error("/Things(1)", "$top=1", ERR_MALFORMED, "for sets");
 	expect_error("/Things(1)/name", "$select=name", ERR_MALFORMED, "no options");
 	expect_error("/Things", "$filter=name", ERR_MALFORMED, "no condition");
+	expect_error("/Things", "$filter=Datastreams/any(d)", ERR_MALFORMED, "any(x:");
+	expect_error("/Things", "$filter=Datastreams/any(d:d/nothing eq 1)", ERR_NOT_FOUND,
+	             "nothing");
+	expect_error("/Things", "$filter=Datastreams/any(d:d/name)", ERR_MALFORMED, "no condition");
+	expect_error("/Datastreams", "$filter=Thing/any(d:d/name eq 'x')", ERR_MALFORMED,
+	             "behind a set");
+	expect_error("/Things", "$filter=nothing/any(d:d/name eq 'x')", ERR_NOT_FOUND, "relation");
+	expect_error("/Things", "$filter=id in (1", ERR_MALFORMED, ", or )");
+	expect_error("/Things", "$select=distinct:name&$top=1", ERR_MALFORMED, "distinct");
 	expect_error("/Things", "$filter=length(name) or true", ERR_MALFORMED, "no condition");
 	expect_error("/Things/name", "", ERR_NOT_FOUND, "Things(1)");
 	expect_error("/Things(1)/nothing", "", ERR_NOT_FOUND, "Thing has no");
