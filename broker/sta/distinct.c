@@ -1,6 +1,6 @@
-/* distinct.c - $select=distinct:properties/type: each choice once, over all of a set, in the order in
- * which the walk meets them. It is an extension of other servers. One answer has them all, at most
- * LIMIT_STA_PAGE: a second page could not know what the first one had. */
+/* distinct.c - $select=distinct:properties/type: each choice once, over all of a set, in the order
+ * in which the walk meets them. It is an extension of other servers. One answer has them all, at
+ * most LIMIT_STA_PAGE: a second page could not know what the first one had. */
 #include "base/err.h"
 #include "sta/render.h"
 

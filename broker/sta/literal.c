@@ -30,7 +30,8 @@ bool parse_digits(const struct parse *s, size_t at, size_t n)
 
 static bool looks_like_time(const struct parse *s)
 {
-	return parse_digits(s, 0, 4) && s->end - s->p > 5 && s->p[4] == '-' && parse_digits(s, 5, 2);
+	return parse_digits(s, 0, 4) && s->end - s->p > 5 && s->p[4] == '-' &&
+	       parse_digits(s, 5, 2);
 }
 
 /* 2026-11-24T12:00:00+01:00. A + that came as a space, because somebody did not encode it, is taken
@@ -41,8 +42,8 @@ static int read_instant(struct parse *s, int64_t *ret)
 	size_t n = 0;
 	while (s->p + n < s->end && n < sizeof(text) - 1) {
 		char c = s->p[n];
-		bool plus =
-		    c == ' ' && parse_digits(s, n + 1, 2) && s->p + n + 3 < s->end && s->p[n + 3] == ':';
+		bool plus = c == ' ' && parse_digits(s, n + 1, 2) && s->p + n + 3 < s->end &&
+		            s->p[n + 3] == ':';
 		if (!plus && (c == ' ' || c == ')' || c == ',' || c == '/' || c == ';'))
 			break;
 		text[n++] = plus ? '+' : c;
@@ -221,8 +222,8 @@ void parse_fit(struct parse *s, uint16_t path, uint16_t literal)
 	const struct sta_node *p = &s->q->node[path];
 	if (p->op != STA_PATH || n->op != STA_STRING || p->n_names - p->n_relations > 1)
 		return;
-	struct span name = p->n_names > p->n_relations ? s->q->name[p->name + p->n_names - 1]
-	                                               : SPAN("id");
+	struct span name =
+	    p->n_names > p->n_relations ? s->q->name[p->name + p->n_names - 1] : SPAN("id");
 	int64_t ms;
 	uint64_t id;
 	if (is_time(name) && rfc3339_parse(n->text, &ms) == 0) {
