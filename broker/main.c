@@ -540,6 +540,7 @@ static void build(struct daemon *d)
 	struct ending_hooks nh = {.arg = d, .ended = on_ended};
 	if (ending_new(d->access, d->things, &nh, &d->ending))
 		fatal("What organisations have ended cannot be read.");
+	ingest_set_access(d->ingest, d->access);
 	ingest_set_audit(d->ingest, access_audit(d->access));
 	struct status_options so = {.hub = d->hub,
 	                            .ingest = d->ingest,

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/rfc3339.h"
+#include "feed/sender.h"
 #include "json/write.h"
 
 #include <string.h>
@@ -105,6 +106,11 @@ static void write_event(struct buf *b, const struct event_context *e, const stru
 	if (topic) {
 		json_write_name(b, "topic");
 		json_write_string(b, r->topic);
+		struct span sender = sender_of(f, r);
+		if (sender.n) {
+			json_write_name(b, "identity");
+			json_write_string(b, sender);
+		}
 	}
 	write_data(b, r);
 	buf_add_char(b, '}');

@@ -18,7 +18,8 @@ struct event_context {
 
 void event_write(struct buf *b, const struct event_context *e, const struct feed *f,
                  const struct record *r);
-/* The same, and extension attribute topic: the MQTT topic it came on. */
+/* The same, and extension attributes topic, the MQTT topic it came on, and of a raw
+ * feed identity, who sent it (sender.h). */
 void event_write_with_topic(struct buf *b, const struct event_context *e, const struct feed *f,
                             const struct record *r);
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/rfc3339.h"
 #include "feed/record_build.h"
+#include "ingest/behalf.h"
 #include "ingest/duplicates.h"
 #include "ingest/preload.h"
 #include "ingest/reduce.h"
@@ -24,7 +25,9 @@ enum {
 
 struct ingest {
 	struct hub *hub;
-	struct audit *audit; /* NULL: nothing is told */
+	struct audit *audit;         /* NULL: nothing is told */
+	const struct access *access; /* NULL: nobody has a name */
+	uint8_t marked[LIMIT_USER_PROPERTIES_BYTES];
 	struct schema_scratch scratch;
 	struct privacy_scratch reduced;
 	char reduced_topic[REDUCED_TOPIC_BYTES];
@@ -64,6 +67,11 @@ void ingest_free(struct ingest *in)
 void ingest_set_things(struct ingest *in, const struct things *t)
 {
 	in->things = t;
+}
+
+void ingest_set_access(struct ingest *in, const struct access *a)
+{
+	in->access = a;
 }
 
 void ingest_set_audit(struct ingest *in, struct audit *a)
@@ -192,13 +200,15 @@ static void refuse_text(struct ingest *in, const struct way *w, const char *rule
 	refuse(in, w, v);
 }
 
-static void deny(struct ingest *in, const struct way *w)
+static const char denied_text[] = "this identity may not publish to this topic";
+
+static void deny(struct ingest *in, const struct way *w, const char *why)
 {
 	const struct identity *who = w->m->who;
 	in->stats.denied++;
 	audit_seldom(in->audit, "publish", w->feed ? w->feed->conf->name : "", "refused", NULL,
 	             who->name, span_str(who->organisation));
-	answer(in, w, VERDICT_DENIED, 0, "this identity may not publish to this topic");
+	answer(in, w, VERDICT_DENIED, 0, why);
 }
 
 static void unrouted(struct ingest *in, const struct way *w)
@@ -383,32 +393,6 @@ static bool is_registered(struct ingest *in, struct way *w)
 	return false;
 }
 
-/* Where the time stands in the payload: "/dateObserved". Walks down the tape to it. */
-static const char *time_pointer(const struct ingest *in, const struct way *w, char out[160])
-{
-	const struct json_tape *t = &in->scratch.tape;
-	uint32_t want = w->extract->time_at, at = 0;
-	struct buf b;
-	buf_init(&b, 158);
-	while (want && at != want &&
-	       (t->tok[at].type == JSON_OBJECT || t->tok[at].type == JSON_ARRAY)) {
-		bool object = t->tok[at].type == JSON_OBJECT;
-		uint32_t i = at + 1, index = 0;
-		while (t->tok[object ? i + 1 : i].next <= want) {
-			i = t->tok[object ? i + 1 : i].next;
-			index++;
-		}
-		if (object)
-			json_write_pointer_token(&b, json_text(t, i));
-		else
-			buf_addf(&b, "/%u", index);
-		at = object ? i + 1 : i;
-	}
-	snprintf(out, 160, "%s", b.len ? buf_str(&b) : "");
-	buf_done(&b);
-	return out;
-}
-
 static bool in_window(struct ingest *in, struct way *w)
 {
 	const struct config_feed *c = w->feed->conf;
@@ -420,11 +404,12 @@ static bool in_window(struct ingest *in, struct way *w)
 	if (c->bad_time == CONFIG_REFUSE) {
 		char text[160], when[RFC3339_BYTES], pointer[160];
 		rfc3339_format(w->time_ms, when);
+		privacy_pointer(&in->scratch.tape, w->extract->time_at, pointer, sizeof(pointer));
 		snprintf(text, sizeof(text), "time %.*s is %lld s %s, more than %s %llu s",
 		         RFC3339_BYTES, when, (long long)((future ? ahead : -ahead) / 1000),
 		         future ? "in the future" : "old", future ? "max-future" : "max-age",
 		         (unsigned long long)(future ? c->max_future_s : c->max_age_s));
-		refuse_text(in, w, "time", time_pointer(in, w, pointer), text);
+		refuse_text(in, w, "time", pointer, text);
 		return false;
 	}
 	if (c->bad_time == CONFIG_RECEIVED) {
@@ -577,9 +562,14 @@ static bool reduce(struct ingest *in, struct way *w, struct span topic_thing)
 /* Which thing it is about is known only now. */
 static bool is_granted(struct ingest *in, const struct way *w)
 {
-	if (access_covers(w->m->who, ACCESS_PUBLISH, w->feed, w->thing) == 0)
+	const struct ingest_message *m = w->m;
+	if (access_covers(m->who, ACCESS_PUBLISH, w->feed, w->thing))
+		deny(in, w, denied_text);
+	else if (m->behalf.n &&
+	         !behalf_may(in->access, in->hub, m->behalf, m->origin, w->feed, w->thing))
+		deny(in, w, "who sent what this was mapped from may not publish about this thing");
+	else
 		return true;
-	deny(in, w);
 	return false;
 }
 
@@ -651,7 +641,7 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m)
 	in->stats.received++;
 	in->stats.bytes += m->payload.n;
 	if (denied || spent == ERR_DENIED)
-		deny(in, &w);
+		deny(in, &w, denied_text);
 	else if (spent == ERR_TOO_LARGE)
 		answer(in, &w, VERDICT_TOO_LARGE, 0, "larger than the grant allows");
 	else if (spent)
@@ -663,6 +653,8 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m)
 			w.properties = (struct span){0}; /* may say anything again */
 			w.topic = reduce_topic(w.feed, &in->reduced, m->topic, &w.thing,
 			                       w.received_ms, in->reduced_topic);
+		} else if (w.feed->any_schema && !m->quarantine_id) {
+			w.properties = behalf_mark(m->who, m->properties, in->marked);
 		}
 		admit(in, &w, thing);
 	}

@@ -40,6 +40,7 @@ struct ingest_message {
 	bool no_answer;       /* QoS 0: no answer joins the batch */
 	bool tell_topic;      /* an answer other than stored carries the topic */
 	struct span origin;   /* and this: the record it was mapped from, or empty */
+	struct span behalf;   /* identity on whose behalf it is published, or empty: behalf.h */
 	uint8_t *ret_verdict; /* NULL, or where the verdict is put at once (enum verdict_code): not
 	                         true before the commit */
 	/* retry of a quarantined message */
@@ -55,6 +56,8 @@ int ingest_new(struct hub *h, struct ingest **ret) MUSTCHECK;
 void ingest_free(struct ingest *in);
 struct audit;
 void ingest_set_audit(struct ingest *in, struct audit *a); /* who is refused is told there */
+struct access;
+void ingest_set_access(struct ingest *in, const struct access *a); /* of those with a name */
 /* The register that feeds with registration = required ask; without it they refuse everything. */
 void ingest_set_things(struct ingest *in, const struct things *t);
 

@@ -311,3 +311,22 @@ size_t mqtt_props_for_record(const struct mqtt_props *p, uint8_t *out)
 	assert(n <= p->raw.n);
 	return n;
 }
+
+size_t mqtt_props_without_user(const struct mqtt_props *p, const char *name, uint8_t *out)
+{
+	struct reader r = reader_of_span(p->raw);
+	size_t n = 0;
+
+	while (reader_left(&r) > 0) {
+		const uint8_t *start = r.p;
+		uint8_t id = read_u8(&r);
+		const uint8_t *value = skip_value(&r, id);
+		struct reader pair = reader_of(value, (size_t)(r.p - value));
+
+		if (id == MQTT_PROP_USER_PROPERTY && span_is(read_binary(&pair), name))
+			continue;
+		memcpy(out + n, start, (size_t)(r.p - start));
+		n += (size_t)(r.p - start);
+	}
+	return n;
+}

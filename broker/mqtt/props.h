@@ -104,6 +104,8 @@ bool mqtt_props_find_user(const struct mqtt_props *p, const char *name, struct s
  * expiry and subscription identifiers. Copies ranges of raw; out has room for raw.n bytes. Returns
  * the bytes written: the `stored` of a struct mqtt_publish_out. */
 size_t mqtt_props_for_record(const struct mqtt_props *p, uint8_t *out);
+/* raw without the user properties of that name, to out, which has room for raw.n bytes. */
+size_t mqtt_props_without_user(const struct mqtt_props *p, const char *name, uint8_t *out);
 
 /* Defaults of the protocol when the property did not come. */
 static inline uint32_t mqtt_props_receive_maximum(const struct mqtt_props *p)

@@ -187,9 +187,11 @@ int on_publish(struct session *s, const struct frame *f)
 		props.n = mqtt_props_for_record(&v.props, t->scratch);
 	}
 	uint8_t verdict = VERDICT_STORED;
-	struct span origin = {0};
-	if (t->n_hear_verdicts && v.props.n_user)
+	struct span origin = {0}, behalf = {0};
+	if (v.props.n_user) {
 		mqtt_props_find_user(&v.props, "oudp-origin", &origin);
+		mqtt_props_find_user(&v.props, "oudp-identity", &behalf);
+	}
 	if (v.qos == 2 && s->number && !hub_has_room(t->hub, CONFIG_NORMAL, ROW_BYTES))
 		return ERR_AGAIN;
 	struct ingest_message m = {
@@ -207,6 +209,7 @@ int on_publish(struct session *s, const struct frame *f)
 	    .no_answer = v.qos == 0 && !t->n_hear_verdicts,
 	    .tell_topic = t->n_hear_verdicts > 0,
 	    .origin = origin,
+	    .behalf = behalf,
 	    .answer = {.done = answered,
 	               .owner = t,
 	               .token = session_token(s),

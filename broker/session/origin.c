@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "feed/event.h"
 #include "feed/record.h"
+#include "feed/sender.h"
 #include "session/private.h"
 
 #include <string.h>
@@ -25,19 +26,22 @@ static bool find_record(struct hub *h, struct span origin, struct feed **ret_fee
 	return feed_recent(f, sequence, ret);
 }
 
-struct session *origin_session(const struct session *s, const char *origin)
+bool origin_find(const struct session *s, const char *origin, struct origin *ret)
 {
 	char key[sizeof(s->who.organisation) + LIMIT_CLIENT_ID_BYTES];
 	struct feed *f;
 	struct record r;
 	if (!find_record(s->table->hub, span_str(origin), &f, &r) ||
 	    access_check(&s->who, ACCESS_READ, f, r.thing))
-		return NULL;
+		return false;
+	*ret = (struct origin){
+	    .client = r.publisher, .identity = sender_of(f, &r), .organisation = r.organisation};
 	size_t n = r.organisation.n + 1 + r.publisher.n;
 	if (n > sizeof(key))
-		return NULL;
+		return true;
 	memcpy(key, r.organisation.p, r.organisation.n);
 	key[r.organisation.n] = '\0';
 	memcpy(key + r.organisation.n + 1, r.publisher.p, r.publisher.n);
-	return map_get(&s->table->by_client, span_of(key, n));
+	ret->session = map_get(&s->table->by_client, span_of(key, n));
+	return true;
 }

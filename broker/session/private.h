@@ -231,9 +231,13 @@ struct sessions {
 	struct sessions_stats stats;
 };
 
-/* origin.c: the session whose record origin ("feed:EPOCH:SEQUENCE") is, when s may read it and it
- * is in memory; else NULL. */
-struct session *origin_session(const struct session *s, const char *origin);
+/* origin.c: who sent the record origin ("feed:EPOCH:SEQUENCE"). False: s may not read it, or it is
+ * not in memory. The texts are views into the record. */
+struct origin {
+	struct span client, identity, organisation; /* identity: empty, nobody with a name */
+	struct session *session;                    /* of the client; NULL: HTTP, or gone */
+};
+bool origin_find(const struct session *s, const char *origin, struct origin *ret);
 
 /* table.c */
 struct session *session_by_token(struct sessions *t, uint64_t token);

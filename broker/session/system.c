@@ -180,24 +180,29 @@ static void document(struct buf *b, const struct session *s, const struct answer
 	buf_add_char(b, '}');
 }
 
+/* Whose message it was. */
+struct sender {
+	const struct session *itself; /* NULL: none that is here */
+	struct span client, name, organisation;
+};
+
 static bool is_itself(const struct session *s, const void *arg)
 {
-	return s == arg;
+	return s == ((const struct sender *)arg)->itself;
 }
 
 static bool is_of_its_identity(const struct session *s, const void *arg)
 {
-	const struct session *publisher = arg;
-	return span_eq(s->who.name, publisher->who.name) &&
-	       strcmp(s->who.organisation, publisher->who.organisation) == 0;
+	const struct sender *of = arg;
+	return span_eq(s->who.name, of->name) && span_is(of->organisation, s->who.organisation);
 }
 
 /* "$oudp/verdicts/" and the client id, in which what means something in topics is written %XX. */
-static struct span topic_of(const struct session *s, char out[TOPIC_BYTES])
+static struct span topic_of(struct span client, char out[TOPIC_BYTES])
 {
 	size_t n = (size_t)snprintf(out, TOPIC_BYTES, "$oudp/verdicts/");
-	for (size_t i = 0; i < s->client_id.n; i++) {
-		char c = s->client_id.p[i];
+	for (size_t i = 0; i < client.n; i++) {
+		char c = client.p[i];
 		if (strchr("/+#%", c))
 			n += (size_t)snprintf(out + n, TOPIC_BYTES - n, "%%%02X", (unsigned char)c);
 		else
@@ -207,17 +212,35 @@ static struct span topic_of(const struct session *s, char out[TOPIC_BYTES])
 	return span_of(out, n);
 }
 
-/* To the session of s, and to who hears all of its identity's. */
-static void tell(const struct session *s, struct span payload)
+/* To the session that sent it, and to who hears all of its identity's. */
+static void tell(struct sessions *t, const struct sender *of, struct span payload)
 {
 	char topic[TOPIC_BYTES];
 	struct own_message m = {
-	    .topic = SPAN("$oudp/verdicts"), .payload = payload, .wants = is_itself, .arg = s};
-	if (s->hears_verdicts)
-		deliver_own(s->table, &m);
-	m.topic = topic_of(s, topic);
+	    .topic = SPAN("$oudp/verdicts"), .payload = payload, .wants = is_itself, .arg = of};
+	if (of->itself && of->itself->hears_verdicts)
+		deliver_own(t, &m);
+	m.topic = topic_of(of->client, topic);
 	m.wants = is_of_its_identity;
-	deliver_own(s->table, &m);
+	deliver_own(t, &m);
+}
+
+static struct sender sender_from(const struct session *s)
+{
+	return (struct sender){s, s->client_id, s->who.name, span_str(s->who.organisation)};
+}
+
+/* Who sent what the message was mapped from. */
+static void tell_origin(struct session *s, const char *origin, struct span payload)
+{
+	struct origin o;
+	if (!*origin || !origin_find(s, origin, &o) || o.session == s)
+		return;
+	struct sender of = {NULL, o.client, o.identity, o.organisation};
+	if (o.session && (!o.identity.n || span_eq(o.session->who.name, o.identity)))
+		of = sender_from(o.session);
+	if (of.name.n)
+		tell(s->table, &of, payload);
 }
 
 void system_verdict(struct session *s, const struct answer *a)
@@ -225,13 +248,13 @@ void system_verdict(struct session *s, const struct answer *a)
 	if (!s->table->n_hear_verdicts || !verdict_text(a->verdict) || !a->topic)
 		return;
 	const char *origin = a->topic + strlen(a->topic) + 1;
-	struct session *publisher = *origin ? origin_session(s, origin) : NULL;
 	struct buf b;
 	buf_init(&b, DOCUMENT_BYTES);
 	document(&b, s, a, origin);
-	if (!b.err)
-		tell(s, span_of(b.p, b.len));
-	if (!b.err && publisher && publisher != s)
-		tell(publisher, span_of(b.p, b.len));
+	if (!b.err) {
+		struct sender of = sender_from(s);
+		tell(s->table, &of, span_of(b.p, b.len));
+		tell_origin(s, origin, span_of(b.p, b.len));
+	}
 	buf_done(&b);
 }

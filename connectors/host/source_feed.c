@@ -47,8 +47,11 @@ static double number_of(jv object, const char *name)
 /* What the event says about itself, for the mapping and for who published it. */
 static jv envelope_of(jv event)
 {
-	static const char *const members[][2] = {
-	    {"id", "id"}, {"subject", "thing"}, {"time", "received"}, {"topic", "topic"}};
+	static const char *const members[][2] = {{"id", "id"},
+	                                         {"subject", "thing"},
+	                                         {"time", "received"},
+	                                         {"topic", "topic"},
+	                                         {"identity", "identity"}};
 	jv out = jv_object();
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
 		jv v = text_of(event, members[i][0]);

@@ -18,7 +18,7 @@
 #include <string.h>
 
 struct slot {
-	char *topic, *payload, *origin;
+	char *topic, *payload, *origin, *behalf;
 	size_t n;
 	int mid; /* 0: not sent on this connection */
 	bool retain, answered;
@@ -54,6 +54,7 @@ static void pop_answered(struct target *t)
 		free(s->topic);
 		free(s->payload);
 		free(s->origin);
+		free(s->behalf);
 		memset(s, 0, sizeof(*s));
 		t->head = (t->head + 1) % LIMIT_CONNECT_WINDOW;
 		t->n--;
@@ -198,6 +199,9 @@ static int send_slot(struct target *t, struct slot *s)
 	if (s->origin)
 		r = mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY,
 		                                       "oudp-origin", s->origin);
+	if (r == 0 && s->behalf)
+		r = mosquitto_property_add_string_pair(&props, MQTT_PROP_USER_PROPERTY,
+		                                       "oudp-identity", s->behalf);
 	if (r == 0)
 		r = mosquitto_publish_v5(t->mosq, &s->mid, s->topic, (int)s->n, s->payload, 1,
 		                         s->retain, props);
@@ -310,6 +314,7 @@ static void drop_window(struct target *t)
 		free(slot_at(t, i)->topic);
 		free(slot_at(t, i)->payload);
 		free(slot_at(t, i)->origin);
+		free(slot_at(t, i)->behalf);
 		memset(slot_at(t, i), 0, sizeof(struct slot));
 	}
 	t->n = t->unsent = t->bytes = 0;
@@ -358,6 +363,7 @@ int target_publish(struct target *t, const struct target_message *m)
 	*s = (struct slot){.topic = xstrdup(m->topic),
 	                   .payload = xmalloc(m->n + 1),
 	                   .origin = m->origin ? xstrdup(m->origin) : NULL,
+	                   .behalf = m->behalf ? xstrdup(m->behalf) : NULL,
 	                   .n = m->n,
 	                   .retain = m->retain};
 	memcpy(s->payload, m->payload, m->n);

@@ -35,6 +35,7 @@ struct target_message {
 	size_t n;
 	bool retain;
 	const char *origin; /* the record of a feed that it was mapped from, or NULL */
+	const char *behalf; /* and the identity that had sent it, or NULL */
 };
 
 /* Takes a copy. 0 when it is in the window (waits for room), ERR_CLOSED when stopped, ERR_TOO_LARGE

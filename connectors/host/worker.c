@@ -71,7 +71,8 @@ static int on_result(void *ctx, const struct result *r)
 	                           .payload = r->text,
 	                           .n = (size_t)r->text_len,
 	                           .retain = r->retain,
-	                           .origin = w->origin[0] ? w->origin : NULL};
+	                           .origin = w->origin[0] ? w->origin : NULL,
+	                           .behalf = w->behalf[0] ? w->behalf : NULL};
 	int err = target_publish(w->target, &m);
 	return err == ERR_CLOSED || err == ERR_AGAIN ? err : 0;
 }
@@ -156,6 +157,7 @@ void worker_begin(struct worker *w, jv envelope, uint64_t skip, uint64_t offset)
 	jv_free(w->envelope);
 	w->envelope = envelope;
 	envelope_text(w, "id", w->origin, sizeof(w->origin));
+	envelope_text(w, "identity", w->behalf, sizeof(w->behalf));
 	w->record = 0;
 	w->skip = skip;
 	w->crc = 0;

@@ -30,6 +30,7 @@ struct worker {
 	/* the document */
 	jv envelope;
 	char origin[LIMIT_ORIGIN_BYTES]; /* of an event of a feed: its id; else empty */
+	char behalf[80];                 /* the identity that had sent it; else empty */
 	uint64_t record, skip;           /* records seen; how many were delivered before */
 	uint32_t crc;                    /* of its bytes: names a record that ends the process */
 	/* called after each LIMIT_CONNECT_CHECKPOINT records, all delivered; may be NULL */
