@@ -271,7 +271,8 @@ int access_new(struct hub *h, struct access **ret)
 	map_init(&a->grants);
 	a->login = login_new(a);
 	a->issuers = issuers_new(h);
-	a->tickets = tickets_new();
+	a->tickets = tickets_new(&ticket_rule);
+	a->signins = tickets_new(&signin_rule);
 	for (unsigned i = 0; !err && i < ARRAY_LEN(rows); i++)
 		err = store_scan(hub_store(h), STORE_STATE, span_str(rows[i]), span_str(rows[i]),
 		                 SIZE_MAX, take_one, a);
@@ -306,6 +307,7 @@ void access_free(struct access *a)
 	login_free(a->login);
 	issuers_free(a->issuers);
 	tickets_free(a->tickets);
+	tickets_free(a->signins);
 	audit_free(a->audit);
 	changes_free(a);
 	for (size_t i = 0; i < a->n_grants; i++) {
@@ -379,6 +381,11 @@ struct audit *access_audit(const struct access *a)
 struct tickets *access_tickets(const struct access *a)
 {
 	return a->tickets;
+}
+
+struct tickets *access_signins(const struct access *a)
+{
+	return a->signins;
 }
 
 struct hub *access_hub(const struct access *a)

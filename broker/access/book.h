@@ -83,6 +83,7 @@ void access_watch(struct access *a, const struct identity *who);
 struct hub *access_hub(const struct access *a);
 struct audit *access_audit(const struct access *a);     /* audit.h */
 struct tickets *access_tickets(const struct access *a); /* ticket.h */
+struct tickets *access_signins(const struct access *a);
 
 /* ---- finding ---- */
 struct principal *access_principal(const struct access *a, struct span name); /* NULL: none */

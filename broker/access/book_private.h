@@ -29,7 +29,7 @@ struct access {
 	unsigned n_changes;
 	struct login *login;
 	struct issuers *issuers;
-	struct tickets *tickets;
+	struct tickets *tickets, *signins;
 	struct audit *audit;
 };
 

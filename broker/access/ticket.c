@@ -6,9 +6,13 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-static const char begin[] = "oudp-ticket.";
+const struct ticket_rule ticket_rule = {"oudp-ticket.", LIMIT_TICKET_S, LIMIT_TICKETS,
+                                        LIMIT_TICKETS_EACH, true};
+const struct ticket_rule signin_rule = {"oudp-signin.", LIMIT_SIGNIN_S, LIMIT_SIGNINS,
+                                        LIMIT_SIGNINS_EACH, false};
 
 struct ticket {
 	uint8_t hash[32];
@@ -17,12 +21,15 @@ struct ticket {
 };
 
 struct tickets {
-	struct ticket all[LIMIT_TICKETS];
+	const struct ticket_rule *rule;
+	struct ticket all[];
 };
 
-struct tickets *tickets_new(void)
+struct tickets *tickets_new(const struct ticket_rule *rule)
 {
-	return xcalloc(1, sizeof(struct tickets));
+	struct tickets *t = xcalloc(1, sizeof(*t) + rule->all * sizeof(t->all[0]));
+	t->rule = rule;
+	return t;
 }
 
 void tickets_free(struct tickets *t)
@@ -41,45 +48,64 @@ int ticket_new(struct tickets *t, const struct identity *who, int64_t now_ms,
 	char key[SECRET_KEY_BYTES];
 	struct ticket *place = NULL;
 	unsigned own = 0;
-	for (unsigned i = 0; i < LIMIT_TICKETS; i++) {
+	for (unsigned i = 0; i < t->rule->all; i++) {
 		struct ticket *one = &t->all[i];
 		if (!is_open(one, now_ms))
 			place = one;
 		else
 			own += one->who.principal == who->principal;
 	}
-	if (!place || own >= LIMIT_TICKETS_EACH)
+	if (!place || own >= t->rule->each)
 		return ERR_AGAIN;
 	secret_key_new(key);
 	const char *chance = strchr(key, '_') + 1;
-	assert(sizeof(begin) + strlen(chance) == TICKET_BYTES);
-	memcpy(out, begin, sizeof(begin) - 1);
-	memcpy(out + sizeof(begin) - 1, chance, strlen(chance) + 1);
+	int n = snprintf(out, TICKET_BYTES, "%s%s", t->rule->begin, chance);
+	assert(n == TICKET_BYTES - 1);
 	secret_wipe(key, sizeof(key));
 	secret_sha256(span_str(out), place->hash);
-	place->until_ms = now_ms + LIMIT_TICKET_S * 1000;
+	place->until_ms = now_ms + t->rule->seconds * 1000;
 	place->who = *who;
 	return 0;
 }
 
+static bool begins_as(const struct ticket_rule *rule, struct span text)
+{
+	size_t n = strlen(rule->begin);
+	return text.n > n && memcmp(text.p, rule->begin, n) == 0;
+}
+
 bool ticket_looks_like(struct span text)
 {
-	return text.n > sizeof(begin) - 1 && memcmp(text.p, begin, sizeof(begin) - 1) == 0;
+	return begins_as(&ticket_rule, text);
+}
+
+static struct ticket *find(struct tickets *t, struct span text)
+{
+	uint8_t hash[32];
+	if (text.n != TICKET_BYTES - 1 || !begins_as(t->rule, text))
+		return NULL;
+	secret_sha256(text, hash);
+	for (unsigned i = 0; i < t->rule->all; i++)
+		if (t->all[i].until_ms && secret_same(t->all[i].hash, hash, sizeof(hash)))
+			return &t->all[i];
+	return NULL;
 }
 
 bool ticket_take(struct tickets *t, struct span text, int64_t now_ms, struct identity *ret)
 {
-	uint8_t hash[32];
-	if (text.n != TICKET_BYTES - 1 || !ticket_looks_like(text))
+	struct ticket *one = find(t, text);
+	if (!one || !is_open(one, now_ms))
 		return false;
-	secret_sha256(text, hash);
-	for (unsigned i = 0; i < LIMIT_TICKETS; i++) {
-		struct ticket *one = &t->all[i];
-		if (!is_open(one, now_ms) || !secret_same(one->hash, hash, sizeof(hash)))
-			continue;
+	*ret = one->who;
+	bool lost = access_lost(ret, false, now_ms) != NULL;
+	if (t->rule->once || lost)
 		one->until_ms = 0;
-		*ret = one->who;
-		return !access_lost(ret, false, now_ms);
-	}
-	return false;
+	return !lost;
+}
+
+void ticket_end(struct tickets *t, struct span text)
+{
+	struct ticket *one = find(t, text);
+	if (one)
+		one->until_ms = 0;
 }

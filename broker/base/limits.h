@@ -286,10 +286,13 @@ enum {
 	LIMIT_JWKS_KEYS = 32,              /* of one issuer: two are usual, while they change */
 	LIMIT_JWKS_FETCH_S = 10,           /* one fetch takes a thread of the pool */
 	LIMIT_JWKS_FRESH_S = 3600,         /* keys are asked for again */
-	LIMIT_JWKS_RETRY_S = 60,    /* after a failure, or a token with a key that is not known */
-	LIMIT_TICKETS = 1000,       /* open at one time, 30 s each; */
-	LIMIT_TICKETS_EACH = 50,    /* of one identity */
-	LIMIT_TICKET_S = 30,        /* to open a WebSocket with it */
+	LIMIT_JWKS_RETRY_S = 60, /* after a failure, or a token with a key that is not known */
+	LIMIT_TICKETS = 1000,    /* open at one time, 30 s each; */
+	LIMIT_TICKETS_EACH = 50, /* of one identity */
+	LIMIT_TICKET_S = 30,     /* to open a WebSocket with it */
+	LIMIT_SIGNINS = 1000,    /* browsers that are signed in at one time; */
+	LIMIT_SIGNINS_EACH = 20, /* of one identity: a desk, a phone, and those never signed out */
+	LIMIT_SIGNIN_S = 28800,  /* a working day; then the password is asked for again */
 	LIMIT_AUDIT_WAITING = 1000, /* lines of the audit that wait for their commit */
 	LIMIT_AUDIT_SELDOM = 4096,  /* what was told in the last minute, by hash */
 	LIMIT_LOGIN_SLOTS = 4096,   /* of failures remembered; the oldest is forgotten */

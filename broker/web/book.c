@@ -173,13 +173,13 @@ static bool administers(const struct req *r, struct span feed)
 	return f && access_check(&r->who, ACCESS_ADMIN, f, (struct span){0}) == 0;
 }
 
-static bool may_change(const struct req *r, const struct grant *g)
+bool grant_may_change(const struct req *r, const struct grant *g)
 {
 	return r->who.administrator ||
 	       (!(g->rights & 1 << ACCESS_ADMIN) && administers(r, span_str(g->feed)));
 }
 
-static bool may_see(const struct req *r, const struct grant *g)
+bool grant_is_seen(const struct req *r, const struct grant *g)
 {
 	const struct principal *p = r->who.principal;
 	if (p && (g->identity ? g->identity == p : g->organisation == p->organisation))
@@ -207,7 +207,7 @@ void get_grants(struct req *r)
 		return;
 	buf_add_str(&r->out, "{\"grants\":[");
 	while ((g = access_next_grant(r->web->access, &at))) {
-		if (!may_see(r, g) || !is_asked_for(r, g))
+		if (!grant_is_seen(r, g) || !is_asked_for(r, g))
 			continue;
 		if (!first)
 			buf_add_char(&r->out, ',');
@@ -224,7 +224,7 @@ static struct grant *param_grant(struct req *r)
 	uint64_t id;
 	struct grant *g =
 	    span_to_u64(r->param[0], &id) == 0 ? access_grant(r->web->access, id) : NULL;
-	if (g && may_see(r, g))
+	if (g && grant_is_seen(r, g))
 		return g;
 	problem(r, 404, "there is no such grant");
 	return NULL;
@@ -296,7 +296,7 @@ static void change(struct req *r, struct span body)
 	const struct grant *g = param_grant(r);
 	if (!g || !only_query(r, ""))
 		return;
-	if (!may_change(r, g) || (r->method == METHOD_PATCH && !body_is_allowed(r))) {
+	if (!grant_may_change(r, g) || (r->method == METHOD_PATCH && !body_is_allowed(r))) {
 		refuse_change(r);
 		return;
 	}

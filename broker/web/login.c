@@ -1,6 +1,6 @@
-/* login.c - who asks over HTTP: the Authorization header (Basic, Bearer), else the client's
- * certificate, else nobody. On the Unix socket it is the administrator. Nothing is ever read from
- * the query string. */
+/* login.c - who asks over HTTP: the Authorization header (Basic, Bearer), else the cookie of who
+ * signed in on the pages, else the client's certificate, else nobody. On the Unix socket it is the
+ * administrator. Nothing is ever read from the query string. */
 #include "access/audit.h"
 #include "access/secret.h"
 #include "access/ticket.h"
@@ -47,6 +47,38 @@ static bool read_header(char *header, struct login_request *q)
 	return true;
 }
 
+const char *signin_cookie(struct lws *wsi)
+{
+	return is_secure(wsi) ? "__Host-oudp" : "oudp";
+}
+
+struct span signin_shown(struct lws *wsi, char *header, size_t size)
+{
+	const char *name = signin_cookie(wsi);
+	size_t n = strlen(name);
+	if (lws_hdr_copy(wsi, header, (int)size, WSI_TOKEN_HTTP_COOKIE) <= 0)
+		return (struct span){0};
+	for (const char *at = header; *at; at += strspn(at, "; ")) {
+		size_t length = strcspn(at, ";");
+		if (length > n && strncmp(at, name, n) == 0 && at[n] == '=')
+			return span_of(at + n + 1, length - n - 1);
+		at += length;
+	}
+	return (struct span){0};
+}
+
+/* A cookie that is good no more is nothing shown: who was signed in sees what everybody sees. */
+static bool by_cookie(struct lws *wsi, struct identity *ret)
+{
+	char header[HEADER_BYTES];
+	struct web *w = web_of(wsi);
+	struct span shown = signin_shown(wsi, header, sizeof(header));
+	bool good = shown.n && ticket_take(access_signins(w->access), shown,
+	                                   clock_wall_ms(hub_clock(w->hub)), ret);
+	secret_wipe(header, sizeof(header));
+	return good;
+}
+
 int web_login(struct lws *wsi, login_fn done, void *owner, struct identity *ret,
               unsigned *ret_wait_s)
 {
@@ -65,6 +97,8 @@ int web_login(struct lws *wsi, login_fn done, void *owner, struct identity *ret,
 	                          .known_only = is_known_only(wsi)};
 	int n = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
 	bool shown = n > 0, good = true;
+	if (!shown && by_cookie(wsi, ret))
+		return 0;
 	if (shown)
 		good =
 		    lws_hdr_copy(wsi, header, sizeof(header), WSI_TOKEN_HTTP_AUTHORIZATION) > 0 &&

@@ -137,6 +137,10 @@ static void lag(struct page *p)
 		html_element(h, "p", "none",
 		             say(p, "Niemand, over WebSocket of server-sent events.",
 		                 "Nobody, over WebSocket or server-sent events."));
+	html_open(h, "p");
+	html_link(h, page_url(p, "/admin/subscribers"),
+	          say(p, "Wie achterloopt, ook over MQTT", "Who is behind, over MQTT too"));
+	html_close(h, "p");
 	html_close(h, "section");
 }
 
@@ -155,6 +159,21 @@ static void refusal_link(struct page *p, const char *name, const char *title, ui
 	html_close(h, "li");
 }
 
+static void places(struct page *p)
+{
+	static const char *const all[][3] = {
+	    {"/grants", "Wie mag wat", "Who may do what"},
+	    {"/admin/subscribers", "Wie loopt achter", "Who is behind"},
+	    {"/admin/certificates", "Certificaten", "Certificates"}};
+	html_class(&p->h, "ul", "tiles");
+	for (unsigned i = 0; i < ARRAY_LEN(all); i++) {
+		html_open(&p->h, "li");
+		html_link(&p->h, page_url(p, "%s", all[i][0]), say(p, all[i][1], all[i][2]));
+		html_close(&p->h, "li");
+	}
+	html_close(&p->h, "ul");
+}
+
 void get_admin(struct req *r)
 {
 	struct page p;
@@ -163,6 +182,7 @@ void get_admin(struct req *r)
 	if (!page_query(r, "lang"))
 		return;
 	page_begin(&p, r, "Beheer", "Administration", "");
+	places(&p);
 	html_class(&p.h, "div", "columns");
 	html_attr(&p.h, "data-part", "admin");
 	health(&p);
@@ -304,20 +324,10 @@ static void group_row(struct page *p, const struct group *g)
 
 static void group_table(struct page *p, struct refusals *x)
 {
-	static const char *const heads[][2] = {
-	    {"Wie", "Who"}, {"Waarom", "Why"}, {"Keren", "Times"}, {"Laatst", "Last"}};
 	struct html *h = &p->h;
-	html_class(h, "table", "cards refusals");
-	html_open(h, "thead");
-	html_open(h, "tr");
-	for (unsigned i = 0; i < ARRAY_LEN(heads); i++) {
-		html_open(h, "th");
-		html_attr(h, "scope", "col");
-		html_text(h, say(p, heads[i][0], heads[i][1]));
-		html_close(h, "th");
-	}
-	html_close(h, "tr");
-	html_close(h, "thead");
+	const char *const heads[] = {say(p, "Wie", "Who"), say(p, "Waarom", "Why"),
+	                             say(p, "Keren", "Times"), say(p, "Laatst", "Last")};
+	page_heads(p, heads, ARRAY_LEN(heads));
 	html_open(h, "tbody");
 	qsort(x->group, x->n, sizeof(x->group[0]), latest_first);
 	for (unsigned i = 0; i < x->n; i++)

@@ -1,6 +1,8 @@
 /* page_frame.c - what stands around every page: head, banner, navigation, foot; its language; and
  * waiting for what is known of things. */
 #include "web/pages.h"
+
+#include "access/book.h"
 #include "json/write.h"
 
 #include <stdarg.h>
@@ -232,6 +234,24 @@ static void head(struct page *p, const char *title)
 	html_close(h, "head");
 }
 
+/* Where nobody has an identity, nobody can sign in. */
+static void who_link(struct page *p)
+{
+	const struct identity *who = &p->r->who;
+	size_t at = 0;
+	if (!who->principal && (who->administrator || !p->r->web->access ||
+	                        !access_next_principal(p->r->web->access, &at)))
+		return;
+	html_open(&p->h, "a");
+	html_attr(&p->h, "class", "who");
+	html_attr(&p->h, "href", page_url(p, "/sign-in"));
+	if (who->principal)
+		html_span(&p->h, who->name);
+	else
+		html_text(&p->h, say(p, "Inloggen", "Sign in"));
+	html_close(&p->h, "a");
+}
+
 static void banner(struct page *p)
 {
 	const struct config *c = hub_config(p->r->web->hub);
@@ -278,6 +298,7 @@ static void banner(struct page *p)
 		html_close(h, "a");
 	}
 	html_close(h, "nav");
+	who_link(p);
 	language_link(p);
 	html_close(h, "header");
 }
@@ -316,8 +337,8 @@ static void foot(struct page *p)
 		html_link(h, c->accessibility, say(p, "Toegankelijkheid", "Accessibility"));
 	}
 	html_text(h, " · ");
-	html_text(h, say(p, "Deze pagina's volgen niemand: geen cookies, geen metingen.",
-	                 "These pages track nobody: no cookies, no analytics."));
+	html_text(h, say(p, "Deze pagina's volgen niemand: geen volgcookies, geen metingen.",
+	                 "These pages track nobody: no tracking cookies, no analytics."));
 	html_close(h, "p");
 	html_close(h, "footer");
 }

@@ -304,6 +304,22 @@ void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
 	html_close(h, "tr");
 }
 
+void page_heads(struct page *p, const char *const *heads, unsigned n)
+{
+	struct html *h = &p->h;
+	html_class(h, "table", "cards");
+	html_open(h, "thead");
+	html_open(h, "tr");
+	for (unsigned i = 0; i < n; i++) {
+		html_open(h, "th");
+		html_attr(h, "scope", "col");
+		html_text(h, heads[i]);
+		html_close(h, "th");
+	}
+	html_close(h, "tr");
+	html_close(h, "thead");
+}
+
 void page_thing_heads(struct page *p, bool with_feed, bool distance)
 {
 	const struct {

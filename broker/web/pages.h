@@ -108,6 +108,9 @@ const struct chart_span *page_chart_span(struct req *r, uint64_t cadence_s);
 void page_charts(struct page *p, struct span part, const struct seen_thing *const *t, unsigned n,
                  unsigned most, const struct chart_span *c);
 
+/* Opens a table with these heads, cards on a phone. */
+void page_heads(struct page *p, const char *const *heads, unsigned n);
+
 struct where { /* this broker as it is reached from outside */
 	const char *base;
 	char ws[300], host[200]; /* "wss://data.voorbeeld.nl", "data.voorbeeld.nl" */

@@ -225,6 +225,10 @@ const char *status_title(int status);
 /* login.c: who asks. As access_login(); a header that cannot be read is ERR_DENIED. */
 int web_login(struct lws *wsi, login_fn done, void *owner, struct identity *ret,
               unsigned *ret_wait_s) MUSTCHECK;
+/* The cookie of who signed in on the pages: its name on this connection, and what was shown, in
+ * header; n == 0: nothing. */
+const char *signin_cookie(struct lws *wsi);
+struct span signin_shown(struct lws *wsi, char *header, size_t size);
 void post_tickets(struct req *r);
 void req_origin(const struct req *r, char out[64]); /* for the audit */
 enum { REQ_HASH_BYTES = 8 };
@@ -290,6 +294,10 @@ void post_grants(struct req *r);
 void patch_grant(struct req *r);
 void delete_grant(struct req *r);
 
+struct grant;
+bool grant_is_seen(const struct req *r, const struct grant *g); /* book.c */
+bool grant_may_change(const struct req *r, const struct grant *g);
+
 void get_privacy(struct req *r); /* privacy.c */
 
 /* sta.c */
@@ -323,6 +331,13 @@ void get_schema_page(struct req *r);
 void post_schema_page(struct req *r);
 void get_admin(struct req *r);
 void get_refusals(struct req *r);
+void get_certificates(struct req *r); /* page_certificates.c */
+void get_lag(struct req *r);          /* subscribers.c */
+void get_sign(struct req *r);         /* page_sign.c */
+void post_sign(struct req *r);
+void post_sign_out(struct req *r);
+void get_grants_page(struct req *r); /* page_grants.c */
+void post_grant_page(struct req *r);
 void get_asset(struct req *r);
 void get_theme(struct req *r);
 void get_logo(struct req *r);

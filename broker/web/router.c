@@ -139,6 +139,13 @@ static const struct row {
     {METHOD_POST, "/schemas/{name}/{version}", post_schema_page, API, false, NULL, "", ""},
     {METHOD_GET, "/admin", get_admin, API, true, NULL, "", ""},
     {METHOD_GET, "/admin/quarantine/{feed}", get_refusals, API, true, NULL, "", ""},
+    {METHOD_GET, "/admin/certificates", get_certificates, API, true, NULL, "", ""},
+    {METHOD_GET, "/admin/subscribers", get_lag, API, true, NULL, "", ""},
+    {METHOD_GET, "/grants", get_grants_page, API, false, NULL, "", ""},
+    {METHOD_POST, "/grants/{grant}", post_grant_page, API, false, NULL, "", ""},
+    {METHOD_GET, "/sign-in", get_sign, API, false, NULL, "", ""},
+    {METHOD_POST, "/sign-in", post_sign, API, false, NULL, "", ""},
+    {METHOD_POST, "/sign-out", post_sign_out, API, false, NULL, "", ""},
     {METHOD_GET, "/assets/theme.css", get_theme, API, false, NULL, "", ""},
     {METHOD_GET, "/assets/logo", get_logo, API, false, NULL, "", ""},
     {METHOD_GET, "/assets/{name}", get_asset, API, false, NULL, "", ""},
@@ -294,7 +301,8 @@ const char *method_name(enum method m)
 static bool is_administration(const struct row *w, enum method m)
 {
 	return m != METHOD_GET && m != METHOD_HEAD &&
-	       (w->admin || strncmp(w->path, "/v1/grants", 10) == 0);
+	       (w->admin || strncmp(w->path, "/v1/grants", 10) == 0 ||
+	        strncmp(w->path, "/grants", 7) == 0);
 }
 
 void route(struct req *r)

@@ -1,10 +1,10 @@
-/* subscribers.c - GET /v1/subscribers: who is behind on which feed, by how many records, and how
- * many days are left before the first of them is deleted by its age. The stored time of that record
- * is read on the pool. */
+/* subscribers.c - GET /v1/subscribers and /admin/subscribers: who is behind on which feed, by how
+ * many records, and how many days are left before the first of them is deleted by its age. The
+ * stored time of that record is read on the pool. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "session/session.h"
-#include "web/private.h"
+#include "web/pages.h"
 #include "json/write.h"
 
 #include <stdlib.h>
@@ -20,9 +20,13 @@ struct one {
 	int64_t stored_ms; /* of next; 0: it is gone */
 };
 
+struct look;
+typedef void (*answer_fn)(struct req *r, const struct look *k, int64_t now_ms);
+
 struct look {
 	struct job job;
 	struct req *req;
+	answer_fn answer;
 	struct store *store;
 	unsigned n, more; /* more: beyond those that are listed */
 	struct one all[LIMIT_SUBSCRIBERS_SHOWN];
@@ -98,6 +102,43 @@ static void work(struct job *j)
 	}
 }
 
+/* False: it has all the time. Else the days until its next record is deleted; 0: it is gone. */
+static bool days_left(const struct one *o, const struct feed *f, int64_t now_ms, double *ret)
+{
+	if (o->stored_ms && !f->conf->keep_messages_s)
+		return false;
+	int64_t left_ms =
+	    o->stored_ms ? o->stored_ms + (int64_t)f->conf->keep_messages_s * 1000 - now_ms : 0;
+	*ret = (double)MAX_OF(left_ms, (int64_t)0) / DAY_MS;
+	return true;
+}
+
+static void done(struct job *j)
+{
+	struct look *k = container_of(j, struct look, job);
+	struct req *r = k->req;
+	if (req_came(r, 0))
+		k->answer(r, k, clock_wall_ms(hub_clock(r->web->hub)));
+	free(k);
+}
+
+static void look(struct req *r, answer_fn answer)
+{
+	struct look *k = xcalloc(1, sizeof(*k));
+	k->req = r;
+	k->answer = answer;
+	k->store = hub_store(r->web->hub);
+	if (r->web->sessions)
+		sessions_each_place(r->web->sessions, add_session, k);
+	add_lives(k, r->web);
+	k->job = (struct job){.work = work, .done = done};
+	req_wait(r);
+	r->pending++;
+	hub_pool(r->web->hub, &k->job);
+}
+
+/* ---- as JSON ---- */
+
 static void write_one(struct buf *b, const struct one *o, const struct feed *f, int64_t now_ms)
 {
 	const char *const texts[][2] = {{"organisation", o->organisation},
@@ -105,6 +146,7 @@ static void write_one(struct buf *b, const struct one *o, const struct feed *f, 
 	                                {"client", o->client},
 	                                {"way", o->way},
 	                                {"feed", f->conf->name}};
+	double days;
 	buf_add_char(b, '{');
 	for (unsigned i = 0; i < ARRAY_LEN(texts); i++)
 		if (*texts[i][1]) {
@@ -114,24 +156,13 @@ static void write_one(struct buf *b, const struct one *o, const struct feed *f, 
 	buf_addf(b, ",\"connected\":%s,\"next\":%llu,\"behind\":%llu",
 	         o->connected ? "true" : "false", (unsigned long long)o->next,
 	         (unsigned long long)(o->last + 1 - o->next));
-	if (!o->stored_ms || f->conf->keep_messages_s) {
-		int64_t left_ms =
-		    o->stored_ms ? o->stored_ms + (int64_t)f->conf->keep_messages_s * 1000 - now_ms
-		                 : 0;
-		buf_addf(b, ",\"daysLeft\":%.2f", (double)MAX_OF(left_ms, (int64_t)0) / DAY_MS);
-	}
+	if (days_left(o, f, now_ms, &days))
+		buf_addf(b, ",\"daysLeft\":%.2f", days);
 	buf_add_char(b, '}');
 }
 
-static void done(struct job *j)
+static void write_json(struct req *r, const struct look *k, int64_t now_ms)
 {
-	struct look *k = container_of(j, struct look, job);
-	struct req *r = k->req;
-	if (!req_came(r, 0)) {
-		free(k);
-		return;
-	}
-	int64_t now_ms = clock_wall_ms(hub_clock(r->web->hub));
 	buf_add_str(&r->out, "{\"subscribers\":[");
 	for (unsigned i = 0; i < k->n; i++) {
 		if (i)
@@ -139,22 +170,99 @@ static void done(struct job *j)
 		write_one(&r->out, &k->all[i], hub_feed_at(r->web->hub, k->all[i].feed), now_ms);
 	}
 	buf_addf(&r->out, "],\"more\":%u}", k->more);
-	free(k);
 	respond(r, 200, "application/json");
 }
 
 void get_subscribers(struct req *r)
 {
-	if (!only_query(r, ""))
-		return;
-	struct look *k = xcalloc(1, sizeof(*k));
-	k->req = r;
-	k->store = hub_store(r->web->hub);
-	if (r->web->sessions)
-		sessions_each_place(r->web->sessions, add_session, k);
-	add_lives(k, r->web);
-	k->job = (struct job){.work = work, .done = done};
-	req_wait(r);
-	r->pending++;
-	hub_pool(r->web->hub, &k->job);
+	if (only_query(r, ""))
+		look(r, write_json);
+}
+
+/* ---- as a page ---- */
+
+static void text_cell(struct page *p, const char *label, const char *text)
+{
+	html_open(&p->h, "td");
+	html_attr(&p->h, "data-label", label);
+	html_text(&p->h, text);
+	html_close(&p->h, "td");
+}
+
+static void page_row(struct page *p, const struct one *o, const struct feed *f)
+{
+	struct html *h = &p->h;
+	double days;
+	html_open(h, "tr");
+	html_open(h, "th");
+	html_attr(h, "scope", "row");
+	html_text(h, *o->identity ? o->identity : say(p, "onbekend", "unknown"));
+	html_open(h, "small");
+	html_textf(h, " %s %s", o->organisation, o->client);
+	html_close(h, "small");
+	html_close(h, "th");
+	text_cell(p, say(p, "Gegevens", "Data"), f->conf->title);
+	text_cell(p, say(p, "Langs", "Over"), o->way);
+	html_open(h, "td");
+	html_attr(h, "class", "number");
+	html_attr(h, "data-label", say(p, "Berichten achter", "Messages behind"));
+	page_words(p, words_count, o->last + 1 - o->next);
+	html_close(h, "td");
+	html_open(h, "td");
+	html_attr(h, "data-label", say(p, "Tijd over", "Time left"));
+	if (!days_left(o, f, p->now_ms, &days))
+		html_text(h, say(p, "onbeperkt", "without a limit"));
+	else if (days > 0)
+		page_words(p, words_duration, (uint64_t)(days * (DAY_MS / 1000)));
+	else
+		html_element(h, "span", "badge warn", say(p, "mist berichten", "misses messages"));
+	html_close(h, "td");
+	text_cell(p, say(p, "Verbonden", "Connected"),
+	          o->connected ? say(p, "ja", "yes") : say(p, "nee", "no"));
+	html_close(h, "tr");
+}
+
+static void write_page(struct req *r, const struct look *k, int64_t now_ms UNUSED)
+{
+	struct page p;
+	page_begin(&p, r, "Wie loopt achter", "Who is behind", "");
+	html_element(&p.h, "p", "lead",
+	             say(&p,
+	                 "Afnemers die nog niet alles hebben, en hoe lang hun volgende bericht "
+	                 "nog wordt bewaard.",
+	                 "Subscribers that do not have everything yet, and for how long their next "
+	                 "message is still kept."));
+	html_open(&p.h, "div");
+	html_attr(&p.h, "data-part", "lag");
+	if (!k->n)
+		html_element(
+		    &p.h, "p", "none",
+		    say(&p, "Niemand: iedereen is bij.", "Nobody: everybody is up to date."));
+	for (unsigned i = 0; i < k->n; i++) {
+		if (!i) {
+			const char *const heads[] = {say(&p, "Wie", "Who"),
+			                             say(&p, "Gegevens", "Data"),
+			                             say(&p, "Langs", "Over"),
+			                             say(&p, "Berichten achter", "Messages behind"),
+			                             say(&p, "Tijd over", "Time left"),
+			                             say(&p, "Verbonden", "Connected")};
+			page_heads(&p, heads, ARRAY_LEN(heads));
+			html_open(&p.h, "tbody");
+		}
+		page_row(&p, &k->all[i], hub_feed_at(r->web->hub, k->all[i].feed));
+	}
+	if (k->n) {
+		html_close(&p.h, "tbody");
+		html_close(&p.h, "table");
+	}
+	if (k->more)
+		page_counts(&p, "En nog # andere.", "And # others.", k->more, 0);
+	html_close(&p.h, "div");
+	page_end(&p);
+}
+
+void get_lag(struct req *r)
+{
+	if (page_query(r, "lang"))
+		look(r, write_page);
 }

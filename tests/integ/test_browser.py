@@ -46,7 +46,8 @@ def test_in_a_browser(own):
             "pages": [["home", "/", False], ["feed", "/feeds/place", False], ["empty", "/feeds/empty", False], ["map", "/map", False],
                       ["map-property", "/map?feed=place&property=pm25&near=52.08,4.3", False], ["thing", "/t/markt", False],
                       ["schemas", "/schemas", False], ["schema", "/schemas/air-quality-observed/1", False],
-                      ["absent", "/feeds/none", False], ["admin", "/admin", True], ["refused", "/admin/quarantine/place", True]]}
+                      ["absent", "/feeds/none", False], ["admin", "/admin", True], ["sign", "/sign-in", False], ["grants", "/grants", True],
+                      ["certificates", "/admin/certificates", True], ["lag", "/admin/subscribers", True], ["refused", "/admin/quarantine/place", True]]}
     tap = os.path.join(shots, "tap")
     with open(tap, "w", encoding="utf-8") as out:
         p = subprocess.run(["node", os.path.join(TOP, "tests", "tools", "browser.mjs"), top, chromium, json.dumps(plan)],

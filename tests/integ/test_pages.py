@@ -89,8 +89,8 @@ def lived(broker):
 
 FEEDS["place"] = feed("city/place/{thing}", ["air-quality-observed/1"], title="Plaatsen")
 PAGES = ["/", "/feeds/open", "/feeds/raw", "/map", "/map?feed=place&property=pm25", "/map?near=52.08,4.3&radius=5000", "/map?silent=1",
-         "/t/markt", "/t/pole-1", "/schemas", "/schemas/air-quality-observed/1", "/schemas/test-air/1"]
-ADMIN = ["/admin", "/admin/quarantine/told", "/admin/quarantine/_unrouted", "/admin/quarantine/air"]
+         "/t/markt", "/t/pole-1", "/schemas", "/schemas/air-quality-observed/1", "/schemas/test-air/1", "/sign-in", "/grants"]
+ADMIN = ["/admin", "/admin/certificates", "/admin/subscribers", "/admin/quarantine/told", "/admin/quarantine/_unrouted", "/admin/quarantine/air"]
 
 
 @pytest.mark.parametrize("path", PAGES + ADMIN)

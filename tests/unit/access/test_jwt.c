@@ -108,7 +108,7 @@ static void test_keys_that_are_not_taken(void **state UNUSED)
 
 static void test_tickets(void **state UNUSED)
 {
-	struct tickets *t = tickets_new();
+	struct tickets *t = tickets_new(&ticket_rule);
 	struct identity who = {.name = SPAN("x")}, got;
 	char one[TICKET_BYTES], other[TICKET_BYTES];
 	assert_int_equal(ticket_new(t, &who, 1000, one), 0);
@@ -122,6 +122,19 @@ static void test_tickets(void **state UNUSED)
 		assert_int_equal(ticket_new(t, &who, 1000000, one), 0);
 	assert_int_equal(ticket_new(t, &who, 1000000, one), ERR_AGAIN);
 	assert_int_equal(ticket_new(t, &who, 2000000, one), 0);
+	tickets_free(t);
+
+	t = tickets_new(&signin_rule); /* of a browser: as often as it likes, until it is ended */
+	assert_int_equal(ticket_new(t, &who, 1000, one), 0);
+	assert_false(ticket_looks_like(span_str(one)));
+	for (int i = 0; i < 3; i++)
+		assert_true(ticket_take(t, span_str(one), 2000, &got));
+	assert_false(ticket_take(t, span_str(other), 2000, &got));
+	assert_false(ticket_take(t, span_str(one), 1000 + LIMIT_SIGNIN_S * 1000LL, &got));
+	assert_int_equal(ticket_new(t, &who, 1000, one), 0);
+	ticket_end(t, span_str(one));
+	ticket_end(t, span_str(other));
+	assert_false(ticket_take(t, span_str(one), 2000, &got));
 	tickets_free(t);
 }
 
