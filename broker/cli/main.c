@@ -145,6 +145,7 @@ static const struct command commands[] = {
      "who changed what, who was refused, who read personal data",
      "  verify           goes along the chain: is every record as it was written, and is none "
      "missing?\n"
+     "  --holds HASH     verify: this hash, kept elsewhere, must be one of the chain's\n"
      "  list             --since TIME, --actor NAME, --action ACTION: those only\n"
      "\n"
      "Exit status of verify: 0 whole, 1 not so, 2 trouble.\n"},

@@ -12,7 +12,8 @@ enum { RESULT_BYTES = 300 };
  * committed; what they refuse is told here. */
 static bool tells_itself(const struct req *r)
 {
-	static const char *const of[] = {"/v1/organisations", "/v1/identities", "/v1/grants"};
+	static const char *const of[] = {"/v1/organisations", "/v1/identities", "/v1/grants",
+	                                 "/grants"};
 	for (unsigned i = 0; i < ARRAY_LEN(of); i++)
 		if (strncmp(r->path, of[i], strlen(of[i])) == 0)
 			return true;

@@ -180,6 +180,10 @@ def kind(page, block):
         return "script"
     if re.match(r'(#.*\n)?(feed|organisation|schemas)\b', block):
         return "configuration"
+    if block.startswith('include "bytes"'):
+        return "decoder"
+    if page == "oudp-connectors.7" and re.match(r"[a-z-]+ = \{", block):
+        return "connector"
     if block.startswith("{") or block.startswith('"x-oudp"'):
         return "json"
     if page in ("oudp-schema.7", "oudp-mqtt.7"):
@@ -213,6 +217,21 @@ def test_configurations(own, tmp_path, blocks):
         assert p.returncode == 0, f"{page}\n{block}\n{p.stderr}"
         n += 1
     assert n >= 4
+
+
+def test_settings_of_connectors(tmp_path, blocks):
+    """With the decoder that the page writes, as own.jq: -n compiles it."""
+    (_, decoder), = of_kind(blocks, "decoder")
+    (tmp_path / "own.jq").write_text(decoder)
+    sample = open(TOP + "/connectors/oudp-connect.conf", encoding="utf-8").read()
+    block = re.search(r'^connector "lorawan-tts" \{\n.*?^\}\n', sample, re.M | re.S).group(0)
+    for page, lines in of_kind(blocks, "connector"):
+        conf = tmp_path / "connect.conf"
+        conf.write_text(f'connector-dir = "{TOP}/connectors"\ntarget "t" {{ }}\n'
+                        + block.replace("\n}", "\n" + lines.replace("/etc/oudp", str(tmp_path)) + "\n}").replace("password-file", "# "))
+        p = subprocess.run([os.path.join(os.path.dirname(BIN), "oudp-connect"), "-f", str(conf), "-n"], capture_output=True, text=True, timeout=60,
+                           check=False, env={**os.environ, **SHORT_LIVED})
+        assert p.returncode == 0, (page, lines, p.stderr)
 
 
 def test_scripts(own, tmp_path, blocks):
