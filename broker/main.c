@@ -272,6 +272,12 @@ static void outside(void *arg, struct status_outside *o)
 	o->http_5xx = w->responses_5xx;
 	o->web_frame_bytes = w->frame_bytes;
 	o->slow_closed = w->slow_closed;
+	const struct silence_stats a = silence_stats(d->silence);
+	o->things_silent = a.silent;
+	o->alerts = a.told;
+	o->alert_commands = a.commands;
+	o->alert_failures = a.command_failures;
+	o->alerts_left_out = a.commands_left_out;
 	o->draining = d->phase != RUNNING;
 }
 

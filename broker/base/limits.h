@@ -213,6 +213,13 @@ enum {
 	LIMIT_SERIES_LOOKBACK = 64,      /* points compared with a late one in memory */
 	LIMIT_SERIES_EXPIRE_S = 3600,    /* each datastream is looked at for its end so often */
 	LIMIT_SERIES_STOP_S = 5,         /* at the end, to write what is in memory */
+	LIMIT_REBUILD_POINTS = 1 << 19,  /* compared with the disk at a time: 16 MB */
+	LIMIT_REBUILD_PIECES = 256,      /* unreadable ones of a datastream that go at a time */
+	LIMIT_QUALITY_SHARE = 8,  /* of the last 32 of a datastream implausible: somebody is told */
+	LIMIT_QUALITY_BACK = 1,   /* and so few: it is as it should be again */
+	LIMIT_QUALITY_NEWS = 256, /* that wait for the loop, which looks each second */
+	LIMIT_SKEW_PART = 4,      /* two lags that differ by less than this part of the time between
+	                             their observations: the device reports live, its clock is off */
 
 	/* privacy steps */
 	LIMIT_PRIVACY_STEPS = 32,             /* of one feed: each reads the payload once more */

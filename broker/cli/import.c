@@ -2,6 +2,7 @@
  * bodies of a bounded size; what the daemon says of each line is told with its number in the file.
  */
 #include "cli/import.h"
+#include "cli/bar.h"
 
 #include "base/err.h"
 #include "base/limits.h"
@@ -27,7 +28,6 @@ enum {
 	BODY_LINES =
 	    5000,   /* a quarter of what the daemon takes: the bar moves, an error is soon told */
 	TRIES = 30, /* a second apart, while the daemon is full or starts */
-	BAR_COLUMNS = 30,
 	LINE_BYTES = 17 << 20 /* the largest packet, and what stands around it */
 };
 
@@ -62,25 +62,18 @@ static double seconds_since(const struct timespec *t)
 
 static void draw_bar(const struct import *m)
 {
-	char bar[BAR_COLUMNS + 1];
 	if (!m->bar)
 		return;
-	double part = 1 - (double)m->rest.n / (double)m->size;
-	unsigned full = (unsigned)(MIN_OF(part, 1.0) * BAR_COLUMNS);
-	memset(bar, '.', BAR_COLUMNS);
-	memset(bar, '#', full);
-	bar[BAR_COLUMNS] = '\0';
 	uint64_t done = m->stored + m->duplicates + m->refused;
-	fprintf(stderr, "\r[%s] %3.0f %%  %llu rows, %llu refused, %.0f/s ", bar, part * 100,
-	        (unsigned long long)done, (unsigned long long)m->refused,
-	        (double)done / MAX_OF(seconds_since(&m->begun), 0.001));
-	fflush(stderr);
+	bar_draw(1 - (double)m->rest.n / (double)m->size, "%llu rows, %llu refused, %.0f/s",
+	         (unsigned long long)done, (unsigned long long)m->refused,
+	         (double)done / MAX_OF(seconds_since(&m->begun), 0.001));
 }
 
 static void clear_bar(const struct import *m)
 {
 	if (m->bar)
-		fprintf(stderr, "\r%*s\r", BAR_COLUMNS + 50, "");
+		bar_clear();
 }
 
 /* One verdict: {"status":201,"sequence":17}. */
@@ -347,7 +340,7 @@ static int open_file(struct import *m)
 	if (!piped)
 		close(fd);
 	m->rest = span_of(m->map, m->size);
-	m->bar = !m->c->json && m->size && isatty(STDERR_FILENO);
+	m->bar = m->size && bar_wanted(m->c);
 	clock_gettime(CLOCK_MONOTONIC, &m->begun);
 	return 0;
 }

@@ -176,6 +176,12 @@ static const struct command commands[] = {
     {"restore", cmd_restore, "DIR",
      "puts a backup back; the daemon is stopped and the data directory empty",
      "  --ledger FILE    of what was erased since: the data directory's file erased, kept apart\n"},
+    {"rebuild", cmd_rebuild, "",
+     "puts back into the time series what the journal has and they have not",
+     "The daemon does it while it works, and goes on when this is interrupted.\n"
+     "\n"
+     "Exit status: 0 all is there, 1 pieces that cannot be read are older than the journal, "
+     "2 trouble.\n"},
     {"compact", cmd_compact, "",
      "makes the store anew without a byte of what was deleted; the daemon is stopped", ""},
 };

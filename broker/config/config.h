@@ -72,9 +72,10 @@ struct config_feed {
 	uint64_t keep_rollups_s;          /* figures of hours, after that; 0: no bound */
 	int duplicates;                   /* enum config_duplicates */
 	uint64_t max_future_s;
-	uint64_t max_age_s; /* 0: no bound */
-	int bad_time;       /* enum config_bad_time */
-	uint64_t cadence_s; /* 0: not stated */
+	uint64_t max_age_s;                 /* 0: no bound */
+	int bad_time;                       /* enum config_bad_time */
+	uint64_t cadence_s;                 /* 0: not stated */
+	uint64_t stuck_after_s, max_skew_s; /* 0: not looked at */
 	char *licence, *contact, *theme;
 	char *purpose, *legal_ground;
 	bool personal_data;

@@ -173,7 +173,8 @@ static void add_alerts_feed(struct loader *ld)
 {
 	static const char text[] =
 	    "feed \"oudp-alerts\" { title = \"Alerts\" description = \"Things that fall silent, "
-	    "and that are back; organisations that end.\" topics = { \"oudp/alerts/{thing}\" } "
+	    "that are back, and whose values are odd; organisations that end.\" topics = { "
+	    "\"oudp/alerts/{thing}\" } "
 	    "schemas = { \"any\" } }\n";
 	struct config *c = ld->config;
 	bool needed = false;

@@ -6,6 +6,7 @@
 #include "feed/sender.h"
 #include "json/write.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void write_time(struct buf *b, const char *name, int64_t ms)
@@ -130,13 +131,15 @@ void event_write_with_topic(struct buf *b, const struct event_context *e, const 
 
 /* ---- control events ---- */
 
-static void open_control(struct buf *b, const struct event_context *e, const struct feed *f,
-                         const char *subject, const char *kind, uint64_t at, int64_t now_ms)
+/* last: what the id ends with. */
+static void open_control_as(struct buf *b, const struct event_context *e, const struct feed *f,
+                            const char *subject, const char *kind, const char *last, uint64_t at,
+                            int64_t now_ms)
 {
 	buf_add_str(b, "{\"specversion\":\"1.0\",\"id\":\"");
 	write_id(b, f->name, f->epoch, at);
 	buf_add_char(b, '-');
-	buf_add_str(b, kind);
+	buf_add_str(b, last);
 	buf_add_char(b, '"');
 	write_source(b, e);
 	json_write_name(b, "type");
@@ -147,6 +150,12 @@ static void open_control(struct buf *b, const struct event_context *e, const str
 	buf_add_str(b, ",\"datacontenttype\":\"application/json\",\"data\":{\"feed\":\"");
 	buf_add_span(b, f->name);
 	buf_add_char(b, '"');
+}
+
+static void open_control(struct buf *b, const struct event_context *e, const struct feed *f,
+                         const char *subject, const char *kind, uint64_t at, int64_t now_ms)
+{
+	open_control_as(b, e, f, subject, kind, kind, at, now_ms);
 }
 
 void event_write_live(struct buf *b, const struct event_context *e, const struct feed *f,
@@ -193,6 +202,36 @@ void event_write_erased(struct buf *b, const struct event_context *e, const stru
 	}
 	buf_add_str(b, ",\"records\":");
 	buf_add_u64(b, records);
+	buf_add_str(b, "}}");
+}
+
+void event_write_corrected(struct buf *b, const struct event_context *e, const struct feed *f,
+                           const struct event_corrected *c, int64_t now_ms)
+{
+	char kind[40];
+	snprintf(kind, sizeof(kind), "corrected-%llu", (unsigned long long)c->id);
+	open_control_as(b, e, f, "series", "corrected", kind, f->last, now_ms);
+	json_write_name(b, "organisation");
+	json_write_string(b, c->organisation);
+	json_write_name(b, "thing");
+	json_write_string(b, c->thing);
+	if (c->member.n) {
+		json_write_name(b, "property");
+		json_write_string(b, c->member);
+	}
+	buf_addf(b, ",\"what\":\"%s\",\"correction\":%llu", c->what, (unsigned long long)c->id);
+	write_time(b, "from", c->from_ms);
+	write_time(b, "to", c->to_ms);
+	if (strcmp(c->what, "correct") == 0) {
+		json_write_name(b, "factor");
+		json_write_double(b, c->factor);
+		json_write_name(b, "offset");
+		json_write_double(b, c->offset);
+	}
+	json_write_name(b, "reason");
+	json_write_string(b, c->reason);
+	buf_add_str(b, ",\"observations\":");
+	buf_add_u64(b, c->observations);
 	buf_add_str(b, "}}");
 }
 

@@ -38,6 +38,19 @@ void event_write_erased(struct buf *b, const struct event_context *e, const stru
                         struct span organisation, struct span thing, uint64_t records,
                         int64_t now_ms);
 
+/* Observations of a thing in the series were corrected, flagged or rejected. from_ms, to_ms:
+ * observed time, half open. member n == 0: all of its properties. */
+struct event_corrected {
+	const char *what; /* "correct", "flag", "reject" */
+	uint64_t id;      /* of the correction */
+	struct span organisation, thing, member, reason;
+	int64_t from_ms, to_ms;
+	double factor, offset; /* correct */
+	uint64_t observations;
+};
+void event_write_corrected(struct buf *b, const struct event_context *e, const struct feed *f,
+                           const struct event_corrected *c, int64_t now_ms);
+
 /* Reads "SEQ" or "EPOCH:SEQ" or "feed:EPOCH:SEQ" (an event id). epoch 0: none was given. */
 int event_parse_position(struct span s, uint32_t *ret_epoch, uint64_t *ret_sequence) MUSTCHECK;
 

@@ -204,4 +204,8 @@ void compare_notes(struct compare *c, const struct node *from, const struct node
 	                 (!a->has_plausible || (a->low == b->low && a->high == b->high));
 	if (!plausible)
 		compare_add(c, false, "plausible", "is another range now");
+	if (a->spike != b->spike)
+		compare_add(c, false, "spike", "is %g, was %g", b->spike, a->spike);
+	if (a->stuck_s != b->stuck_s)
+		compare_add(c, false, "stuck", "is %g, was %g", b->stuck_s, a->stuck_s);
 }

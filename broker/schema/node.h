@@ -160,6 +160,7 @@ struct note {
 	const char *property, *unit;
 	bool has_plausible;
 	double low, high;
+	double spike, stuck_s; /* 0: not stated */
 };
 
 struct node {

@@ -25,10 +25,14 @@ static const struct {
     {"scale", FOR_RESULT | FOR_LOCATION},
     {"offset", FOR_RESULT | FOR_LOCATION},
     {"plausible", FOR_RESULT},
+    {"spike", FOR_RESULT},
+    {"stuck", FOR_RESULT},
     {"name", FOR_RESULT},
     {"time", FOR_TIME},
     {"axis", FOR_LOCATION},
 };
+
+enum { STUCK_MOST_S = 366 * 86400 };
 
 static const char *const ROLES[] = {"", "thing", "time", "location", "result", "item", "version"};
 static const char *const TIMES[] = {"rfc3339", "iso8601", "epoch-s", "epoch-ms"};
@@ -114,6 +118,16 @@ static void read_plausible(struct build *b, struct note *n, struct place k)
 		build_fail(b, at, "its low is more than its high");
 }
 
+/* A threshold; 0 when it is not said. */
+static double read_threshold(struct build *b, struct place k, const char *name, double most)
+{
+	struct place at = word(k, name);
+	double v = number_word(b, k, name, 0);
+	if (at.tok && !b->err && !(v > 0 && v <= most))
+		build_fail(b, at, "must be more than 0 and at most %g", most);
+	return v;
+}
+
 /* What types a value can have by type, enum and const. */
 static unsigned possible_types(const struct node *n)
 {
@@ -157,6 +171,8 @@ static void read_result(struct build *b, struct note *n, struct place k, unsigne
 		build_fail(b, name, "must have 1 to 64 bytes");
 	read_scale(b, n, k);
 	read_plausible(b, n, k);
+	n->spike = read_threshold(b, k, "spike", 1e300);
+	n->stuck_s = read_threshold(b, k, "stuck", STUCK_MOST_S);
 }
 
 static void read_role(struct build *b, struct note *n, struct place k, unsigned types)

@@ -46,7 +46,9 @@ static void add_result(struct gather *g, const struct node *node)
 	                                n->scale != 1 || n->offset != 0 || n->name.n > 0,
 	                                n->has_plausible,
 	                                n->low,
-	                                n->high};
+	                                n->high,
+	                                n->spike,
+	                                n->stuck_s};
 }
 
 static void visit(struct gather *g, const struct node *n);

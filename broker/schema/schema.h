@@ -121,6 +121,7 @@ struct schema_result_info {
 	bool scaled; /* the payload does not have this number at this member */
 	bool has_plausible;
 	double plausible_low, plausible_high;
+	double spike, stuck_s; /* 0: not stated */
 };
 unsigned schema_result_count(const struct schema *sc);
 struct schema_result_info schema_result_info(const struct schema *sc, unsigned i);

@@ -271,12 +271,16 @@ static void add_hours(struct aggregate *g, struct points columns[COLUMNS], int64
 			continue; /* a piece of a column was damaged: that was counted */
 		if (!reach(g, t))
 			return;
-		const struct figures f = {(uint64_t)p[COLUMN_COUNT]->number,
-		                          p[COLUMN_MIN]->number,
-		                          p[COLUMN_MAX]->number,
-		                          p[COLUMN_SUM]->number,
-		                          p[COLUMN_FIRST]->number,
-		                          p[COLUMN_LAST]->number};
+		struct figures f = {(uint64_t)p[COLUMN_COUNT]->number,
+		                    p[COLUMN_MIN]->number,
+		                    p[COLUMN_MAX]->number,
+		                    p[COLUMN_SUM]->number,
+		                    p[COLUMN_FIRST]->number,
+		                    p[COLUMN_LAST]->number};
+		if (!g->a->original)
+			amends_apply_hour(g->sight.amends, g->sight.n_amends, t, &f);
+		if (!f.count)
+			continue;
 		add_figures(&g->k->open, f.count, &f, t, t + HOUR_MS - 1);
 		g->k->open.rollup = true;
 	}

@@ -28,6 +28,24 @@ void amends_apply(const struct amend *a, unsigned n, struct point *p)
 	}
 }
 
+void amends_apply_hour(const struct amend *a, unsigned n, int64_t hour_ms, struct figures *f)
+{
+	for (unsigned i = 0; i < n; i++, a++) {
+		if (hour_ms < a->from_ms || hour_ms >= a->to_ms || hour_ms >= a->rolled_ms)
+			continue;
+		if (a->what == SERIES_REJECT)
+			f->count = 0;
+		if (a->what != SERIES_CORRECT)
+			continue;
+		double low = f->min * a->factor + a->offset, high = f->max * a->factor + a->offset;
+		f->min = MIN_OF(low, high);
+		f->max = MAX_OF(low, high);
+		f->sum = f->sum * a->factor + (double)f->count * a->offset;
+		f->first = f->first * a->factor + a->offset;
+		f->last = f->last * a->factor + a->offset;
+	}
+}
+
 bool amends_touch(const struct amend *a, unsigned n, int64_t from_ms, int64_t to_ms)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -88,6 +106,7 @@ static int write_one(struct series *s, struct side_txn *t, const struct series_c
 	                            .from_ms = c->from_ms,
 	                            .to_ms = c->to_ms,
 	                            .at_ms = clock_wall_ms(s->clock),
+	                            .rolled_ms = s->streams[stream].since_ms,
 	                            .factor = c->factor,
 	                            .offset = c->offset,
 	                            .who = c->who,
@@ -142,16 +161,18 @@ static int write_all(struct series *s, struct series_correction *c, const uint32
 	err = side_commit(t);
 	if (err)
 		return err;
-	const struct amend a = {.id = id,
-	                        .from_ms = c->from_ms,
-	                        .to_ms = c->to_ms,
-	                        .factor = c->factor,
-	                        .offset = c->offset,
-	                        .flags = c->flags,
-	                        .what = (uint8_t)c->what};
+	struct amend a = {.id = id,
+	                  .from_ms = c->from_ms,
+	                  .to_ms = c->to_ms,
+	                  .factor = c->factor,
+	                  .offset = c->offset,
+	                  .flags = c->flags,
+	                  .what = (uint8_t)c->what};
 	pthread_mutex_lock(&s->state);
-	for (unsigned i = 0; i < n && !err; i++)
+	for (unsigned i = 0; i < n && !err; i++) {
+		a.rolled_ms = s->streams[ids[i]].since_ms;
 		err = amend_add(&s->streams[ids[i]], &a);
+	}
 	s->stats.amended++;
 	pthread_mutex_unlock(&s->state);
 	s->next_amend = id + 1;

@@ -98,20 +98,19 @@ static void hold(struct held *h, const struct tail_point *p, int64_t stored_ms)
 		h->number = p->number;
 }
 
-static void note_latest(const struct source *from, struct stream *st, const struct tail_point *p,
-                        int64_t stored_ms)
+void held_note(struct held *latest, struct held **future, enum config_duplicates how,
+               const struct tail_point *p, int64_t stored_ms)
 {
 	if (p->flags & POINT_FUTURE) {
-		if (!st->future)
-			st->future = xcalloc(1, sizeof(*st->future));
-		if (!st->future->is_set || p->time_ms >= st->future->time_ms)
-			hold(st->future, p, stored_ms);
+		if (!*future)
+			*future = xcalloc(1, sizeof(**future));
+		if (!(*future)->is_set || p->time_ms >= (*future)->time_ms)
+			hold(*future, p, stored_ms);
 		return;
 	}
-	bool again = st->latest.is_set && p->time_ms == st->latest.time_ms;
-	if (!st->latest.is_set || p->time_ms > st->latest.time_ms ||
-	    (again && from->duplicates != CONFIG_IGNORE))
-		hold(&st->latest, p, stored_ms);
+	bool again = latest->is_set && p->time_ms == latest->time_ms;
+	if (!latest->is_set || p->time_ms > latest->time_ms || (again && how != CONFIG_IGNORE))
+		hold(latest, p, stored_ms);
 }
 
 /* ---- quality ---- */
@@ -128,15 +127,6 @@ static uint16_t time_flags(const struct source *from, const struct record *r, in
 	if (!own_time && (r->flags & RECORD_TIME_RECEIVED))
 		flags |= POINT_RECEIVED;
 	return flags;
-}
-
-static uint16_t value_flags(const struct stream *st, const struct tail_point *p)
-{
-	const struct meaning *m = st->meaning;
-	if (p->kind == POINT_NUMBER && m->has_plausible &&
-	    !(p->number >= m->low && p->number <= m->high))
-		return POINT_IMPLAUSIBLE;
-	return 0;
 }
 
 /* ---- one result ---- */
@@ -201,7 +191,7 @@ static void apply_result(struct series *s, const struct source *from, uint32_t t
 	                       .stored_s = (uint32_t)(r->stored_ms / 1000)};
 	struct thing *t = &s->things[thing_id];
 	uint32_t id = stream_find(s, t, x->member);
-	if (id && r->sequence <= s->streams[id].disk_sequence)
+	if (id && !s->again && r->sequence <= s->streams[id].disk_sequence)
 		return; /* read again after a start: its chunks have it */
 	if (!make_point(x, &p))
 		return;
@@ -213,8 +203,17 @@ static void apply_result(struct series *s, const struct source *from, uint32_t t
 		return;
 	}
 	struct stream *st = &s->streams[id];
+	p.flags |= time_flags(from, r, p.time_ms, x->has_time);
+	if (s->again) {
+		const struct meaning *m = meaning_of(s, r, schema, x);
+		if (m && st->meaning == &meaning_none)
+			st->meaning = m;
+		rebuild_take(s, from, id, &p, m ? m : &meaning_none, r->stored_ms);
+		return;
+	}
 	take_meaning(s, st, r, schema, x);
-	p.flags |= time_flags(from, r, p.time_ms, x->has_time) | value_flags(st, &p);
+	p.flags |= quality_flags(from, st->meaning, &st->latest, st->future, &st->changed_ms, &p,
+	                         r->stored_ms);
 	st->sequence = r->sequence;
 	st->stored_ms = MAX_OF(st->stored_ms, r->stored_ms);
 	st->dirty = true;
@@ -223,8 +222,10 @@ static void apply_result(struct series *s, const struct source *from, uint32_t t
 		t->last_observed_ms = p.time_ms;
 	count_flags(s, p.flags);
 	s->stats.points++;
-	if (tail_take(s, from, st, &p))
-		note_latest(from, st, &p, r->stored_ms);
+	if (!tail_take(s, from, st, &p))
+		return;
+	quality_news(s, id, &p, &st->latest);
+	held_note(&st->latest, &st->future, from->duplicates, &p, r->stored_ms);
 }
 
 /* ---- the thing ---- */
@@ -258,7 +259,7 @@ static struct thing *take_thing(struct series *s, struct source *from, const str
 		t->first_stored_ms = r->stored_ms;
 	t->last_stored_ms = MAX_OF(t->last_stored_ms, r->stored_ms);
 	t->dirty = true;
-	if (r->flags & RECORD_LOCATION)
+	if ((r->flags & RECORD_LOCATION) && !(s->again && rebuild_knew_thing(s, *ret_id)))
 		take_place(s, t, *ret_id, r);
 	return t;
 }
@@ -270,7 +271,7 @@ void apply_record(struct series *s, struct source *from, const struct record *r)
 	size_t at = 0;
 	uint32_t id;
 	int n = 0;
-	s->stats.applied_records++;
+	s->stats.applied_records += !s->again;
 	if (r->thing.n == 0 || (r->n_results == 0 && !(r->flags & RECORD_LOCATION)) ||
 	    !take_thing(s, from, r, &id))
 		return;

@@ -138,10 +138,9 @@ int chunks_find(struct side_view *v, uint32_t stream, enum row_column c, int64_t
 	/* One that begins before t may hold it. One that cannot be read may, too. */
 	int err = t == INT64_MIN ? ERR_NOT_FOUND : chunks_find_back(v, stream, c, t - 1, ret);
 	if (!err && (!ret->whole || ret->head.last_ms >= t)) {
-		/* Of several that begin at one time, the first: those before may reach t too. */
-		while (ret->part > 0 && !err)
-			err = chunks_prev(v, ret);
-		return err;
+		/* Of several that begin at one time, the first: those before may reach t too. The
+		 * part 0 may be gone (rebuild.c). */
+		return ret->part > 0 ? find_after(v, stream, c, ret->first_ms, ret) : err;
 	}
 	if (err && err != ERR_NOT_FOUND)
 		return err;

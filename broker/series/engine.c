@@ -29,6 +29,7 @@ int series_open(const struct series_options *o, struct series **ret, struct buf 
 	map_init(&s->meanings);
 	list_init(&s->waiting);
 	s->key = hash_key_random();
+	s->news = xcalloc(LIMIT_QUALITY_NEWS, sizeof(*s->news));
 	s->places = xmalloc(PLACES_MAX * sizeof(*s->places));
 	s->sources = xcalloc(SOURCES_MAX, sizeof(struct source *));
 	s->touched = xcalloc(2 * LIMIT_FEEDS, sizeof(*s->touched));
@@ -62,7 +63,9 @@ void series_close(struct series *s)
 		free(s->sources[i]);
 	}
 	free(s->sources);
+	rebuild_free(s);
 	free(s->places);
+	free(s->news);
 	free(s->touched);
 	buf_done(&s->block);
 	pthread_cond_destroy(&s->work);
@@ -92,6 +95,8 @@ static void take_contract(struct source *src, const struct feed *f)
 	src->keep_ms = ms_of(c->keep_series_s);
 	src->keep_rollups_ms = ms_of(c->keep_rollups_s);
 	src->cadence_ms = ms_of(c->cadence_s);
+	src->stuck_ms = ms_of(c->stuck_after_s);
+	src->skew_ms = ms_of(c->max_skew_s);
 	src->keep_messages_ms = ms_of(c->keep_messages_s);
 }
 

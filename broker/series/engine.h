@@ -70,6 +70,7 @@ struct series_stats {
 	uint64_t damaged;     /* rows and records that failed their checksum, since the start */
 	uint64_t gap_records; /* the journal lost them before they were applied (a trim) */
 	uint64_t expired_points, amended;
+	uint64_t news_left_out; /* of news.h: nobody took them in time */
 	uint64_t file_bytes, used_bytes, map_bytes;
 	bool full; /* the series' disk or map: applied in memory only */
 	bool throttling;

@@ -167,24 +167,22 @@ static void forget_newest(struct cut *x)
 	pthread_mutex_unlock(&x->s->state);
 }
 
+static void cut_row(void *arg, struct row_stream *r)
+{
+	const struct cut *x = arg;
+	r->count -= MIN_OF(r->count, x->deleted);
+	r->since_ms = MAX_OF(r->since_ms, x->done_ms);
+	if (x->first_ms != INT64_MAX && r->count)
+		r->first_ms = MAX_OF(r->first_ms, x->first_ms);
+	r->has_latest = r->has_latest && r->latest.time_ms >= x->cut_ms;
+	r->has_changed = r->has_changed && r->has_latest;
+	r->has_future = r->has_future && r->future.time_ms >= x->cut_ms;
+}
+
 static int put_row(struct cut *x)
 {
 	forget_newest(x);
-	uint8_t mem[4];
-	struct row_stream r;
-	struct buf b;
-	struct span key = key_id(mem, x->id);
-	stream_row(x->s, &x->s->streams[x->id], &r);
-	r.count -= MIN_OF(r.count, x->deleted);
-	r.since_ms = x->done_ms;
-	if (x->first_ms != INT64_MAX && r.count)
-		r.first_ms = MAX_OF(r.first_ms, x->first_ms);
-	buf_init(&b, 16 << 10);
-	row_stream_write(key, &r, &b);
-	side_put(x->t, SIDE_STREAM, key, span_of(b.p, b.len));
-	int err = b.err;
-	buf_done(&b);
-	return err;
+	return stream_row_change(x->t, x->id, cut_row, x);
 }
 
 static void take_over(struct cut *x)

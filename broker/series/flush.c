@@ -24,7 +24,7 @@ static void fill_value(struct row_value *v, const struct held *h)
 		v->number = h->number;
 }
 
-void stream_row(const struct series *s UNUSED, const struct stream *st, struct row_stream *ret)
+static void stream_row(const struct stream *st, struct row_stream *ret)
 {
 	*ret = (struct row_stream){.thing = st->thing,
 	                           .sequence = st->flush_sequence,
@@ -33,12 +33,20 @@ void stream_row(const struct series *s UNUSED, const struct stream *st, struct r
 	                           .last_ms = st->last_ms,
 	                           .since_ms = st->since_ms,
 	                           .stored_ms = st->stored_ms,
-	                           .has_latest = st->latest.is_set,
-	                           .has_future = st->future && st->future->is_set,
 	                           .member = text_span(st->member),
 	                           .property = span_str(st->meaning->property),
 	                           .unit = span_str(st->meaning->unit),
 	                           .schema = span_str(st->meaning->schema)};
+	/* What a new one got since is read again after a crash, and then it is judged again. */
+	if (st->sequence != st->flush_sequence)
+		return;
+	ret->has_latest = st->latest.is_set;
+	ret->has_future = st->future && st->future->is_set;
+	ret->has_changed = ret->has_latest && st->latest.kind == POINT_NUMBER &&
+	                   st->changed_ms != st->latest.time_ms;
+	ret->changed_ms = st->changed_ms;
+	ret->implausible = st->implausible;
+	ret->told = st->told;
 	if (ret->has_latest)
 		fill_value(&ret->latest, &st->latest);
 	if (ret->has_future)
@@ -53,7 +61,7 @@ static void put_stream(struct series *s, struct side_txn *t, uint32_t id, int64_
 	struct buf b;
 	struct span key = key_id(mem, id);
 	buf_init(&b, ROW_BYTES_MAX);
-	stream_row(s, &s->streams[id], &r);
+	stream_row(&s->streams[id], &r);
 	r.count = (uint64_t)MAX_OF((int64_t)r.count + more, 0);
 	row_stream_write(key, &r, &b);
 	assert(!b.err);
@@ -82,6 +90,27 @@ static void put_thing(struct series *s, struct side_txn *t, uint32_t id)
 	assert(!b.err);
 	side_put(t, SIDE_THING, key, span_of(b.p, b.len));
 	buf_done(&b);
+}
+
+int stream_row_change(struct side_txn *t, uint32_t id, void (*change)(void *, struct row_stream *),
+                      void *arg)
+{
+	uint8_t mem[4];
+	struct span old, key = key_id(mem, id);
+	struct row_stream r;
+	struct buf b;
+	int err = side_get(side_txn_view(t), SIDE_STREAM, key, &old);
+	err = err ? err : row_stream_read(key, old, &r);
+	if (err)
+		return err;
+	buf_init(&b, ROW_BYTES_MAX);
+	change(arg, &r);
+	row_stream_write(key, &r, &b);
+	err = b.err;
+	if (!err)
+		side_put(t, SIDE_STREAM, key, span_of(b.p, b.len));
+	buf_done(&b);
+	return err;
 }
 
 /* ---- new names ---- */

@@ -16,13 +16,6 @@ enum { APPLY_SLICE_NS = 20000000, IDLE_MS = 500, STUCK_MS = 20, RETRY_NS = 10000
 
 /* ---- the journal ---- */
 
-struct block {
-	struct series *s;
-	struct source *from;
-	uint64_t next, goal; /* sequences */
-	uint64_t missing;    /* the journal lost them */
-};
-
 /* Copied, so that no lock is held while pages come from the disk. */
 static int copy_record(void *arg, uint64_t sequence, struct span record)
 {
@@ -38,7 +31,16 @@ static int copy_record(void *arg, uint64_t sequence, struct span record)
 	return b->s->block.err;
 }
 
-static void apply_block(struct series *s, struct source *from)
+int block_read(struct block *b)
+{
+	uint64_t next;
+	buf_clear(&b->s->block);
+	return store_read(b->s->store, b->from->id, b->next, LIMIT_SERIES_BLOCK_BYTES, copy_record,
+	                  b, &next);
+}
+
+uint64_t block_each(struct series *s, struct source *from,
+                    void (*each)(struct series *, struct source *, const struct record *))
 {
 	const char *p = s->block.p, *end = s->block.p + s->block.len;
 	uint64_t damaged = 0, n = 0;
@@ -48,7 +50,7 @@ static void apply_block(struct series *s, struct source *from)
 		struct record r;
 		memcpy(&size, p, sizeof(size));
 		if (record_read(span_of(p + sizeof(size), size), true, &r) == 0)
-			apply_record(s, from, &r);
+			each(s, from, &r);
 		else
 			damaged++;
 		p += sizeof(size) + size;
@@ -60,19 +62,16 @@ static void apply_block(struct series *s, struct source *from)
 		         "feed=%s records=%llu",
 		         from->name, (unsigned long long)damaged);
 	pthread_mutex_unlock(&s->state);
-	s->applied_records += n;
+	return n;
 }
 
 static int read_block(struct series *s, struct source *from)
 {
 	struct block b = {.s = s, .from = from, .next = from->applied + 1, .goal = from->goal};
-	uint64_t next;
-	buf_clear(&s->block);
-	int err = store_read(s->store, from->id, from->applied + 1, LIMIT_SERIES_BLOCK_BYTES,
-	                     copy_record, &b, &next);
+	int err = block_read(&b);
 	if (err)
 		return err;
-	apply_block(s, from);
+	s->applied_records += block_each(s, from, apply_record);
 	if (b.next == from->applied + 1) { /* nothing is left up to the goal */
 		b.missing += from->applied ? from->goal - from->applied : 0;
 		b.next = from->goal + 1;
@@ -237,7 +236,8 @@ bool series_work(struct series *s)
 		applied = 0;
 	}
 	bool flushed = flush_some(s);
-	if (applied || flushed)
+	bool rebuilt = rebuild_step(s);
+	if (applied || flushed || rebuilt)
 		return true;
 	return now >= s->retry_ns && expire_step(s);
 }
@@ -273,7 +273,7 @@ static bool wait_for_work(struct series *s)
 	until.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&s->hand);
 	int rc = 0;
-	while (!s->stopping && !s->corrections_first && rc == 0 &&
+	while (!s->stopping && !s->corrections_first && !s->rebuild_wanted && rc == 0 &&
 	       (stuck || s->committed <= atomic_load(&s->applied_commit)))
 		rc = pthread_cond_timedwait(&s->work, &s->hand, &until);
 	bool stopping = s->stopping;

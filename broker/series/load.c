@@ -86,6 +86,9 @@ static bool load_stream(struct series *s, struct span key, struct span value)
 	                      .stored_ms = r.stored_ms,
 	                      .on_disk = true,
 	                      .version = (uint32_t)r.sequence,
+	                      .changed_ms = r.has_changed ? r.changed_ms : r.latest.time_ms,
+	                      .implausible = r.implausible,
+	                      .told = r.told,
 	                      .gone = true};
 	if (r.has_latest)
 		load_held(&st->latest, &r.latest);
@@ -108,6 +111,7 @@ static bool load_amend(struct series *s, struct span key, struct span value)
 	const struct amend a = {.id = id,
 	                        .from_ms = r.from_ms,
 	                        .to_ms = r.to_ms,
+	                        .rolled_ms = r.rolled_ms,
 	                        .factor = r.factor,
 	                        .offset = r.offset,
 	                        .flags = r.flags,

@@ -58,6 +58,8 @@ void meanings_take(struct series *s, const struct catalog *c)
 			m->has_plausible = r.has_plausible;
 			m->low = r.plausible_low;
 			m->high = r.plausible_high;
+			m->spike = r.spike;
+			m->stuck_ms = (int64_t)(r.stuck_s * 1000);
 			l->items[k] = m;
 		}
 	}

@@ -5,6 +5,7 @@
  *   follow.c   the thread: journal in, disk out, when
  *   flush.c    tails become chunks, rows are written
  *   expire.c   the end of keep-series         amend.c   corrections     erase.c  one thing
+ *   quality.c  stuck, spike, skewed clocks; who is told    rebuild.c  again from the journal
  *   view.c     one datastream as an answer sees it: tail and disk together
  *   raw.c aggregate.c list.c ask.c            answers */
 #ifndef SERIES_PRIVATE_H
@@ -14,6 +15,8 @@
 #include "base/limits.h"
 #include "series/chunks.h"
 #include "series/engine.h"
+#include "series/news.h"
+#include "series/rebuild.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -49,6 +52,7 @@ struct held { /* latest, future */
 struct amend {
 	uint64_t id;
 	int64_t from_ms, to_ms;
+	int64_t rolled_ms; /* hours before it were made without this one; INT64_MIN: none were */
 	double factor, offset;
 	uint16_t flags;
 	uint8_t what; /* enum series_amend */
@@ -60,12 +64,14 @@ struct meaning {
 	char *member;                   /* as the schema names it, '*' for any name */
 	bool has_plausible;
 	double low, high;
+	double spike;     /* 0: not stated */
+	int64_t stuck_ms; /* 0: as its feed says */
 };
 
 struct stream {
 	uint32_t thing, next;                /* the next datastream of its thing; 0: none */
 	uint32_t tail_n, tail_cap, flushing; /* flushing: so many are in a transaction now */
-	uint32_t quiet;                      /* equal values in a row: for POINT_STUCK */
+	uint32_t implausible; /* the last 32 observations, a bit each, the newest lowest */
 	struct tail_text *member;
 	const struct meaning *meaning;
 	struct tail_point *tail;
@@ -73,13 +79,14 @@ struct stream {
 	uint64_t disk_sequence, flush_sequence; /* its row's; the row's after the transaction */
 	uint64_t count;
 	int64_t first_ms, last_ms, since_ms, stored_ms;
-	int64_t changed_ms; /* when its value changed last, observed: for POINT_STUCK */
+	int64_t changed_ms; /* since when it has the value of latest, observed: POINT_STUCK */
 	struct held latest, *future;
 	struct amend *amends;
 	uint16_t n_amends;
 	bool on_disk; /* its row: it has its number for good */
 	bool dirty;   /* its row is not what it should be */
 	bool gone;    /* erased: the number stays empty */
+	bool told;    /* that too many are implausible */
 	uint32_t version;
 };
 
@@ -108,7 +115,8 @@ struct source { /* a feed, as the series see it */
 	bool touched, waiting;
 	/* contract, by series_configure() */
 	enum config_duplicates duplicates;
-	int64_t max_future_ms, max_age_ms, keep_ms, keep_rollups_ms, cadence_ms, keep_messages_ms;
+	int64_t max_future_ms, max_age_ms, keep_ms, keep_rollups_ms, cadence_ms, keep_messages_ms,
+	    stuck_ms, skew_ms;
 	/* `hand` lock */
 	uint64_t target; /* committed */
 	/* the thread's */
@@ -120,6 +128,7 @@ struct source { /* a feed, as the series see it */
 };
 
 struct question; /* ask.c */
+struct rebuild;  /* rebuild.c */
 
 struct series {
 	struct hub *hub;
@@ -147,12 +156,15 @@ struct series {
 	uint64_t tail_points, tail_bytes;
 	uint64_t next_amend;
 	struct series_stats stats;
+	struct series_rebuild rebuilt; /* what is told of it */
+	struct news *news;             /* LIMIT_QUALITY_NEWS of them */
+	unsigned n_news;
 
 	/* ---- `hand` ---- */
 	pthread_mutex_t hand;
 	pthread_cond_t work;
 	uint64_t committed; /* commit number up to which targets are known */
-	bool stopping, started;
+	bool stopping, started, rebuild_wanted;
 	struct series_correction *corrections_first, *corrections_last;
 
 	/* ---- the loop's ---- */
@@ -184,6 +196,8 @@ struct series {
 		uint64_t next_ns;
 		bool running;
 	} expiry;
+	struct rebuild *rebuild; /* NULL: none is under way */
+	struct rebuild *again;   /* what is applied now is read again, for it */
 };
 
 /* ---- names.c; `state` held, and only the thread adds ---- */
@@ -233,6 +247,40 @@ struct source *source_get(struct series *s, uint32_t feed);
 /* ---- apply.c; `state` held ---- */
 void apply_record(struct series *s, struct source *from, const struct record *r);
 void held_clear(struct held *h);
+/* p is (not) newer than what is held. */
+void held_note(struct held *latest, struct held **future, enum config_duplicates how,
+               const struct tail_point *p, int64_t stored_ms);
+
+/* ---- quality.c; `state` held ---- */
+/* The flags that follow from what came before: latest and future as they were before p, *changed_ms
+ * as in struct stream. */
+uint16_t quality_flags(const struct source *from, const struct meaning *m,
+                       const struct held *latest, const struct held *future, int64_t *changed_ms,
+                       const struct tail_point *p, int64_t stored_ms);
+/* An observation with its flags was taken; before: the flags of the one before it. */
+void quality_news(struct series *s, uint32_t id, const struct tail_point *p,
+                  const struct held *before);
+
+/* ---- rebuild.c: the thread's ---- */
+bool rebuild_step(struct series *s); /* false: nothing is to do */
+void rebuild_free(struct series *s);
+/* From apply.c, `state` held: an observation of the log; its text is the rebuild's. */
+void rebuild_take(struct series *s, const struct source *from, uint32_t id, struct tail_point *p,
+                  const struct meaning *m, int64_t stored_ms);
+bool rebuild_knew_thing(const struct series *s, uint32_t id); /* before it began */
+
+/* ---- follow.c: blocks of the journal ---- */
+struct block {
+	struct series *s;
+	const struct source *from;
+	uint64_t next, goal; /* sequences */
+	uint64_t missing;    /* the journal lost them */
+};
+/* Copies records from b->next on, up to b->goal, into s->block, and moves b->next behind them. */
+int block_read(struct block *b) MUSTCHECK;
+/* Hands them over, under the lock. Returns how many there were. */
+uint64_t block_each(struct series *s, struct source *from,
+                    void (*each)(struct series *, struct source *, const struct record *));
 
 /* ---- flush.c: the thread's ---- */
 /* Rows of what is new. 0 or an error. */
@@ -240,7 +288,9 @@ int flush_names(struct series *s) MUSTCHECK;
 /* One transaction of a round. Returns 1: the round is over, 0, or an error. */
 int flush_step(struct series *s) MUSTCHECK;
 void flush_begin_round(struct series *s);
-void stream_row(const struct series *s, const struct stream *st, struct row_stream *ret);
+/* The row of a datastream as it stands on disk, changed. Also ERR_NOT_FOUND. */
+int stream_row_change(struct side_txn *t, uint32_t id, void (*change)(void *, struct row_stream *),
+                      void *arg) MUSTCHECK;
 
 /* ---- expire.c: the thread's ---- */
 bool expire_step(struct series *s);
@@ -250,6 +300,8 @@ int64_t keep_from(const struct series *s, const struct source *src); /* INT64_MI
 void amends_work(struct series *s); /* the thread's */
 /* What the corrections make of it. */
 void amends_apply(const struct amend *a, unsigned n, struct point *p);
+/* The same of the figures of an hour whose observations are gone: what was made after it. */
+void amends_apply_hour(const struct amend *a, unsigned n, int64_t hour_ms, struct figures *f);
 bool amends_touch(const struct amend *a, unsigned n, int64_t from_ms, int64_t to_ms);
 int amend_add(struct stream *st, const struct amend *a) MUSTCHECK; /* `state` held */
 

@@ -9,7 +9,15 @@
 
 #include <math.h>
 
-enum { HAS_PLACE = 1, HAS_LATEST = 1, HAS_FUTURE = 2 };
+enum {
+	HAS_PLACE = 1,
+	HAS_LATEST = 1,
+	HAS_FUTURE = 2,
+	HAS_CHANGED = 4,
+	HAS_SHARE = 8,
+	TOLD = 16,
+	ROLLED = 1
+};
 
 /* ---- bytes ---- */
 
@@ -189,7 +197,9 @@ static struct row_value take_value(struct in *in)
 void row_stream_write(struct span key, const struct row_stream *r, struct buf *out)
 {
 	size_t at =
-	    begin(out, (r->has_latest ? HAS_LATEST : 0u) | (r->has_future ? HAS_FUTURE : 0u));
+	    begin(out, (r->has_latest ? HAS_LATEST : 0u) | (r->has_future ? HAS_FUTURE : 0u) |
+	                   (r->has_changed ? HAS_CHANGED : 0u) | (r->implausible ? HAS_SHARE : 0u) |
+	                   (r->told ? TOLD : 0u));
 	put(out, r->thing, 4);
 	put(out, r->sequence, 8);
 	put(out, r->count, 8);
@@ -201,6 +211,10 @@ void row_stream_write(struct span key, const struct row_stream *r, struct buf *o
 		put_value(out, &r->latest);
 	if (r->has_future)
 		put_value(out, &r->future);
+	if (r->has_changed)
+		put(out, (uint64_t)r->changed_ms, 8);
+	if (r->implausible)
+		put(out, r->implausible, 4);
 	put_text(out, r->member);
 	put_text(out, r->property);
 	put_text(out, r->unit);
@@ -215,7 +229,10 @@ int row_stream_read(struct span key, struct span value, struct row_stream *ret)
 	int err = open_row(key, value, &in, &flags);
 	if (err)
 		return err;
-	struct row_stream r = {.has_latest = flags & HAS_LATEST, .has_future = flags & HAS_FUTURE};
+	struct row_stream r = {.has_latest = flags & HAS_LATEST,
+	                       .has_future = flags & HAS_FUTURE,
+	                       .has_changed = flags & HAS_CHANGED,
+	                       .told = flags & TOLD};
 	r.thing = (uint32_t)take(&in, 4);
 	r.sequence = take(&in, 8);
 	r.count = take(&in, 8);
@@ -227,6 +244,10 @@ int row_stream_read(struct span key, struct span value, struct row_stream *ret)
 		r.latest = take_value(&in);
 	if (r.has_future)
 		r.future = take_value(&in);
+	if (r.has_changed)
+		r.changed_ms = (int64_t)take(&in, 8);
+	if (flags & HAS_SHARE)
+		r.implausible = (uint32_t)take(&in, 4);
 	r.member = take_text(&in);
 	r.property = take_text(&in);
 	r.unit = take_text(&in);
@@ -237,12 +258,14 @@ int row_stream_read(struct span key, struct span value, struct row_stream *ret)
 
 void row_amend_write(struct span key, const struct row_amend *r, struct buf *out)
 {
-	size_t at = begin(out, 0);
+	size_t at = begin(out, r->rolled_ms != INT64_MIN ? ROLLED : 0);
 	put(out, r->what, 1);
 	put(out, r->flags, 2);
 	put(out, (uint64_t)r->from_ms, 8);
 	put(out, (uint64_t)r->to_ms, 8);
 	put(out, (uint64_t)r->at_ms, 8);
+	if (r->rolled_ms != INT64_MIN)
+		put(out, (uint64_t)r->rolled_ms, 8);
 	put_double(out, r->factor);
 	put_double(out, r->offset);
 	put_text(out, r->who);
@@ -263,6 +286,7 @@ int row_amend_read(struct span key, struct span value, struct row_amend *ret)
 	r.from_ms = (int64_t)take(&in, 8);
 	r.to_ms = (int64_t)take(&in, 8);
 	r.at_ms = (int64_t)take(&in, 8);
+	r.rolled_ms = flags & ROLLED ? (int64_t)take(&in, 8) : INT64_MIN;
 	r.factor = take_double(&in);
 	r.offset = take_double(&in);
 	r.who = take_text(&in);

@@ -53,6 +53,10 @@ struct row_stream {
 	uint64_t count;
 	int64_t first_ms, last_ms, since_ms, stored_ms;
 	bool has_latest, has_future;
+	bool has_changed; /* since when it has the value of latest, when that is not its time */
+	bool told;        /* that too many are implausible */
+	int64_t changed_ms;
+	uint32_t implausible; /* the last 32, a bit each */
 	struct row_value latest, future;
 	struct span member, property, unit, schema;
 };
@@ -61,6 +65,7 @@ struct row_amend {
 	uint8_t what; /* enum series_amend */
 	uint16_t flags;
 	int64_t from_ms, to_ms, at_ms;
+	int64_t rolled_ms; /* hours before it were made without this one; INT64_MIN: none were */
 	double factor, offset;
 	struct span who, reason;
 };

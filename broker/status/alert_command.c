@@ -179,8 +179,9 @@ void alert_command_tick(struct alert_command *a)
 	hub_pool(a->hub, &a->job);
 }
 
-void alert_command_put(struct alert_command *a, const char *path, bool silent, struct span feed,
-                       struct span thing, const char *last_stored, const char *message)
+void alert_command_put(struct alert_command *a, const char *path, const char *word,
+                       struct span feed, struct span thing, const char *last_stored,
+                       const char *message)
 {
 	if (!path || !*path)
 		return;
@@ -191,7 +192,7 @@ void alert_command_put(struct alert_command *a, const char *path, bool silent, s
 	}
 	struct waiting *w = &a->queue[(a->first + a->n++) % LIMIT_ALERTS_WAITING];
 	w->argument[0] = xstrdup(path);
-	w->argument[1] = xstrdup(silent ? "silent" : "back");
+	w->argument[1] = xstrdup(word);
 	w->argument[2] = xstrndup(feed.p, feed.n);
 	w->argument[3] = xstrndup(thing.p, thing.n);
 	w->argument[4] = xstrdup(last_stored);

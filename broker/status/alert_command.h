@@ -4,7 +4,8 @@
  * most LIMIT_ALERTS_WAITING wait, what comes on top is only counted, and the next run is told how
  * many. Started on the pool, because a large process forks slowly; the loop never waits for it.
  *
- * The program gets: silent|back FEED THING LAST-STORED MESSAGE, and OUDP_ALERTS_MORE, how many
+ * The program gets: WORD FEED THING TIME MESSAGE (WORD: silent, back, implausible, plausible, jump;
+ * TIME: when the last message was stored, or of the observation), and OUDP_ALERTS_MORE, how many
  * alerts were left out before this one. Its standard input is empty, its output goes to the log. */
 #ifndef STATUS_ALERT_COMMAND_H
 #define STATUS_ALERT_COMMAND_H
@@ -18,8 +19,8 @@ void alert_command_free(struct alert_command *a); /* accepts NULL; a program tha
 /* Whether nothing is being started on the pool: only then it may be freed. */
 bool alert_command_idle(const struct alert_command *a);
 /* path: of the program, looked at now; "" or NULL: nothing is run. */
-void alert_command_put(struct alert_command *a, const char *path, bool silent, struct span feed,
-                       struct span thing, const char *last_stored, const char *message);
+void alert_command_put(struct alert_command *a, const char *path, const char *word,
+                       struct span feed, struct span thing, const char *time, const char *message);
 void alert_command_tick(struct alert_command *a); /* once a second */
 
 struct alert_command_stats {

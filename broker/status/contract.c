@@ -41,6 +41,8 @@ void status_write_contract(const struct config_feed *f, struct buf *b)
 	count(b, "maxFutureSeconds", f->max_future_s);
 	count(b, "maxAgeSeconds", f->max_age_s);
 	count(b, "cadenceSeconds", f->cadence_s);
+	count(b, "stuckAfterSeconds", f->stuck_after_s);
+	count(b, "maxSkewSeconds", f->max_skew_s);
 	count(b, "keepMessagesSeconds", f->keep_messages_s);
 	count(b, "keepMessagesMaxBytes", f->keep_messages_max_bytes);
 	count(b, "keepSeriesSeconds", f->keep_series_s);

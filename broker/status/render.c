@@ -227,6 +227,14 @@ void status_write_metrics(struct status *s, struct buf *b)
 	    "Connections refused because there were too many.", o.refused_connections);
 	one(b, "oudp_slow_subscribers_closed_total", "counter",
 	    "Subscribers that asked for slow=close and were slow.", o.slow_closed);
+	one(b, "oudp_things_silent", "gauge", "Things of feeds with a cadence that do not report.",
+	    o.things_silent);
+	one(b, "oudp_alerts_total", "counter", "Messages to the feed oudp-alerts.", o.alerts);
+	one(b, "oudp_alert_commands_total", "counter", "Runs of alert-command.", o.alert_commands);
+	one(b, "oudp_alert_command_failures_total", "counter", "Those that failed.",
+	    o.alert_failures);
+	one(b, "oudp_alert_commands_left_out_total", "counter",
+	    "Alerts that were too many for alert-command.", o.alerts_left_out);
 	one(b, "oudp_web_frame_bytes", "gauge", "Frames in memory that many subscribers share.",
 	    o.web_frame_bytes);
 	tls_metrics(s, &o, b);

@@ -46,6 +46,8 @@ void status_series_metrics(const struct status *s, struct buf *b)
 	     "Rows and records that failed their checksum and are passed over.", x.damaged},
 	    {"oudp_series_gap_records_total", "counter",
 	     "Records trimmed before they were applied.", x.gap_records},
+	    {"oudp_series_news_left_out_total", "counter",
+	     "Odd values that nobody could be told of: too many at once.", x.news_left_out},
 	    {"oudp_series_full", "gauge", "1 while the series cannot be written.", x.full},
 	    {"oudp_series_throttling", "gauge", "1 while publishers wait for the series.",
 	     x.throttling},

@@ -8,7 +8,8 @@
 #include "base/rfc3339.h"
 #include "feed/cursor.h"
 #include "series/series.h"
-#include "status/alert_command.h"
+#include "status/alert.h"
+#include "status/noticed.h"
 #include "json/json.h"
 #include "json/write.h"
 
@@ -20,9 +21,9 @@ enum { KEY_BYTES = 512, MESSAGE_BYTES = 4096, TOKENS = 64 };
 
 struct silence {
 	struct hub *hub;
-	struct ingest *ingest;
 	struct series *series;
-	struct alert_command *command;
+	struct alerts alerts;
+	struct noticed *noticed;
 	uint8_t *state; /* enum state by the number of a thing */
 	size_t n_state;
 	uint64_t started_ms;
@@ -38,7 +39,6 @@ struct silence {
 	unsigned steps;
 	bool asking, stopping;
 	struct buf text;
-	unsigned in_flight; /* alerts that wait for their commit */
 	struct silence_stats stats;
 };
 
@@ -51,9 +51,9 @@ struct silence *silence_new(struct hub *h, struct ingest *in, struct series *ser
 {
 	struct silence *s = xcalloc(1, sizeof(*s));
 	s->hub = h;
-	s->ingest = in;
 	s->series = series;
-	s->command = alert_command_new(h);
+	s->alerts = (struct alerts){.hub = h, .ingest = in, .command = alert_command_new(h)};
+	s->noticed = noticed_new(&s->alerts, series);
 	s->started_ms = mono_ms(s);
 	map_init(&s->told);
 	buf_init(&s->text, MESSAGE_BYTES);
@@ -66,7 +66,8 @@ void silence_free(struct silence *s)
 		return;
 	series_ask_done(&s->ask);
 	cursor_close(&s->cursor);
-	alert_command_free(s->command);
+	noticed_free(s->noticed);
+	alert_command_free(s->alerts.command);
 	map_done(&s->told);
 	buf_done(&s->text);
 	free(s->state);
@@ -76,13 +77,14 @@ void silence_free(struct silence *s)
 bool silence_idle(struct silence *s)
 {
 	s->stopping = true;
-	return !s->in_flight && alert_command_idle(s->command);
+	return !s->alerts.in_flight && alert_command_idle(s->alerts.command);
 }
 
 struct silence_stats silence_stats(const struct silence *s)
 {
-	const struct alert_command_stats *c = alert_command_stats(s->command);
+	const struct alert_command_stats *c = alert_command_stats(s->alerts.command);
 	struct silence_stats all = s->stats;
+	all.told = s->alerts.told;
 	all.commands = c->run;
 	all.command_failures = c->failed;
 	all.commands_left_out = c->left_out;
@@ -132,7 +134,7 @@ static bool read_told(struct silence *s)
 	if (s->read)
 		return true;
 	if (!s->reading) {
-		struct feed *f = hub_feed(s->hub, SPAN(SILENCE_FEED));
+		struct feed *f = hub_feed(s->hub, SPAN(ALERT_FEED));
 		if (!f) {
 			s->read = true;
 			return true;
@@ -156,18 +158,6 @@ static bool read_told(struct silence *s)
 
 /* ---- telling ---- */
 
-static void answered(const struct answer *a, int err)
-{
-	struct silence *s = a->owner;
-	s->in_flight--;
-	if (err)
-		log_warn("An alert could not be stored. err=%d", err);
-	else if (a->verdict != VERDICT_STORED && a->verdict != VERDICT_DUPLICATE)
-		log_warn("An alert was refused by its feed: is there a feed " SILENCE_FEED
-		         " with a topic oudp/alerts/{thing}? reason=\"%s\"",
-		         a->reason ? a->reason : "");
-}
-
 static void write_message(char *out, size_t size, const struct series_thing *t, bool silent,
                           const char *last)
 {
@@ -190,34 +180,12 @@ static void write_message(char *out, size_t size, const struct series_thing *t, 
 		         t->thing.p, (int)t->feed.n, t->feed.p);
 }
 
-/* s->text, as a message about what. False: no room now. */
-static bool publish(struct silence *s, struct span what)
-{
-	char topic[LIMIT_TOPIC_BYTES + 1];
-	struct identity who = access_administrator(hub_config(s->hub));
-	int n = snprintf(topic, sizeof(topic), "oudp/alerts/%.*s", (int)what.n, what.p);
-	const struct ingest_message m = {.who = &who,
-	                                 .publisher = SPAN("oudpd"),
-	                                 .topic = span_of(topic, (size_t)n),
-	                                 .payload = span_of(s->text.p, s->text.len),
-	                                 .qos = 1,
-	                                 .protocol = QUARANTINE_HTTP,
-	                                 .answer = {.done = answered, .owner = s, .qos = 1}};
-	if (n < 0 || (size_t)n >= sizeof(topic)) /* nobody can be told of it */
-		return true;
-	if (ingest_publish(s->ingest, &m))
-		return false;
-	s->in_flight++;
-	s->stats.told++;
-	return true;
-}
-
 bool silence_ended(struct silence *s, struct span organisation, int64_t ends_ms, unsigned things)
 {
 	char now[RFC3339_BYTES + 1] = "", ends[RFC3339_BYTES + 1] = "", about[80];
 	if (s->stopping)
 		return false;
-	if (!hub_feed(s->hub, SPAN(SILENCE_FEED)))
+	if (!hub_feed(s->hub, SPAN(ALERT_FEED)))
 		return true; /* no feed has a cadence: there are no alerts here */
 	rfc3339_format(clock_wall_ms(hub_clock(s->hub)), now);
 	rfc3339_format(ends_ms, ends);
@@ -231,7 +199,9 @@ bool silence_ended(struct silence *s, struct span organisation, int64_t ends_ms,
 	         now, ends, things, (int)organisation.n, organisation.p);
 	int n = snprintf(about, sizeof(about), "organisation:%.*s", (int)organisation.n,
 	                 organisation.p);
-	return publish(s, span_of(about, MIN_OF((size_t)n, sizeof(about) - 1)));
+	const struct alert alert = {.thing = span_of(about, MIN_OF((size_t)n, sizeof(about) - 1)),
+	                            .body = span_of(b->p, b->len)};
+	return alert_send(&s->alerts, &alert);
 }
 
 /* False: no room now; it is told at the next pass. */
@@ -252,11 +222,13 @@ static bool tell(struct silence *s, const struct series_thing *t, bool silent)
 	json_write_name(b, "message");
 	json_write_string(b, span_str(message));
 	buf_add_char(b, '}');
-	if (!publish(s, t->thing))
-		return false;
-	alert_command_put(s->command, hub_config(s->hub)->alert_command, silent, t->feed, t->thing,
-	                  last, message);
-	return true;
+	const struct alert alert = {.word = silent ? "silent" : "back",
+	                            .feed = t->feed,
+	                            .thing = t->thing,
+	                            .time = last,
+	                            .message = message,
+	                            .body = span_of(b->p, b->len)};
+	return alert_send(&s->alerts, &alert);
 }
 
 /* ---- looking ---- */
@@ -346,7 +318,9 @@ static void step(struct silence *s)
 
 void silence_tick(struct silence *s)
 {
-	alert_command_tick(s->command);
+	alert_command_tick(s->alerts.command);
+	if (!s->stopping)
+		noticed_tick(s->noticed);
 	if (s->stopping || s->asking || !read_told(s))
 		return;
 	s->steps = LIMIT_SILENCE_STEPS;

@@ -18,8 +18,6 @@
 struct series;
 struct silence;
 
-#define SILENCE_FEED "oudp-alerts"
-
 struct silence *silence_new(struct hub *h, struct ingest *in, struct series *s);
 /* The same feed hears that an organisation has ended (topic oudp/alerts/organisation:NAME, members
  * organisation, ended, time, ends, things, message). False: no room now. Without
@@ -33,7 +31,7 @@ void silence_free(struct silence *s); /* accepts NULL */
 
 struct silence_stats {
 	uint64_t silent; /* things, now */
-	uint64_t told;   /* alerts, both ways */
+	uint64_t told;   /* alerts of all kinds */
 	uint64_t commands, command_failures, commands_left_out;
 };
 struct silence_stats silence_stats(const struct silence *s);

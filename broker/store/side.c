@@ -89,11 +89,13 @@ static int check_head(struct side *s, MDB_txn *txn, const struct side_options *o
 	if (mdb_get(txn, s->tables[SIDE_META], &k, &v) || v.mv_size != sizeof(format))
 		return damaged(s, "format", why, size);
 	memcpy(&format, v.mv_data, sizeof(format));
-	if (format != SIDE_FORMAT) {
+	if (format < SIDE_FORMAT_OLDEST || format > SIDE_FORMAT) {
 		store_why(why, size,
-		          "%s has format %u and this oudpd knows format %u only: it was written by "
-		          "another version; install that one, or restore a backup of this one",
-		          s->data_path, format, (unsigned)SIDE_FORMAT);
+		          "%s has format %u and this oudpd knows formats %u to %u only: it was "
+		          "written by another version; install that one, or restore a backup of "
+		          "this one",
+		          s->data_path, format, (unsigned)SIDE_FORMAT_OLDEST,
+		          (unsigned)SIDE_FORMAT);
 		return ERR_STORE_FORMAT;
 	}
 	k = val_text(store_key_id);
@@ -154,6 +156,28 @@ struct side *side_new(const struct side_options *o)
 	return s;
 }
 
+/* What is written from now on is not for programs that know the former format only. */
+static int raise_format(struct side *s)
+{
+	MDB_val k = val_text(store_key_format), v;
+	uint32_t format = SIDE_FORMAT;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
+	if (rc)
+		return rc;
+	rc = mdb_get(txn, s->tables[SIDE_META], &k, &v);
+	if (rc || memcmp(v.mv_data, &format, sizeof(format)) == 0) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	v = (MDB_val){sizeof(format), &format};
+	rc = mdb_put(txn, s->tables[SIDE_META], &k, &v, 0);
+	if (!rc)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return rc;
+}
+
 static int open_writer(struct side *s, const struct side_options *o, char *why, size_t size)
 {
 	struct stat st;
@@ -171,6 +195,7 @@ static int open_writer(struct side *s, const struct side_options *o, char *why, 
 	if (err)
 		return err;
 	int rc = mdb_reader_check(s->env, &dead);
+	rc = rc ? rc : raise_format(s);
 	if (!rc && unlink(s->clean_path) == 0)
 		rc = -store_sync_dir(s->dir);
 	return rc ? env_explain(rc, s->data_path, why, size) : 0;

@@ -21,7 +21,9 @@ struct side;
 struct side_txn;
 struct side_view;
 
-enum { SIDE_FORMAT = 1 }; /* bump when a row's layout changes; older programs refuse newer ones */
+/* Bump when a row's layout changes; older programs refuse newer ones. 2: rows of datastreams may
+ * say since when they have their value, and how many are implausible. Older ones are read. */
+enum { SIDE_FORMAT = 2, SIDE_FORMAT_OLDEST = 1 };
 
 enum side_table {
 	SIDE_META, /* the environment's own, and small state under keys of the caller ("pos/...") */

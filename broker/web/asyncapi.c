@@ -212,12 +212,14 @@ static const char event_messages[] =
     "\"date-time\"},\"datacontenttype\":{\"type\":\"string\"},\"dataschema\":{\"type\":\"string\","
     "\"format\":\"uri\"},\"sequence\":{\"type\":\"string\"},\"sequencetype\":{\"const\":\"Integer\""
     "},\"data\":{},\"data_base64\":{\"type\":\"string\"}}}},"
-    "\"control\":{\"title\":\"Control event: gap, live, position\",\"contentType\":"
+    "\"control\":{\"title\":\"Control event: gap, live, position, erased, "
+    "corrected\",\"contentType\":"
     "\"application/"
     "cloudevents+json\",\"payload\":{\"type\":\"object\",\"required\":[\"specversion\""
     ",\"id\",\"source\",\"type\",\"time\"],\"properties\":{\"specversion\":{\"const\":\"1.0\"},"
     "\"id\":{\"type\":\"string\"},\"source\":{\"type\":\"string\"},\"type\":{\"enum\":["
-    "\"nl.oudp.feed.gap.v1\",\"nl.oudp.feed.live.v1\",\"nl.oudp.feed.position.v1\"]},"
+    "\"nl.oudp.feed.gap.v1\",\"nl.oudp.feed.live.v1\",\"nl.oudp.feed.position.v1\",\"nl.oudp."
+    "thing.erased.v1\",\"nl.oudp.series.corrected.v1\"]},"
     "\"time\":{\"type\":\"string\",\"format\":\"date-time\"},\"datacontenttype\":{\"type\":"
     "\"string\"},\"data\":{\"type\":\"object\"}}}}";
 

@@ -31,6 +31,14 @@ struct span web_erased(struct web *w, struct feed *f, struct span organisation, 
 	buf_clear(one);
 	event_write_erased(one, &w->event, f, organisation, thing, records,
 	                   clock_wall_ms(hub_clock(w->hub)));
+	lives_notice(w, f, thing, NOTICE_ERASED);
+	return one->err ? SPAN("") : span_of(one->p, one->len);
+}
+
+void lives_notice(struct web *w, const struct feed *f, struct span thing, enum notice kind)
+{
+	const struct buf *one = &w->one;
+	const uint8_t type = (uint8_t)kind;
 	list_for_each (it, &w->lives) {
 		struct live *l = list_entry(it, struct live, node);
 		uint32_t n = (uint32_t)one->len;
@@ -38,14 +46,14 @@ struct span web_erased(struct web *w, struct feed *f, struct span organisation, 
 			continue;
 		if (!l->notices.max)
 			buf_init(&l->notices, LIMIT_WEB_NOTICE_BYTES);
-		if (l->notices.len + sizeof(n) + n > LIMIT_WEB_NOTICE_BYTES)
-			continue; /* it takes nothing: what it reads has no trace of the thing
-			             anyway */
+		if (l->notices.len + 1 + sizeof(n) + n > LIMIT_WEB_NOTICE_BYTES)
+			continue; /* it takes nothing: what it reads has no trace of the thing, and
+			             the series answer with what was corrected, anyway */
+		buf_add(&l->notices, &type, 1);
 		buf_add(&l->notices, &n, sizeof(n));
 		buf_add(&l->notices, one->p, n);
 		lws_callback_on_writable(l->wsi);
 	}
-	return one->err ? SPAN("") : span_of(one->p, one->len);
 }
 
 /* ---- asking ---- */

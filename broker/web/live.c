@@ -223,12 +223,15 @@ void live_put_live(struct live *l, struct buf *b)
 void live_put_notices(struct live *l, struct buf *b)
 {
 	size_t at = 0;
+	static const char *const types[] = {[NOTICE_ERASED] = "nl.oudp.thing.erased.v1",
+	                                    [NOTICE_CORRECTED] = "nl.oudp.series.corrected.v1"};
 	while (at < l->notices.len) {
 		uint32_t n;
+		const char *type = types[(uint8_t)l->notices.p[at++]];
 		memcpy(&n, l->notices.p + at, sizeof(n));
 		at += sizeof(n);
 		/* the id is where the subscriber is: it resumes from there */
-		size_t start = form_begin(l, b, "nl.oudp.thing.erased.v1", l->told);
+		size_t start = form_begin(l, b, type, l->told);
 		buf_add(b, l->notices.p + at, n);
 		form_end(l, b, start);
 		l->web->stats.events_sent++;

@@ -175,7 +175,7 @@ struct live {
 	uint64_t limit, given, deadline_ms; /* pages */
 	bool topic;                         /* pages: events say theirs */
 	char *link;                         /* pages: of the query, for the next page */
-	struct buf notices;                 /* u32 bytes, JSON: events that no record stands for */
+	struct buf notices; /* u8 enum notice, u32 bytes, JSON: events that no record stands for */
 };
 
 struct pss { /* per lws session */
@@ -364,6 +364,9 @@ enum live_state { LIVE_MORE = 1, LIVE_WAIT, LIVE_END };
 enum live_state live_fill(struct live *l, struct buf *b);
 void live_put_live(struct live *l, struct buf *b); /* the event "live" */
 void live_put_notices(struct live *l, struct buf *b);
+enum notice { NOTICE_ERASED, NOTICE_CORRECTED };
+/* w->one goes to the live subscribers of f that see the thing. */
+void lives_notice(struct web *w, const struct feed *f, struct span thing, enum notice kind);
 void live_resume(struct live *l); /* a cursor of its own again, after a window of frames */
 void live_end(struct live *l, uint16_t close_code);
 void live_tick(struct web *w, uint64_t now); /* deadlines, heartbeats, pings */
@@ -396,8 +399,10 @@ void get_thing_datastreams(struct req *r);
 void get_datastream(struct req *r);
 void get_datastream_observations(struct req *r);
 void get_observations(struct req *r);
-void get_chart(struct req *r);           /* charting.c */
-void post_correction(struct req *r);     /* correcting.c */
+void get_chart(struct req *r);       /* charting.c */
+void post_correction(struct req *r); /* correcting.c */
+void post_rebuild(struct req *r);    /* rebuilding.c */
+void get_rebuild(struct req *r);
 void get_thing_freshness(struct req *r); /* freshness.c */
 /* More of a stream into r->out. */
 enum live_state observing_fill(struct req *r);

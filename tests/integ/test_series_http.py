@@ -470,3 +470,91 @@ def test_correcting(tmp_path):
         assert r.returncode == 2 and "--factor" in r.stderr
         a = d.admin("POST", "/v1/series/_correct", {"what": "mend", "from": "x", "nope": 1})
         assert a.status == 400 and {e["parameter"] for e in a.json()["errors"]} == {"what", "from", "nope", "to", "reason", "thing"}
+
+
+def test_a_correction_is_told(tmp_path):
+    """Subscribers get an event, the audit who did it and what became of it."""
+    d = Daemon(tmp_path, FEEDS)
+    city.write_schema(d.schemas, "test-place", 1, place_schema())
+    with d:
+        post_lines(d, "air", [payload(t, T0 + i * 3600000, i) for t in ("ams-01", "ams-02") for i in range(10)])
+        with d.ws("air") as ws, d.ws("air", thing="ams-02") as other, web.Events(d.web_port, "/v1/feeds/air/events") as sse:
+            for s in (ws, other, sse):
+                assert s.event()["type"] == "nl.oudp.feed.live.v1"
+            span = ["--thing", "ams-01", "--property", "pm25", "--from", rfc(T0), "--to", rfc(T0 + 5 * 3600000)]
+            r = d.oudp("series", "correct", *span, "--factor", "0.001", "--reason", "sent in \"nanograms\"")
+            assert r.returncode == 0, r
+            for s in (ws, sse):
+                e = s.event()
+                assert e["type"] == "nl.oudp.series.corrected.v1" and "sequence" not in e and e["id"].startswith("air:"), e
+                assert e["data"] == {
+                    "feed": "air", "organisation": "gemeente-test", "thing": "ams-01", "property": "pm25", "what": "correct",
+                    "correction": 1, "from": rfc(T0).replace("Z", ".000Z"), "to": rfc(T0 + 5 * 3600000).replace("Z", ".000Z"),
+                    "factor": 0.001, "offset": 0, "reason": "sent in \"nanograms\"", "observations": 5}
+            r = d.oudp("series", "reject", "--thing", "ams-02", "--from", rfc(T0), "--to", rfc(T0 + 3600000), "--reason", "rain")
+            assert r.returncode == 0, r
+            e = other.event()
+            assert e["data"]["what"] == "reject" and "factor" not in e["data"] and e["data"]["correction"] == 2
+        def lines():
+            return [x for x in map(json.loads, d.oudp("audit", "list", "--json").stdout.splitlines()) if x["action"].startswith("series.")]
+        said = wait_for("the audit", lambda: lines() if len(lines()) == 2 else None)
+        assert said[0]["action"] == "series.correct" and "air ams-01 pm25 2026-" in said[0]["object"], said
+        assert said[0]["result"] == "done: correction 1 of 5 observations" and said[0]["origin"] and said[0]["actor"]
+        assert said[1]["action"] == "series.reject" and said[1]["result"].startswith("done: correction 2")
+
+
+def test_rebuild(tmp_path):
+    d = Daemon(tmp_path, FEEDS)
+    city.write_schema(d.schemas, "test-place", 1, place_schema())
+    with d:
+        post_lines(d, "air", [payload("ams-01", T0 + i * 60000, i % 900) for i in range(3000)])
+        path = f"/v1/datastreams/{stream(d, 'ams-01')['id']}/observations"
+        before = d.get(path + "?limit=all&format=csv").body
+        assert d.admin("GET", "/v1/series/_rebuild").json() == {
+            "running": False, "records": 0, "of": 0, "observations": 0, "restored": 0, "replaced": 0, "unreadable": 0}
+        r = d.oudp("rebuild")
+        assert r.returncode == 0 and r.stdout == "rebuilt: 3000 records read, 3000 observations compared, 0 put back\n", r
+        r = d.oudp("rebuild", "--json")
+        assert r.returncode == 0 and json.loads(r.stdout)["restored"] == 0 and json.loads(r.stdout)["ended"], r
+        assert d.oudp("rebuild", "now").returncode == 2
+        assert d.get(path + "?limit=all&format=csv").body == before
+    # a flipped bit in a piece: it is missing, then it is back
+    data = tmp_path / "data" / "series" / "data.mdb"
+    data = data if data.exists() else next(tmp_path.rglob("series/data.mdb"))
+    raw = bytearray(data.read_bytes())
+    at = next(i for i in range(len(raw) - 1) if raw[i:i + 2] == b"\x01\x01" and raw[i + 2:i + 4] == b"\x00\x00"
+              and int.from_bytes(raw[i + 8:i + 10], "little") > 1000)
+    raw[at + 200] ^= 8
+    data.write_bytes(raw)
+    with d:
+        assert d.get(path + "?limit=all&format=csv").body != before
+        r = d.oudp("rebuild")
+        assert r.returncode == 0 and "were replaced" in r.stdout, r
+        assert d.get(path + "?limit=all&format=csv").body == before
+        assert d.oudp("rebuild").stdout.endswith("0 put back\n")
+
+
+def test_odd_values_are_told(tmp_path):
+    told = tmp_path / "told"
+    program = tmp_path / "alert"
+    program.write_text(f'#!/bin/sh\necho "$1|$2|$3|$5" >> {told}\n')
+    os.chmod(program, stat.S_IRWXU)
+    s = place_schema()
+    s["properties"]["pm25"]["x-oudp"].update(plausible=[0, 500], spike=50)
+    d = Daemon(tmp_path, FEEDS, alert_command=str(program))
+    city.write_schema(d.schemas, "test-place", 1, s)
+    with d:
+        post_lines(d, "air", [payload("ams-01", T0 + i * 60000, 510 if i % 2 else 490) for i in range(40)])
+        post_lines(d, "air", [payload("ams-02", T0 + i * 60000, 10 if i < 20 else 300) for i in range(40)])
+        events = wait_for("two alerts", lambda: (lambda e: e if len(e) >= 2 else None)(d.all_events("oudp-alerts")))
+        by = {e["subject"]: e["data"] for e in events}
+        assert by["ams-01"]["quality"] == "implausible" and by["ams-01"]["share"] == 0.25 and by["ams-01"]["property"] == "pm25"
+        assert by["ams-02"]["quality"] == "jump" and by["ams-02"]["value"] == 300 and "300" in by["ams-02"]["message"]
+        wait_for("the program", lambda: told.exists() and len(told.read_text().splitlines()) == 2)
+        assert {tuple(x.split("|")[:3]) for x in told.read_text().splitlines()} == {
+            ("implausible", "air", "ams-01"), ("jump", "air", "ams-02")}
+        a = d.get("/v1/datastreams?thing=ams-02").json()
+        path = f"/v1/datastreams/{stream(d, 'ams-02')['id']}/observations"
+        assert [x.get("quality") for x in rows(d, path)][19:22] == [None, ["spike"], None], a
+        metrics = d.metrics() if hasattr(d, "metrics") else {}
+        assert not metrics or metrics["oudp_alerts_total"] == 2

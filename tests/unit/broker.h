@@ -129,7 +129,8 @@ static inline void broker_build(struct broker *b)
 	hub_set_hooks(b->hub, &hooks);
 }
 
-static inline void broker_open(struct broker *b, const char *config_text)
+/* schemas: a directory of more of them, or NULL. */
+static inline void broker_open_with(struct broker *b, const char *config_text, const char *schemas)
 {
 	struct buf errors;
 	*b = (struct broker){.clock = clock_fake(1795521600000)}; /* 2026-11-24T12:00:00Z */
@@ -138,7 +139,7 @@ static inline void broker_open(struct broker *b, const char *config_text)
 		abort();
 	buf_init(&errors, 1 << 16);
 	int err = config_parse("test.conf", config_text, false, &b->config, &errors);
-	const char *dirs[] = {"schemas", NULL};
+	const char *dirs[] = {"schemas", schemas, NULL};
 	err = err ? err : catalog_load(dirs, &b->catalog, &errors);
 	if (err) {
 		fprintf(stderr, "%s", buf_str(&errors));
@@ -146,6 +147,11 @@ static inline void broker_open(struct broker *b, const char *config_text)
 	}
 	buf_done(&errors);
 	broker_build(b);
+}
+
+static inline void broker_open(struct broker *b, const char *config_text)
+{
+	broker_open_with(b, config_text, NULL);
 }
 
 static inline void broker_stop(struct broker *b)
