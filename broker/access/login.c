@@ -29,6 +29,14 @@ struct proof {
 	uint64_t token;
 };
 
+struct wrong { /* found a moment ago */
+	uint8_t hash[32];
+	const struct principal *principal;
+	uint32_t generation;
+	bool active;
+	int64_t until_ms;
+};
+
 struct login {
 	struct access *access;
 	struct slow *slow;
@@ -36,6 +44,8 @@ struct login {
 	struct list waiting;
 	unsigned n;
 	bool running, stopped;
+	struct wrong wrong[LIMIT_LOGIN_WRONG]; /* a ring */
+	unsigned next_wrong;
 	char nobody[SECRET_HASH_BYTES]; /* what the password of a name that is not there is held to
 	                                 */
 	struct login_stats stats;
@@ -121,15 +131,47 @@ static int fail_password(struct login *l, struct span address, struct span name)
 
 /* ---- passwords ---- */
 
-static void known_hash(const struct login *l, const struct principal *p, struct span password,
-                       uint8_t out[32])
+static void known_hash(const struct login *l, const char name[ACCESS_NAME_BYTES],
+                       struct span password, uint8_t out[32])
 {
 	uint8_t text[32 + ACCESS_NAME_BYTES + LIMIT_PASSWORD_BYTES] = {0};
 	memcpy(text, l->key, 32);
-	memcpy(text + 32, p->name, sizeof(p->name));
+	memcpy(text + 32, name, strlen(name));
 	memcpy(text + 32 + ACCESS_NAME_BYTES, password.p, password.n);
 	secret_sha256(span_of((char *)text, 32 + ACCESS_NAME_BYTES + password.n), out);
 	secret_wipe(text, sizeof(text));
+}
+
+/* An upgrade to WebSocket is not answered before its password is verified: it is asked to come
+ * again, and what was found then is known. */
+static void remember_wrong(struct login *l, const struct proof *f)
+{
+	struct wrong *w = &l->wrong[l->next_wrong++ % LIMIT_LOGIN_WRONG];
+	known_hash(l, f->name, span_of(f->password, f->password_n), w->hash);
+	w->principal = f->principal;
+	w->generation = f->generation;
+	w->active = f->principal && f->principal->active;
+	w->until_ms = now_of(l) + LIMIT_LOGIN_WAIT_S * 1000;
+}
+
+/* This password was found wrong for this name a moment ago, and nothing has changed since. */
+static bool is_wrong(const struct login *l, const struct principal *p, struct span name,
+                     struct span password)
+{
+	char text[ACCESS_NAME_BYTES] = "";
+	uint8_t hash[32];
+	if (password.n > LIMIT_PASSWORD_BYTES || name.n >= sizeof(text))
+		return false;
+	memcpy(text, name.p, name.n);
+	known_hash(l, text, password, hash);
+	for (unsigned i = 0; i < LIMIT_LOGIN_WRONG; i++) {
+		const struct wrong *w = &l->wrong[i];
+		if (now_of(l) < w->until_ms && w->principal == p &&
+		    (!p || (w->generation == p->generation && w->active == p->active)) &&
+		    secret_same(hash, w->hash, sizeof(hash)))
+			return true;
+	}
+	return false;
 }
 
 static void run_next(struct login *l);
@@ -151,11 +193,12 @@ static void proof_done(struct job *j)
 	l->running = false;
 	l->n--;
 	if (right) {
-		known_hash(l, p, span_of(f->password, f->password_n), p->proven);
+		known_hash(l, p->name, span_of(f->password, f->password_n), p->proven);
 		p->has_proven = true;
 		slow_succeeded(l->slow, address, name);
 		who = access_identity(p);
 	} else {
+		remember_wrong(l, f);
 		fail_password(l, address, name);
 	}
 	if (!l->stopped)
@@ -171,22 +214,25 @@ static bool is_known(const struct login *l, const struct principal *p, struct sp
 	uint8_t known[32];
 	if (!p || !p->has_proven || !p->active)
 		return false;
-	known_hash(l, p, password, known);
+	known_hash(l, p->name, password, known);
 	return secret_same(known, p->proven, sizeof(known));
 }
 
-/* True: what waits is answered without work: known by now, or guessed too often meanwhile. */
+/* True: what waits is answered without work: known by now, right or wrong, or guessed too often
+ * meanwhile. */
 static bool answer_at_once(struct login *l, struct proof *f)
 {
 	struct identity who;
-	bool known = is_known(l, f->principal, span_of(f->password, f->password_n));
-	if (!known && !slow_wait(l->slow, span_str(f->address), span_str(f->name), now_of(l)))
+	struct span name = span_str(f->name), password = span_of(f->password, f->password_n);
+	bool known = is_known(l, f->principal, password);
+	bool wrong = !known && is_wrong(l, f->principal, name, password);
+	if (!known && !wrong && !slow_wait(l->slow, span_str(f->address), name, now_of(l)))
 		return false;
 	l->n--;
-	l->stats.slowed += !known;
+	l->stats.slowed += !known && !wrong;
 	if (known)
 		who = access_identity(f->principal);
-	f->done(f->owner, f->token, known ? 0 : ERR_SLOW, known ? &who : NULL);
+	f->done(f->owner, f->token, known ? 0 : wrong ? ERR_DENIED : ERR_SLOW, known ? &who : NULL);
 	proof_free(f);
 	return true;
 }
@@ -340,5 +386,7 @@ int access_login(struct access *a, const struct login_request *q, login_fn done,
 	}
 	if (!q->has_password)
 		return fail_password(l, address_of(q->address), q->name);
+	if (is_wrong(l, p && p->kind == IDENTITY_PASSWORD ? p : NULL, q->name, q->password))
+		return fail(l, address_of(q->address), q->name, "name or password are wrong");
 	return by_password(l, q, done, owner, token);
 }

@@ -1,6 +1,7 @@
 /* upgrade.c - who may become a WebSocket: decided before lws answers the upgrade, so that a refusal
  * is an answer like all others. lws itself would take an upgrade without a subprotocol, and drop
  * one with an unknown subprotocol without a word. */
+#include "access/audit.h"
 #include "access/ticket.h"
 #include "base/err.h"
 #include "web/private.h"
@@ -31,6 +32,29 @@ static struct feed *feed_of_path(struct web *w, const char *path)
 	return hub_feed(w->hub, span_of(path + f, n - f - b));
 }
 
+/* Whether who asks may subscribe; what it may not see does not exist. */
+static bool is_granted(struct lws *wsi, struct feed *f, int *ret_status, struct faults *faults)
+{
+	struct web *w = web_of(wsi);
+	const struct identity *who = &w->upgrading_who;
+	char peer[64] = "";
+	/* between the upgrade's confirmation and its end it is known who it was */
+	if (w->upgrading == wsi && access_check(who, ACCESS_SUBSCRIBE, f, (struct span){0}) == 0)
+		return true;
+	if (w->upgrading == wsi && access_sees(who, f)) {
+		*ret_status = 403;
+		fault(faults, SPAN(""), "this feed may not be subscribed to without a grant");
+	} else {
+		fault(faults, SPAN(""), "there is no WebSocket at this path");
+	}
+	if (w->upgrading == wsi && who->principal) {
+		lws_get_peer_simple(wsi, peer, sizeof(peer));
+		audit_seldom(access_audit(w->access), "subscribe", f->conf->name, "refused", peer,
+		             who->name, span_str(who->organisation));
+	}
+	return false;
+}
+
 struct feed *upgrade_read(struct lws *wsi, struct ask *ret, int *ret_status, struct faults *faults)
 {
 	struct web *w = web_of(wsi);
@@ -49,12 +73,8 @@ struct feed *upgrade_read(struct lws *wsi, struct ask *ret, int *ret_status, str
 		fault(faults, SPAN(""), "the server stops");
 		return NULL;
 	}
-	/* between the upgrade's confirmation and its end it is known who it was */
-	if (w->upgrading != wsi ||
-	    access_check(&w->upgrading_who, ACCESS_SUBSCRIBE, f, (struct span){0})) {
-		fault(faults, SPAN(""), "there is no WebSocket at this path");
+	if (!is_granted(wsi, f, ret_status, faults))
 		return NULL;
-	}
 	*ret_status = 400;
 	int err = read_query(wsi, &q);
 	if (err)

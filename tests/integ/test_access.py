@@ -76,6 +76,27 @@ def test_password(town):
                                              input="short\n").stderr
 
 
+def test_a_wrong_password_over_websocket(town):
+    """Not answered before it is verified: 503, and when it comes again what it is; a password that is made right is right."""
+    must(town, "identity", "add", "w", "--organisation", "vendor", "--password", input=PASSWORD + "\n")
+
+    def statuses(password, n):
+        found = []
+        while len(found) < n:
+            try:
+                with web.WebSocket(town.web_port, "/v1/feeds/open/events", headers=basic("w", password), timeout=10 * SLOW):
+                    found.append(101)
+            except web.Refused as e:
+                if found or e.status != 503:
+                    found.append(e.status)
+        return found
+    assert statuses("wrong horse battery", 3) == [401] * 3
+    must(town, "identity", "renew", "w", "--password", input="wrong horse battery\n")
+    assert statuses("wrong horse battery", 2) == [101] * 2
+    must(town, "identity", "end", "w")
+    assert statuses("wrong horse battery", 2) == [401] * 2
+
+
 def test_key(town):
     """An API key as bearer token and as MQTT password; it is nowhere in the store."""
     key = add_key(town, "partner-key", "partner")

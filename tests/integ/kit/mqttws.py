@@ -43,9 +43,9 @@ class Pipe:
 
 
 class Client(mqtt.Client):
-    def __init__(self, port, version=5, timeout=10, protocols=("mqtt",), cut=None):  # pylint: disable=super-init-not-called
+    def __init__(self, port, version=5, timeout=10, protocols=("mqtt",), cut=None, tls=None):  # pylint: disable=super-init-not-called
         self.version, self.timeout = version, timeout
-        self.ws = web.WebSocket(port, "/mqtt", protocols, timeout=timeout)
+        self.ws = web.WebSocket(port, "/mqtt", protocols, timeout=timeout, tls=tls)
         self.sock = Pipe(self.ws, cut)
         self.buffer, self.inbox, self.next_mid = bytearray(), [], 0
 

@@ -39,7 +39,7 @@ class Answer:
         return f"HTTP {self.status} {self.headers.get('content-type')} {self.body[:400]!r}"
 
 
-def request(where, method, path, body=None, headers=None, timeout=15):
+def request(where, method, path, body=None, headers=None, timeout=15, tls=None):
     """where: a TCP port on loopback, or the path of a Unix socket. body: bytes, text, or something for JSON."""
     headers = dict(headers or {})
     if body is not None and not isinstance(body, (bytes, str)):
@@ -47,7 +47,9 @@ def request(where, method, path, body=None, headers=None, timeout=15):
         headers.setdefault("Content-Type", "application/json")
     if isinstance(body, str):
         body = body.encode()
-    if isinstance(where, int):
+    if tls:  # an ssl.SSLContext
+        c = http.client.HTTPSConnection("localhost", where, timeout=timeout, context=tls)
+    elif isinstance(where, int):
         c = http.client.HTTPConnection("127.0.0.1", where, timeout=timeout)
     else:
         c = UnixConnection(where, timeout)
@@ -77,9 +79,10 @@ def link_next(answer):
 class Events:
     """A stream of server-sent events."""
 
-    def __init__(self, port, path, headers=None, timeout=15):
+    def __init__(self, port, path, headers=None, timeout=15, tls=None):
         self.timeout = timeout
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self.connection = http.client.HTTPSConnection("localhost", port, timeout=timeout, context=tls) if tls else \
+            http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
         self.connection.request("GET", path, headers={"Accept": "text/event-stream", **(headers or {})})
         self.response = self.connection.getresponse()
         self.headers = {k.lower(): v for k, v in self.response.getheaders()}
