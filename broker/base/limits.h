@@ -303,7 +303,7 @@ enum {
 	LIMIT_AUDIT_WAITING = 1000, /* lines of the audit that wait for their commit */
 	LIMIT_AUDIT_SELDOM = 4096,  /* what was told in the last minute, by hash */
 	LIMIT_LOGIN_SLOTS = 4096,   /* of failures remembered; the oldest is forgotten */
-	LIMIT_LOGIN_WRONG = 64,     /* wrong passwords remembered: told at once to who comes again */
+	LIMIT_LOGIN_WRONG = 64, /* wrong passwords remembered: told at once to who comes again */
 
 	/* oudp-connect */
 	LIMIT_CONNECTORS = 200,     /* a process each */
