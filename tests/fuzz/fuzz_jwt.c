@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	if (nl)
 		try_keys(span_of(nl + 1, n - token.n - 1), err ? NULL : &t);
-	struct tickets *tickets = tickets_new();
+	struct tickets *tickets = tickets_new(&ticket_rule);
 	bool taken = ticket_take(tickets, token, 1, &who);
 	assert(!taken); /* none was given out */
 	tickets_free(tickets);
