@@ -242,6 +242,17 @@ enum {
 	LIMIT_THINGS_PAGE = 1000,        /* things of one page */
 	LIMIT_THINGS_EXAMINED = 20000,   /* looked at for one page: 2 ms */
 
+	/* entities of SensorThings that were written */
+	LIMIT_ENTITIES = 200000,       /* tombstones too; 1 KB each in memory */
+	LIMIT_ENTITY_BYTES = 16 << 10, /* one: a page of text, as an entry of the register */
+	LIMIT_ENTITY_PLACES = 8,       /* Locations of one Thing: one place in several forms */
+	LIMIT_ENTITY_CHANGE = 256,     /* entities of one request: a Thing with its Datastreams */
+	LIMIT_ENTITY_CHANGE_BYTES = 1 << 20, /* and their rows: they share one commit */
+	LIMIT_ENTITY_DEPTH = 16,             /* of the JSON of one: a polygon is five */
+	LIMIT_STA_TOKENS = 1 << 18,          /* of such a body: 5 MB while it is read */
+	LIMIT_STA_ROWS = 20000,              /* Observations of one request, as lines of a feed */
+	LIMIT_STA_BATCH = 200, /* requests of one $batch: they run one after the other */
+
 	/* erasing */
 	LIMIT_ERASURES = 100,        /* that wait: each holds a few hundred KB */
 	LIMIT_ERASE_STEP = 500,      /* rows changed in one transaction, beside the commits: 5 ms */

@@ -221,6 +221,15 @@ void series_stats(struct series *s, struct series_stats *ret)
 	}
 }
 
+uint64_t series_names_count(struct series *s)
+{
+	pthread_mutex_lock(&s->state);
+	uint64_t n = (uint64_t)(s->new_things ? s->new_things : s->n_things) +
+	             (s->new_streams ? s->new_streams : s->n_streams);
+	pthread_mutex_unlock(&s->state);
+	return n;
+}
+
 int series_feed_figures(struct series *s, struct span feed, struct series_feed_figures *ret)
 {
 	int err = ERR_NOT_FOUND;

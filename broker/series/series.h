@@ -166,6 +166,8 @@ int series_step(struct series *s, struct series_ask *a) MUSTCHECK;
 uint32_t series_find_thing(struct series *s, struct span feed, struct span organisation,
                            struct span thing);
 uint32_t series_find_stream(struct series *s, uint32_t thing_id, struct span member);
+/* Another number whenever the two above find more. Any thread. */
+uint64_t series_names_count(struct series *s);
 
 /* What all of a feed has: for catalogues and freshness without walking its things. */
 struct series_feed_figures {

@@ -4,6 +4,8 @@
 #include "base/rfc3339.h"
 
 #include <jansson.h>
+#include <stdio.h>
+#include <string.h>
 
 json_t *sta_object(void)
 {
@@ -99,4 +101,57 @@ void sta_put(json_t *o, const char *name, json_t *child)
 void sta_append(json_t *array, const char *s)
 {
 	json_array_append_new(array, json_string(s));
+}
+
+json_t *sta_parse(const char *text)
+{
+	json_t *j = json_loads(text, 0, NULL);
+	if (json_is_object(j))
+		return j;
+	json_decref(j);
+	return NULL;
+}
+
+json_t *sta_properties(json_t *o)
+{
+	json_t *p = json_object_get(o, "properties");
+	if (!json_is_object(p)) {
+		json_object_set_new(o, "properties", json_object());
+		p = json_object_get(o, "properties");
+	}
+	return p;
+}
+
+void sta_overlay(json_t *o, json_t *over)
+{
+	json_t *more = json_object_get(over, "properties");
+	if (more) {
+		json_object_update(sta_properties(o), more);
+		json_object_del(over, "properties");
+	}
+	json_object_update(o, over);
+	json_decref(over);
+}
+
+void sta_copy(json_t *to, json_t *from, const char *names)
+{
+	char name[64];
+	while (*names) {
+		size_t n = strcspn(names, " ");
+		json_t *v;
+		snprintf(name, sizeof(name), "%.*s", (int)n, names);
+		v = json_object_get(from, name);
+		if (v)
+			json_object_set(to, name, v);
+		names += n + (names[n] == ' ');
+	}
+}
+
+void sta_rename(json_t *o, const char *from, const char *to)
+{
+	json_t *v = json_object_get(o, from);
+	if (!v)
+		return;
+	json_object_set(o, to, v);
+	json_object_del(o, from);
 }

@@ -24,5 +24,15 @@ void sta_append(json_t *array, const char *s);
 /* name and description of a thing, and the rest of its entry (oudp-register(7), a JSON object) into
  * properties: the words are Dutch, else English. What cannot be read changes nothing. */
 void sta_registered(json_t *thing, json_t *properties, struct span entry);
+/* What is kept as text; NULL: it is no object. */
+json_t *sta_parse(const char *text);
+/* Members of over are set in o, those of properties one by one; takes over over. */
+void sta_overlay(json_t *o, json_t *over);
+/* The properties of an entity, made when there are none; not a new reference. */
+json_t *sta_properties(json_t *o);
+/* Sets members of from, names separated by spaces, in to, where from has them. */
+void sta_copy(json_t *to, json_t *from, const char *names);
+/* The member gets another name. */
+void sta_rename(json_t *o, const char *from, const char *to);
 
 #endif

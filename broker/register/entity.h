@@ -1,0 +1,44 @@
+/* entity.h - one written entity of SensorThings, and its row. Pure; what it is: entities.h. */
+#ifndef REGISTER_ENTITY_H
+#define REGISTER_ENTITY_H
+
+#include "base/buf.h"
+#include "register/entry.h"
+#include "sta/model.h"
+
+#define ENTITY_FIRST ((int64_t)1 << 31) /* above any number of the series */
+#define ENTITY_LAST  ((int64_t)UINT32_MAX)
+
+struct entity_links { /* 0: none */
+	int64_t thing, sensor, property;
+	int64_t feature; /* of a Datastream: what its Observations are about */
+	/* Of a Thing and a HistoricalLocation: Locations. */
+	int64_t place[LIMIT_ENTITY_PLACES];
+	unsigned n_places;
+};
+
+struct entity {
+	enum sta_type type;
+	int64_t id;
+	char *feed, *organisation;
+	char *thing, *member; /* of a Thing and a Datastream; "": none */
+	char *name; /* "": it has none, or it lies over a derived one that keeps its own */
+	char *text; /* its own members, a JSON object; of a tombstone "{}" */
+	char *unit; /* of a Datastream: UCUM; "": none */
+	struct entity_links to;
+	bool deleted;
+	uint32_t
+	    number; /* in the series: of the thing or datastream that is this one; 0: no data yet
+	             */
+	int64_t changed_ms;
+	char by[THING_BY_BYTES];
+	/* private */
+	bool pending, changing; /* new and not committed; replaced by what is not committed */
+};
+
+/* The row's value, pure: for tests and the fuzzer. 0, ERR_STORE_FORMAT. *ret is the caller's. */
+int entity_row_read(struct span value, struct entity *ret) MUSTCHECK;
+void entity_row_write(const struct entity *x, struct buf *out);
+void entity_done(struct entity *x);
+
+#endif
