@@ -15,6 +15,7 @@
 #include "ingest/ingest.h"
 #include "net/loop.h"
 #include "net/tcp.h"
+#include "register/entities.h"
 #include "register/erase.h"
 #include "schema/catalog.h"
 #include "series/engine.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct loop *loop;
 	struct hub *hub;
 	struct things *things;
+	struct entities *entities;
 	struct eraser *eraser;
 	struct series *series;
 	struct access *access;
@@ -489,6 +491,7 @@ static void open_listeners(struct daemon *d)
 	                        .sessions = d->sessions,
 	                        .addresses = d->addresses,
 	                        .things = d->things,
+	                        .entities = d->entities,
 	                        .series = d->series,
 	                        .eraser = d->eraser,
 	                        .ops = {.arg = d,
@@ -527,6 +530,7 @@ static void build(struct daemon *d)
 	err = access_new(d->hub, &d->access);
 	d->addresses = addresses_new();
 	err = err ? err : things_new(d->hub, &d->things);
+	err = err ? err : entities_new(d->hub, &d->entities);
 	err = err ? err : ingest_new(d->hub, &d->ingest);
 	err = err ? err : sessions_new(d->hub, d->ingest, &d->sessions);
 	err = err ? err
@@ -599,6 +603,7 @@ static void take_down(struct daemon *d)
 	status_free(d->status);
 	ingest_free(d->ingest);
 	eraser_free(d->eraser);
+	entities_free(d->entities);
 	things_free(d->things);
 	series_close(d->series);
 	access_free(d->access);

@@ -329,6 +329,15 @@ static void check_feed(struct loader *ld, size_t at)
 		problem_add(ld, AT(p, BLOCK_FEED, "decode"), false,
 		            "decode: senml is read by its own rules, not by a schema; write schemas"
 		            " = { \"any\" }, or leave decode out");
+	if (f->sensorthings && any && f->decode != CONFIG_SENML)
+		problem_add(
+		    ld, AT(p, BLOCK_FEED, "sensorthings"), false,
+		    "sensorthings: an Observation is written by a schema or as SenML; write "
+		    "schemas, or decode = senml");
+	if (f->sensorthings && f->topics && f->topics[0] && !strstr(f->topics[0], "{thing}"))
+		problem_add(ld, AT(p, BLOCK_FEED, "sensorthings"), false,
+		            "sensorthings: a Thing is a level of the topic; write {thing} in the "
+		            "first of topics");
 	check_personal_data(ld, f, p);
 }
 

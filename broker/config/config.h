@@ -61,6 +61,7 @@ struct config_feed {
 	                 */
 	int decode;     /* enum config_decode */
 	bool draft;     /* the schemas may still change in place */
+	bool sensorthings;        /* Things and Datastreams may be made in it */
 	char *organisation;       /* whose data it is */
 	bool builtin;             /* not a block: the broker's own; read by administrators only */
 	bool alerts;              /* not a block either: read as others are, published to by none */

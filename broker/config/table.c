@@ -148,6 +148,8 @@ const struct row config_rows[] = {
 	 .help = "json | senml (RFC 8428, with schemas = { \"any\" }): how payloads are read"},
 	{FEED(draft), .name = "draft", .type = ROW_BOOL, .def = "false",
 	 .help = "true: nobody relies on it yet, so a schema version may change in place."},
+	{FEED(sensorthings), .name = "sensorthings", .type = ROW_BOOL, .def = "false",
+	 .help = "true: Things and Datastreams may be made in this feed at /sta/v1.1."},
 	{FEED(organisation), .name = "organisation", .type = ROW_WORD, .flags = ROW_DYNAMIC,
 	 .def = "organisation outside of blocks", .example = "gemeente-voorbeeld",
 	 .help = "Whose data this is; its identities read an internal feed without a grant."},

@@ -45,13 +45,13 @@ static const char *next_extra(const struct req *r, size_t *at, const char **ret_
 	return name;
 }
 
-static bool has_extra(const struct req *r, const char *name)
+const char *req_extra(const struct req *r, const char *name)
 {
 	const char *one, *value;
 	for (size_t at = 0; (one = next_extra(r, &at, &value));)
 		if (strcmp(one, name) == 0)
-			return true;
-	return false;
+			return value;
+	return NULL;
 }
 
 static void count(struct web *w, int status)
@@ -83,7 +83,9 @@ void respond(struct req *r, int status, const char *content_type)
 	count(r->web, r->status);
 	req_count(r);
 	administer_end(r, r->status, r->detail);
-	if (r->wsi)
+	if (r->answered)
+		r->answered(r);
+	else if (r->wsi)
 		lws_callback_on_writable(r->wsi);
 }
 
@@ -100,6 +102,7 @@ const char *status_title(int status)
 	case 411: return "Length Required";
 	case 413: return "Content Too Large";
 	case 415: return "Unsupported Media Type";
+	case 424: return "Failed Dependency";
 	case 426: return "Upgrade Required";
 	case 429: return "Too Many Requests";
 	case 503: return "Service Unavailable";
@@ -188,7 +191,7 @@ static int add_all(struct req *r, unsigned char **p, unsigned char *end)
 	struct lws *wsi = r->wsi;
 	int err = lws_add_http_header_status(wsi, (unsigned)r->status, p, end);
 	for (unsigned i = 0; i < n_common_headers; i++)
-		if (!has_extra(r, common_headers[i].name))
+		if (!req_extra(r, common_headers[i].name))
 			err |= add(wsi, common_headers[i].name, common_value(r, i), p, end);
 	if (r->etag[0])
 		err |= add(wsi, "ETag:", r->etag, p, end);

@@ -13,6 +13,7 @@
  *   mqtt.c      MQTT at /mqtt              things.c    things and their register
  *   pages.h     pages for people          origin.c    requests of other sites' pages
  *   sta.c       SensorThings, on sta/      sta_source.c, sta_entity.c  its entities
+ *   sta_written.c  written ones over them  sta_write.h    writing them
  *   dcat.c      the catalogue          asyncapi.c  the description of the streams
  *   observing.c the time series            observe*.c  what is asked of them, and written
  *   charting.c  chart.svg                  zones.c     time zones by name
@@ -62,6 +63,7 @@ struct web {
 	struct sessions *sessions; /* NULL: no MQTT here */
 	struct addresses *addresses;
 	struct things *things;
+	struct entities *entities;
 	struct series *series; /* NULL: none here */
 	struct crs_tool *crs;  /* made when first asked for */
 	bool crs_tried;
@@ -100,6 +102,7 @@ struct web {
 	char page_csp[1024];   /* Content-Security-Policy of pages */
 	uint32_t asset_version[8];
 	size_t body_bytes, answer_bytes; /* of all requests */
+	struct map sta_writing;          /* Datastream and time of Observations on their way */
 	unsigned sta_jobs;               /* questions to SensorThings that are being answered */
 	uint64_t connections;
 	struct web_stats stats;
@@ -130,6 +133,9 @@ struct req {
 	handler_fn again;                   /* a page that waits: call this again */
 	uint64_t again_until_ms;
 	struct list page_node;
+	/* A request of a batch: it is not a connection's, this is told instead. NULL: it is. */
+	void (*answered)(struct req *r);
+	void *answered_arg;
 	void *own; /* of the handler, while it waits for others */
 	void (*own_free)(void *own);
 	/* more headers, each "Name:", 0, value, 0; one goes before a common header of its name */
@@ -201,6 +207,8 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss 
                   size_t len);
 void respond(struct req *r, int status, const char *content_type); /* body: r->out */
 void respond_header(struct req *r, const char *name, const char *value);
+/* A header that was given so; NULL: none. */
+const char *req_extra(const struct req *r, const char *name);
 void problem(struct req *r, int status, const char *fmt, ...) PRINTF(3, 4);
 void problem_faults(struct req *r, int status, const struct faults *f);
 void req_wait(struct req *r);    /* the answer comes later: no time-out meanwhile */
@@ -302,7 +310,8 @@ void get_privacy(struct req *r); /* privacy.c */
 
 /* sta.c */
 void get_sta(struct req *r);
-void post_sta(struct req *r);
+void post_sta(struct req *r); /* sta_write.c */
+void change_sta(struct req *r);
 
 /* things.c */
 struct thing;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "sta/run.h"
 #include "web/private.h"
+#include "web/sta_written.h"
 #include "json/write.h"
 
 #include <stddef.h>
@@ -18,6 +19,7 @@ struct sta_job {
 	struct job job;
 	struct req *r;
 	struct sta_things things;
+	struct sta_written written;
 	struct sta_source source;
 	struct sta_request request;
 	struct sta_query q;
@@ -47,6 +49,9 @@ static void write_conformance(struct buf *b)
 	    "datamodel",
 	    "resource-path/resource-path-to-entities",
 	    "request-data",
+	    "create-update-delete",
+	    "batch-request/batch-request",
+	    "data-array/data-array",
 	};
 	buf_add_str(b, "\"serverSettings\":{\"conformance\":[");
 	for (unsigned i = 0; i < ARRAY_LEN(classes); i++)
@@ -114,6 +119,7 @@ static struct sta_job *job_of(struct job *job)
 static void work(struct job *job)
 {
 	struct sta_job *j = job_of(job);
+	entities_fill(j->written.entities, j->things.series);
 	j->err = sta_run(&j->request, &j->out, &j->type, j->error);
 }
 
@@ -162,7 +168,12 @@ static struct sta_job *job_new(struct req *r)
 	j->things.series = r->web->series;
 	j->things.register_ = r->web->things;
 	j->things.base_url = r->web->base_url;
-	j->source = sta_things_source(&j->things);
+	j->things.written = sta_written_stream;
+	j->things.written_arg = &j->written;
+	j->written = (struct sta_written){.entities = r->web->entities,
+	                                  .permit = j->things.permit,
+	                                  .inner = sta_things_source(&j->things)};
+	j->source = sta_written_source(&j->written);
 	j->request = (struct sta_request){.q = &j->q,
 	                                  .source = &j->source,
 	                                  .root = buf_str(&j->root),

@@ -27,7 +27,11 @@ struct sta_things { /* one for a request, used by one thread */
 	struct permit *permit;
 	struct things *register_; /* NULL: there is none */
 	const char *base_url;     /* without a slash at its end */
-	struct {                  /* the datastream looked up last */
+	/* Whether a datastream is described by a written one, so that it makes no ObservedProperty
+	 * of its own; NULL: none is. */
+	bool (*written)(void *arg, uint32_t stream);
+	void *written_arg;
+	struct { /* the datastream looked up last */
 		bool there;
 		uint32_t id, thing_id;
 		int64_t since_ms;

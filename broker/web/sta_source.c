@@ -235,9 +235,12 @@ static int by_id(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void note_property(struct properties *all, const struct series_stream *s)
+static void note_property(const struct sta_things *t, struct properties *all,
+                          const struct series_stream *s)
 {
 	int64_t id = sta_property_id(s);
+	if (t->written && t->written(t->written_arg, s->id))
+		return;
 	for (size_t i = all->n; i-- > 0;) /* neighbours have much in common */
 		if (all->p[i].id == id)
 			return;
@@ -254,7 +257,7 @@ static int find_properties(struct sta_things *t, int64_t only, struct properties
 	while (!(rc = series_step(t->series, &a))) {
 		for (size_t i = 0; i < a.n; i++)
 			if (!only || sta_property_id(&a.streams[i]) == only)
-				note_property(all, &a.streams[i]);
+				note_property(t, all, &a.streams[i]);
 		if (!a.more || (only && all->n))
 			break;
 	}

@@ -169,8 +169,10 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	w->sessions = o->sessions;
 	w->addresses = o->addresses;
 	w->things = o->things;
+	w->entities = o->entities;
 	w->series = o->series;
 	map_init(&w->zones);
+	map_init(&w->sta_writing);
 	w->eraser = o->eraser;
 	w->test_echo = o->test_echo;
 	list_init(&w->reqs);
@@ -274,6 +276,7 @@ void web_free(struct web *w)
 	buf_done(&w->scratch);
 	buf_done(&w->one);
 	crs_free(w->crs);
+	map_done(&w->sta_writing);
 	web_zones_free(w);
 	free(w);
 }

@@ -22,6 +22,7 @@ struct series;
 struct sessions;
 struct addresses;
 struct things;
+struct entities;
 struct eraser;
 struct web;
 
@@ -56,6 +57,7 @@ struct web_options {
 	struct access *access;       /* outlives web */
 	struct sessions *sessions;   /* for MQTT at /mqtt; NULL: 404 there. Outlives web */
 	struct things *things;       /* for /v1/things. Outlives web */
+	struct entities *entities;   /* written ones of SensorThings. Outlives web */
 	struct series *series;       /* NULL: the time series answer 404. Outlives web */
 	struct addresses *addresses; /* who is connected; outlives web */
 	struct eraser *eraser;       /* the same */

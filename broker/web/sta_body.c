@@ -1,0 +1,238 @@
+/* sta_body.c - bodies of POST of Observations: one, many (CreateObservations, SensorThings 1.1
+ * clause 12.2), or those in a Datastream that was just made. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "web/sta_rows.h"
+
+#include <assert.h>
+
+static bool parse_body(struct rows *s, struct span body)
+{
+	size_t at;
+	const char *why;
+	if (json_parse(&s->body, body, &at, &why) == 0)
+		return true;
+	sta_refuse(s->r, 400, "json", "", "the body is not JSON: %s, at byte %zu", why, at);
+	return false;
+}
+
+static bool read_id(const struct json_tape *t, uint32_t at, int64_t *ret)
+{
+	uint32_t id =
+	    at && t->tok[at].type == JSON_OBJECT ? json_member(t, at, SPAN("@iot.id")) : 0;
+	return id && t->tok[id].type == JSON_NUMBER && json_int64(json_text(t, id), ret) == 0;
+}
+
+static bool read_feature(struct rows *s, uint32_t body)
+{
+	struct sta_faults faults;
+	uint32_t at = json_member(&s->body, body, SPAN("FeatureOfInterest"));
+	if (!at || s->body.tok[at].type == JSON_NULL)
+		return true;
+	if (read_id(&s->body, at, &s->row[0].feature)) {
+		sta_find_add(&s->find, STA_FEATURE, s->row[0].feature);
+		return true;
+	}
+	if (sta_draft_read(STA_FEATURE, json_text(&s->body, at), (struct span){0}, false,
+	                   &s->inline_feature, &faults) == 0)
+		return true;
+	sta_refuse_faults(s->r, &faults);
+	return false;
+}
+
+void sta_post(struct req *r, const struct sta_query *q)
+{
+	struct rows *s = rows_new(r, ROWS_ONE);
+	const struct sta_step *parent = q->n_steps > 1 ? &q->step[q->n_steps - 2] : NULL;
+	int64_t stream = parent ? parent->id : 0;
+	const char *code, *why;
+	if (parent && parent->type != STA_DATASTREAM) {
+		sta_refuse(r, 405, "method", "", "POST to Datastreams(%lld)/Observations",
+		           (long long)1);
+		return;
+	}
+	if (!parse_body(s, span_of(r->body.p, r->body.len)))
+		return;
+	struct row *w = row_new(s, 0);
+	why =
+	    sta_observation_read(&s->body, 0, clock_wall_ms(hub_clock(r->web->hub)), &w->o, &code);
+	if (why) {
+		sta_refuse(r, 400, code, "", "%s", why);
+		return;
+	}
+	uint32_t named = json_member(&s->body, 0, SPAN("Datastream"));
+	if (!parent && !read_id(&s->body, named, &stream)) {
+		sta_refuse(r, 400, "missing", "/Datastream",
+		           "say which: \"Datastream\": {\"@iot.id\": 1}, or POST to "
+		           "Datastreams(1)/Observations");
+		return;
+	}
+	sta_find_add(&s->find, STA_DATASTREAM, stream);
+	if (read_feature(s, 0))
+		rows_begin(s);
+}
+
+/* ---- CreateObservations ---- */
+
+/* Of components: what a column is. -1: nothing that is known. */
+enum column { C_TIME, C_RESULT, C_EXTRA, C_FEATURE = C_EXTRA + 4, COLUMNS };
+
+static int column_of(const struct json_tape *t, uint32_t at)
+{
+	static const char *const names[COLUMNS] = {
+	    "phenomenonTime", "result",        "resultTime",          "validTime",
+	    "parameters",     "resultQuality", "FeatureOfInterest/id"};
+	if (t->tok[at].type != JSON_STRING)
+		return -1;
+	for (int i = 0; i < COLUMNS; i++)
+		if (json_string_is(t, at, span_str(names[i])))
+			return i;
+	return json_string_is(t, at, SPAN("FeatureOfInterest/@iot.id")) ? (int)C_FEATURE : -1;
+}
+
+static void set_column(struct row *w, const struct json_tape *t, int column, uint32_t at)
+{
+	if (t->tok[at].type == JSON_NULL)
+		return;
+	if (column == C_TIME)
+		w->o.time = at;
+	else if (column == C_RESULT)
+		w->o.result = at;
+	else if (column == C_FEATURE && json_int64(json_text(t, at), &w->feature))
+		row_refuse(w, 400, "feature", "FeatureOfInterest/id is a whole number");
+	else if (column >= C_EXTRA && column < C_FEATURE)
+		w->o.extra[column - C_EXTRA] = at;
+}
+
+static void read_row(struct rows *s, unsigned stream, const int *column, unsigned n, uint32_t at,
+                     int64_t now_ms)
+{
+	const struct json_tape *t = &s->body;
+	struct row *w = row_new(s, stream);
+	const char *code = "columns", *why = NULL;
+	w->o = (struct sta_observation){.t = t, .ms = now_ms};
+	if (t->tok[at].type != JSON_ARRAY || t->tok[at].size != n) {
+		row_refuse(w, 400, code, "a row has as many values as there are components");
+		return;
+	}
+	uint32_t v = at + 1;
+	for (unsigned i = 0; i < n; i++, v = t->tok[v].next)
+		set_column(w, t, column[i], v);
+	why = w->status ? NULL : sta_observation_check(&w->o, &code);
+	if (why)
+		row_refuse(w, 400, code, "%s", why);
+	if (w->feature)
+		sta_find_add(&s->find, STA_FEATURE, w->feature);
+}
+
+enum { COMPONENTS_MAX = 16 };
+
+/* NULL, or what is wrong with the group. */
+static const char *read_group(struct rows *s, uint32_t group, int64_t now_ms)
+{
+	const struct json_tape *t = &s->body;
+	int column[COMPONENTS_MAX];
+	int64_t id;
+	if (t->tok[group].type != JSON_OBJECT)
+		return "the body is an array of objects: Datastream, components, dataArray";
+	uint32_t names = json_member(t, group, SPAN("components")),
+	         data = json_member(t, group, SPAN("dataArray"));
+	if (!read_id(t, json_member(t, group, SPAN("Datastream")), &id))
+		return "each object says \"Datastream\": {\"@iot.id\": 1}";
+	if (!names || t->tok[names].type != JSON_ARRAY || t->tok[names].size > COMPONENTS_MAX)
+		return "components is an array of at most 16 names";
+	if (!data || t->tok[data].type != JSON_ARRAY)
+		return "dataArray is an array of rows";
+	if (s->n + t->tok[data].size > LIMIT_STA_ROWS)
+		return "at most 20000 rows in one request";
+	uint32_t at = names + 1;
+	for (uint32_t i = 0; i < t->tok[names].size; i++, at = t->tok[at].next)
+		if ((column[i] = column_of(t, at)) < 0)
+			return "components are phenomenonTime, result, resultTime, validTime, "
+			       "parameters, resultQuality and FeatureOfInterest/id";
+	unsigned stream = sta_find_add(&s->find, STA_DATASTREAM, id);
+	at = data + 1;
+	for (uint32_t i = 0; i < t->tok[data].size; i++, at = t->tok[at].next)
+		read_row(s, stream, column, t->tok[names].size, at, now_ms);
+	return NULL;
+}
+
+void sta_rows(struct req *r)
+{
+	struct rows *s = rows_new(r, ROWS_MANY);
+	int64_t now_ms = clock_wall_ms(hub_clock(r->web->hub));
+	const char *why = NULL;
+	if (!parse_body(s, span_of(r->body.p, r->body.len)))
+		return;
+	if (s->body.tok[0].type != JSON_ARRAY)
+		why = "the body is an array of objects: Datastream, components, dataArray";
+	for (uint32_t i = 0, at = 1; !why && i < s->body.tok[0].size;
+	     i++, at = s->body.tok[at].next)
+		why = read_group(s, at, now_ms);
+	if (why)
+		sta_refuse(r, 400, "data-array", "", "%s", why);
+	else
+		rows_begin(s);
+}
+
+/* ---- Observations in a Datastream that was made ---- */
+
+static void collect(const struct sta_draft *d, struct buf *text, unsigned *n)
+{
+	if (d->observations && d->id) {
+		buf_addf(text, "%s{\"Datastream\":{\"@iot.id\":%lld},\"Observations\":%s}",
+		         (*n)++ ? "," : "", (long long)d->id, d->observations);
+	}
+	for (unsigned i = 0; i < d->n_links; i++)
+		if (d->link[i].made)
+			collect(d->link[i].made, text, n);
+}
+
+static void read_inline(struct rows *s, uint32_t group, int64_t now_ms)
+{
+	const struct json_tape *t = &s->body;
+	int64_t id = 0;
+	const char *code, *why;
+	uint32_t all = json_member(t, group, SPAN("Observations")), at = all + 1;
+	bool good = read_id(t, json_member(t, group, SPAN("Datastream")), &id);
+	assert(good && all);
+	unsigned stream = sta_find_add(&s->find, STA_DATASTREAM, id);
+	for (uint32_t i = 0; i < t->tok[all].size; i++, at = t->tok[at].next) {
+		struct row *w = row_new(s, stream);
+		why = sta_observation_read(t, at, now_ms, &w->o, &code);
+		if (why)
+			row_refuse(w, 400, code, "%s", why);
+		else if (json_member(t, at, SPAN("FeatureOfInterest")))
+			row_refuse(w, 400, "feature",
+			           "POST an Observation with a FeatureOfInterest by "
+			           "itself");
+	}
+}
+
+bool sta_rows_inline(struct req *r, const struct sta_draft *d)
+{
+	struct buf text;
+	unsigned n = 0;
+	int64_t now_ms = clock_wall_ms(hub_clock(r->web->hub));
+	buf_init(&text, 2 * LIMIT_PACKET_BYTES_MAX);
+	buf_add_char(&text, '[');
+	collect(d, &text, &n);
+	buf_add_char(&text, ']');
+	if (!n || text.err) {
+		buf_done(&text);
+		return false;
+	}
+	void *former = r->own;
+	void (*former_free)(void *) = r->own_free;
+	struct rows *s = rows_new(r, ROWS_INLINE);
+	s->made_type = d->type;
+	s->made = d->id;
+	s->text = text; /* what the tape looks into */
+	former_free(former);
+	if (!parse_body(s, span_of(s->text.p, s->text.len)))
+		return true;
+	for (uint32_t i = 0, at = 1; i < s->body.tok[0].size; i++, at = s->body.tok[at].next)
+		read_inline(s, at, now_ms);
+	rows_begin(s);
+	return true;
+}

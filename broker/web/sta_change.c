@@ -1,0 +1,311 @@
+/* sta_change.c - PATCH (merge), PUT and DELETE of entities. What is derived from data gets a row
+ * over it; deleting leaves a tombstone, for what is part of the entity too. */
+#include "web/sta_write.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rfc3339.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct changing {
+	struct req *r;
+	struct sta_find find;
+	struct sta_draft *draft; /* NULL: it is deleted */
+	struct entities_change *change;
+	enum sta_type type;
+	int64_t id;
+	int64_t seen_ms; /* the version that a PATCH was merged into */
+};
+
+static void changing_free(void *arg)
+{
+	struct changing *c = arg;
+	sta_find_done(&c->find);
+	sta_draft_free(c->draft);
+	if (c->change)
+		entities_abort(c->change);
+	free(c);
+}
+
+static void committed(void *arg, int err)
+{
+	struct req *r = arg;
+	struct changing *c = r->own;
+	c->change = NULL;
+	r->pending--;
+	if (!r->wsi) {
+		req_release(r);
+		return;
+	}
+	if (err) {
+		sta_refuse(r, 507, "store-full", "", "%s", post_full);
+		return;
+	}
+	sta_audit(r, c->draft ? "sensorthings.change" : "sensorthings.delete", c->type, c->id);
+	if (c->draft)
+		sta_answer_entity(r, 200, c->type, c->id);
+	else
+		respond(r, 200, NULL);
+}
+
+static void commit(struct changing *c)
+{
+	if (entities_commit(c->change, committed, c->r))
+		sta_refuse(c->r, 503, "busy", "", "the store is busy: send it again");
+	else
+		c->r->pending++;
+}
+
+/* false: refused. */
+static bool went(struct changing *c, int err)
+{
+	if (err == ERR_AGAIN)
+		sta_refuse(c->r, 503, "busy", "", "it is being changed: send it again");
+	else if (err == ERR_NOT_FOUND)
+		sta_refuse(c->r, 404, "no-such-entity", "", "it is gone");
+	else if (err)
+		sta_refuse(c->r, 409, "too-many", "",
+		           "more than %d entities go with it: delete them first",
+		           LIMIT_ENTITY_CHANGE);
+	return !err;
+}
+
+/* The entity as it stands, or what a row over a derived one begins with. Views. */
+static struct entity now_of(const struct changing *c, enum sta_type t, int64_t id, bool *ret_row)
+{
+	const struct entity *x = c->change ? entities_pending(c->change, t, id) : NULL;
+	const struct sta_found *f = sta_find_of(&c->find, t, id);
+	struct entity e = {.type = t, .id = id};
+	x = x ? x : entities_get(c->r->web->entities, t, id);
+	*ret_row = x && !x->deleted;
+	if (*ret_row)
+		return *x;
+	if (f) {
+		e.feed = (char *)f->feed;
+		e.organisation = (char *)f->organisation;
+		e.thing = (char *)f->of_thing;
+		e.member = (char *)f->member;
+		e.to.thing = t == STA_DATASTREAM ? f->thing : 0;
+	}
+	return e;
+}
+
+/* ---- deleting ---- */
+
+static bool remove_one(struct changing *c, enum sta_type t, int64_t id)
+{
+	bool row;
+	struct entity x = now_of(c, t, id, &row);
+	int err = 0;
+	if (!row)
+		err = entities_add(c->change, &x) < 0 ? ERR_TOO_LARGE : 0;
+	return went(c, err ? err : entities_remove(c->change, t, id));
+}
+
+static bool is_part(const struct changing *c, const struct entity *x)
+{
+	switch (c->type) {
+	case STA_THING: return x->to.thing == c->id;
+	case STA_SENSOR: return x->to.sensor == c->id;
+	case STA_OBSERVED_PROPERTY: return x->to.property == c->id;
+	default: return false;
+	}
+}
+
+/* Takes a Location out of where it is, or a FeatureOfInterest. */
+static bool unlink_from(struct changing *c, const struct entity *x)
+{
+	struct entity y = *x;
+	unsigned n = 0;
+	for (unsigned i = 0; i < x->to.n_places; i++)
+		if (x->to.place[i] != c->id)
+			y.to.place[n++] = x->to.place[i];
+	if (n == x->to.n_places && x->to.feature != c->id)
+		return true;
+	y.to.n_places = n;
+	if (x->to.feature == c->id)
+		y.to.feature = 0;
+	if (!n && x->type == STA_HISTORICAL_LOCATION)
+		return remove_one(c, x->type, x->id);
+	return went(c, entities_replace(c->change, &y));
+}
+
+static bool remove_parts(struct changing *c)
+{
+	static const enum sta_type around[] = {STA_DATASTREAM, STA_HISTORICAL_LOCATION, STA_THING};
+	struct entities *e = c->r->web->entities;
+	bool place = c->type == STA_LOCATION || c->type == STA_FEATURE;
+	for (unsigned i = 0; i < ARRAY_LEN(around); i++) {
+		const struct entity *x = NULL;
+		for (int64_t at = 0; (x = entities_after(e, around[i], at)); at = x->id) {
+			if (x->type == c->type && x->id == c->id)
+				continue;
+			if (is_part(c, x) ? !remove_one(c, x->type, x->id)
+			                  : place && !unlink_from(c, x))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* ---- changing ---- */
+
+static bool stays(struct changing *c, const char *said, const char *is, const char *what)
+{
+	char pointer[64];
+	if (!said || strcmp(said, is ? is : "") == 0)
+		return true;
+	snprintf(pointer, sizeof(pointer), "/properties/%s", what);
+	sta_refuse(c->r, 400, "fixed", pointer, "%s does not change: it is \"%.100s\"", what,
+	           is ? is : "");
+	return false;
+}
+
+static bool take_link(struct changing *c, struct entity *x, const struct sta_draft_link *l,
+                      bool *places)
+{
+	const struct sta_found *to = l->made ? NULL : sta_find_of(&c->find, l->relation->to, l->id);
+	if (!to || !to->there) {
+		sta_refuse(c->r, 400, l->made ? "link" : "no-such-entity", "",
+		           l->made ? "%s is changed to one that is there: {\"@iot.id\": 1}"
+		                   : "there is no such %s",
+		           l->relation->name);
+		return false;
+	}
+	switch (l->relation->to) {
+	case STA_SENSOR: x->to.sensor = l->id; return true;
+	case STA_OBSERVED_PROPERTY: x->to.property = l->id; return true;
+	case STA_LOCATION:
+		if (!*places)
+			x->to.n_places = 0;
+		*places = true;
+		if (x->to.n_places == LIMIT_ENTITY_PLACES)
+			break;
+		x->to.place[x->to.n_places++] = l->id;
+		return true;
+	case STA_THING:
+		if (x->to.thing == l->id)
+			return true;
+		break;
+	default: break;
+	}
+	sta_refuse(c->r, 400, "link", "", "this %s does not change", l->relation->name);
+	return false;
+}
+
+static bool note_move(struct changing *c, const struct entity *thing)
+{
+	char text[64], when[RFC3339_BYTES];
+	struct entity h = {.type = STA_HISTORICAL_LOCATION,
+	                   .feed = thing->feed,
+	                   .organisation = thing->organisation,
+	                   .thing = thing->thing,
+	                   .text = text,
+	                   .to = thing->to};
+	rfc3339_format(clock_wall_ms(hub_clock(c->r->web->hub)), when);
+	snprintf(text, sizeof(text), "{\"time\":\"%.*s\"}", RFC3339_BYTES, when);
+	h.to.thing = thing->id;
+	return went(c, entities_add(c->change, &h) < 0 ? ERR_TOO_LARGE : 0);
+}
+
+static bool take_name(struct changing *c, struct entity *x)
+{
+	const char *name = c->draft->name;
+	if (*name && strcmp(name, x->name ? x->name : "") != 0 &&
+	    entities_has_name(c->r->web->entities, x->type, span_str(x->organisation),
+	                      span_str(name))) {
+		sta_refuse(c->r, 409, "name-taken", "/name",
+		           "%.64s has a %s with the name \"%.100s\": names are unique within an "
+		           "organisation",
+		           x->organisation, sta_entity_name(x->type), name);
+		return false;
+	}
+	x->name = c->draft->name;
+	return true;
+}
+
+static bool take_draft(struct changing *c)
+{
+	const struct sta_draft *d = c->draft;
+	bool row, places = false;
+	char unit[64] = "";
+	struct entity x = now_of(c, c->type, c->id, &row);
+	if (!stays(c, d->feed, x.feed, "feed") || !stays(c, d->thing, x.thing, "thing") ||
+	    !stays(c, d->member, x.member, "member") || !take_name(c, &x))
+		return false;
+	if (c->type == STA_DATASTREAM && (d->symbol || d->unit_uri)) {
+		if (!sta_unit(d->symbol, d->unit_uri, unit)) {
+			sta_refuse(c->r, 400, "ucum", "/unitOfMeasurement",
+			           "the unit is no UCUM code");
+			return false;
+		}
+		x.unit = unit;
+	}
+	if (row && c->r->method == METHOD_PATCH && x.changed_ms != c->seen_ms)
+		return went(c, ERR_AGAIN);
+	x.text = d->text;
+	for (unsigned i = 0; i < d->n_links; i++)
+		if (!take_link(c, &x, &d->link[i], &places))
+			return false;
+	int err = row                               ? entities_replace(c->change, &x)
+	          : entities_add(c->change, &x) < 0 ? ERR_TOO_LARGE
+	                                            : 0;
+	return went(c, err) && (!places || c->type != STA_THING || note_move(c, &x));
+}
+
+/* ---- the way of a request ---- */
+
+static void found(struct req *r)
+{
+	struct changing *c = r->own;
+	const struct sta_found *x = sta_find_of(&c->find, c->type, c->id);
+	if (c->find.err)
+		return;
+	bool derived = c->id < ENTITY_FIRST || c->id > ENTITY_LAST || !x->written;
+	if (!x->there)
+		sta_refuse(r, 404, "no-such-entity", "", "there is no %s(%lld)",
+		           sta_set_name(c->type), (long long)c->id);
+	else if (derived && c->type == STA_OBSERVED_PROPERTY)
+		sta_refuse(r, 409, "derived", "",
+		           "this ObservedProperty is what schemas say: change the schema");
+	else if (derived && c->type == STA_HISTORICAL_LOCATION)
+		sta_refuse(r, 409, "derived", "",
+		           "this is where messages said the thing was: it does not change");
+	if (r->answering || !sta_may_write(r, x, derived))
+		return;
+	entities_fill(r->web->entities, r->web->series);
+	c->change = entities_begin(r->web->entities, r->who.name);
+	if (c->draft ? take_draft(c) : remove_parts(c) && remove_one(c, c->type, c->id))
+		commit(c);
+}
+
+void sta_change(struct req *r, enum sta_type t, int64_t id)
+{
+	struct changing *c = xcalloc(1, sizeof(*c));
+	struct sta_faults faults;
+	bool row;
+	c->r = r;
+	c->type = t;
+	c->id = id;
+	r->own = c;
+	r->own_free = changing_free;
+	if (r->method != METHOD_DELETE) {
+		struct entity x = now_of(c, t, id, &row);
+		c->seen_ms = x.changed_ms;
+		bool merge = r->method == METHOD_PATCH, over = id < ENTITY_FIRST || !row;
+		if (sta_draft_read(t, span_of(r->body.p, r->body.len),
+		                   merge && row ? span_str(x.text) : (struct span){0}, over,
+		                   &c->draft, &faults)) {
+			sta_refuse_faults(r, &faults);
+			return;
+		}
+		for (unsigned i = 0; i < c->draft->n_links; i++)
+			if (!c->draft->link[i].made)
+				sta_find_add(&c->find, c->draft->link[i].relation->to,
+				             c->draft->link[i].id);
+	}
+	sta_find_add(&c->find, t, id);
+	sta_find_start(&c->find, r, found);
+}

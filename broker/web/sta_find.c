@@ -1,0 +1,266 @@
+/* sta_find.c - what a request to SensorThings names, looked up on the reader pool: whether it is
+ * there for who asks, and whose it is. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "sta/build.h"
+#include "web/sta_entity.h"
+#include "web/sta_write.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+unsigned sta_find_add(struct sta_find *f, enum sta_type t, int64_t id)
+{
+	for (unsigned i = 0; i < f->n; i++)
+		if (f->one[i].type == t && f->one[i].id == id)
+			return i;
+	f->one = xrealloc(f->one, (f->n + 1) * sizeof(*f->one));
+	f->one[f->n] = (struct sta_found){.type = t, .id = id, .last_ms = INT64_MIN};
+	return f->n++;
+}
+
+struct sta_found *sta_find_of(const struct sta_find *f, enum sta_type t, int64_t id)
+{
+	for (unsigned i = 0; i < f->n; i++)
+		if (f->one[i].type == t && f->one[i].id == id)
+			return &f->one[i];
+	return NULL;
+}
+
+/* ---- on the pool ---- */
+
+static void set(char *to, size_t size, struct span s)
+{
+	size_t n = MIN_OF(s.n, size - 1);
+	if (n)
+		memcpy(to, s.p, n);
+	to[n] = '\0';
+}
+
+static void take_entity(struct sta_found *x, const struct entity *e)
+{
+	x->there = true;
+	x->written = e->id >= ENTITY_FIRST;
+	x->number = x->written ? e->number : 0;
+	x->thing = e->to.thing;
+	x->feature = e->to.feature;
+	set(x->feed, sizeof(x->feed), span_str(e->feed));
+	set(x->organisation, sizeof(x->organisation), span_str(e->organisation));
+	set(x->of_thing, sizeof(x->of_thing), span_str(e->thing));
+	set(x->member, sizeof(x->member), span_str(e->member));
+	set(x->unit, sizeof(x->unit), span_str(e->unit));
+}
+
+/* A row of its own; a written one is complete with it. */
+static bool find_row(struct sta_find *f, struct sta_found *x)
+{
+	struct entities *e = f->written.entities;
+	bool there = false;
+	entities_lock(e);
+	const struct entity *y = entities_get(e, x->type, x->id);
+	if (!y && x->type == STA_FEATURE)
+		y = entities_get(e, STA_LOCATION, x->id);
+	if (y && !y->deleted &&
+	    permit_may(f->things.permit, span_str(y->feed), span_str(y->organisation),
+	               span_str(y->thing))) {
+		there = true;
+		take_entity(x, y);
+	}
+	entities_unlock(e);
+	return there && x->written;
+}
+
+/* A written one keeps what its row says. */
+static void take_stream(struct sta_found *x, const struct series_stream *s)
+{
+	if (!x->written) {
+		set(x->feed, sizeof(x->feed), s->feed);
+		set(x->organisation, sizeof(x->organisation), s->organisation);
+		set(x->of_thing, sizeof(x->of_thing), s->thing);
+		set(x->member, sizeof(x->member), s->member);
+		set(x->unit, sizeof(x->unit), s->unit);
+	}
+	set(x->schema, sizeof(x->schema), s->schema);
+	x->thing_number = s->thing_id;
+	if (s->count)
+		x->last_ms = s->last_ms;
+	if (s->has_latest)
+		x->last_ms = MAX_OF(x->last_ms, s->latest.time_ms);
+	if (s->has_future)
+		x->last_ms = MAX_OF(x->last_ms, s->future.time_ms);
+}
+
+static void ask_init(const struct sta_find *f, struct series_ask *a, enum series_what what)
+{
+	*a =
+	    (struct series_ask){.what = what, .from_ms = SERIES_TIME_MIN, .to_ms = SERIES_TIME_MAX};
+	a->filter.may = permit_may;
+	a->filter.may_arg = f->things.permit;
+}
+
+static void find_stream(struct sta_find *f, struct sta_found *x, uint32_t number)
+{
+	struct series_ask a;
+	ask_init(f, &a, SERIES_STREAMS);
+	a.filter.stream_id = number;
+	if (series_step(f->things.series, &a) == 0 && a.n) {
+		int64_t thing = x->thing;
+		take_stream(x, &a.streams[0]);
+		if (!thing &&
+		    f->source.one(f->source.arg, sta_find_relation(STA_DATASTREAM, SPAN("Thing")),
+		                  x->id, &thing))
+			thing = 0;
+		x->thing = thing;
+	}
+	series_ask_done(&a);
+}
+
+static void find_thing(struct sta_find *f, struct sta_found *x)
+{
+	struct series_ask a;
+	ask_init(f, &a, SERIES_THINGS);
+	a.filter.thing_id = (uint32_t)x->id;
+	if (series_step(f->things.series, &a) == 0 && a.n) {
+		set(x->feed, sizeof(x->feed), a.things[0].feed);
+		set(x->organisation, sizeof(x->organisation), a.things[0].organisation);
+		set(x->of_thing, sizeof(x->of_thing), a.things[0].thing);
+		x->number = a.things[0].id;
+	}
+	series_ask_done(&a);
+}
+
+static void find_instant(struct sta_find *f, struct sta_instant *i)
+{
+	const struct sta_found *x = &f->one[i->stream];
+	struct series_ask a;
+	int err;
+	if (!x->number || i->ms > x->last_ms)
+		return;
+	ask_init(f, &a, SERIES_RAW);
+	a.id = x->number;
+	a.from_ms = i->ms;
+	a.to_ms = i->ms + 1;
+	a.rejected = true;
+	do
+		err = series_step(f->things.series, &a);
+	while (!err && !a.points.n && a.more);
+	if (!err && a.points.n) {
+		const struct point *p = &a.points.p[0];
+		i->stands = true;
+		i->rejected = p->flags & POINT_REJECTED;
+		i->number = p->kind == POINT_NUMBER;
+		i->same = p->kind == i->kind &&
+		          (p->kind == POINT_TEXT ? span_eq(point_text(&a.points, p), i->text)
+		                                 : p->number == i->value);
+	}
+	series_ask_done(&a);
+}
+
+static void find_one(struct sta_find *f, struct sta_found *x)
+{
+	json_t *j = NULL;
+	if (!find_row(f, x)) {
+		if (f->source.get(f->source.arg, x->type, x->id, &j))
+			return;
+		sta_drop(j);
+		x->there = true;
+		if (x->type == STA_DATASTREAM)
+			x->number = (uint32_t)x->id;
+		else if (x->type != STA_OBSERVED_PROPERTY && x->id <= UINT32_MAX)
+			find_thing(f, x);
+	}
+	if (x->type == STA_DATASTREAM && x->number)
+		find_stream(f, x, x->number);
+}
+
+static void work(struct job *j)
+{
+	struct sta_find *f = container_of(j, struct sta_find, job);
+	entities_fill(f->written.entities, f->things.series);
+	for (unsigned i = 0; i < f->n; i++)
+		find_one(f, &f->one[i]);
+	for (size_t i = 0; i < f->n_instants; i++)
+		find_instant(f, &f->instant[i]);
+}
+
+/* ---- on the loop ---- */
+
+static void over(struct sta_find *f)
+{
+	struct req *r = f->r;
+	r->pending--;
+	permit_done(f->things.permit);
+	f->things.permit = NULL;
+	if (!r->wsi) {
+		req_release(r);
+		return;
+	}
+	if (f->err)
+		problem(r, 503, "the series cannot be asked now: send it again later");
+	f->done(r);
+}
+
+static void done(struct job *j)
+{
+	over(container_of(j, struct sta_find, job));
+}
+
+static void applied(struct series_ask *a)
+{
+	struct sta_find *f = a->arg;
+	f->err = a->err == ERR_NOT_FOUND ? 0 : a->err;
+	series_ask_done(a);
+	if (f->err)
+		over(f);
+	else
+		hub_pool(f->r->web->hub, &f->job);
+}
+
+static void begin(struct sta_find *f, struct req *r, void (*then)(struct req *r))
+{
+	f->r = r;
+	f->done = then;
+	f->err = 0;
+	f->things = (struct sta_things){.series = r->web->series,
+	                                .permit = permit_new(r),
+	                                .base_url = r->web->base_url,
+	                                .written = sta_written_stream,
+	                                .written_arg = &f->written};
+	f->written = (struct sta_written){.entities = r->web->entities,
+	                                  .permit = f->things.permit,
+	                                  .inner = sta_things_source(&f->things)};
+	f->source = sta_written_source(&f->written);
+	f->job = (struct job){.work = work, .done = done};
+	f->wait = (struct series_ask){.what = SERIES_THINGS, .limit = 1, .done = applied, .arg = f};
+	r->pending++;
+	req_wait(r);
+}
+
+static void nothing(struct job *j UNUSED) {}
+
+static void next_turn(struct job *j)
+{
+	struct sta_find *f = container_of(j, struct sta_find, job);
+	f->job = (struct job){.work = work, .done = done};
+	series_ask(f->r->web->series, &f->wait);
+}
+
+void sta_find_later(struct sta_find *f, struct req *r, void (*then)(struct req *r))
+{
+	begin(f, r, then);
+	f->job = (struct job){.work = nothing, .done = next_turn};
+	hub_pool(r->web->hub, &f->job);
+}
+
+void sta_find_start(struct sta_find *f, struct req *r, void (*then)(struct req *r))
+{
+	begin(f, r, then);
+	series_ask(r->web->series, &f->wait);
+}
+
+void sta_find_done(struct sta_find *f)
+{
+	free(f->one);
+	f->one = NULL;
+	f->n = 0;
+}

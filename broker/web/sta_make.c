@@ -1,0 +1,577 @@
+/* sta_make.c - POST of entities, and of what is in them (deep insert): all in one commit, or
+ * nothing. Observations in a Datastream are published behind that commit. */
+#include "web/sta_write.h"
+
+#include "access/audit.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rfc3339.h"
+#include "json/write.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct making {
+	struct req *r;
+	struct sta_find find;
+	struct sta_draft *draft;
+	struct entities_change *change;
+	enum sta_type parent; /* of the path */
+	int64_t parent_id;    /* 0: none */
+	struct feed *feed;
+	const char *organisation;
+	int64_t now_ms;
+};
+
+static void making_free(void *arg)
+{
+	struct making *m = arg;
+	sta_find_done(&m->find);
+	sta_draft_free(m->draft);
+	if (m->change)
+		entities_abort(m->change);
+	free(m);
+}
+
+/* ---- what is linked to ---- */
+
+static void find_links(struct making *m, const struct sta_draft *d)
+{
+	for (unsigned i = 0; i < d->n_links; i++)
+		if (d->link[i].made)
+			find_links(m, d->link[i].made);
+		else
+			sta_find_add(&m->find, d->link[i].relation->to, d->link[i].id);
+}
+
+static const struct sta_draft_link *link_to(const struct sta_draft *d, enum sta_type t)
+{
+	for (unsigned i = 0; i < d->n_links; i++)
+		if (d->link[i].relation->to == t)
+			return &d->link[i];
+	return NULL;
+}
+
+static bool all_there(struct making *m)
+{
+	for (unsigned i = 0; i < m->find.n; i++) {
+		const struct sta_found *x = &m->find.one[i];
+		if (x->there)
+			continue;
+		sta_refuse(m->r, x->id == m->parent_id && x->type == m->parent ? 404 : 400,
+		           "no-such-entity", "", "there is no %s(%lld)", sta_set_name(x->type),
+		           (long long)x->id);
+		return false;
+	}
+	return true;
+}
+
+/* ---- whose it is ---- */
+
+static const char *named_feed(const struct sta_draft *d)
+{
+	const char *name = d->feed;
+	for (unsigned i = 0; i < d->n_links && !name; i++)
+		if (d->link[i].made)
+			name = named_feed(d->link[i].made);
+	return name;
+}
+
+/* The one feed that takes entities of who asks; NULL after a refusal. */
+static struct feed *only_feed(struct req *r)
+{
+	struct feed *found = NULL;
+	unsigned n = 0;
+	for (unsigned i = 0; i < hub_feed_count(r->web->hub); i++) {
+		struct feed *f = hub_feed_at(r->web->hub, i);
+		if (f->ended || !f->conf->sensorthings ||
+		    access_check(&r->who, ACCESS_PUBLISH, f, (struct span){0}))
+			continue;
+		found = f;
+		n++;
+	}
+	if (n == 1)
+		return found;
+	sta_refuse(
+	    r, n ? 400 : 403, n ? "feed-missing" : "denied", n ? "/properties/feed" : "",
+	    n ? "more than one feed takes entities: say which in properties.feed"
+	      : "no feed takes entities of yours: its block says sensorthings = true, and you "
+	        "need the right to publish there");
+	return NULL;
+}
+
+/* The Thing that this is about decides; else properties.feed; else there is only one. */
+static bool find_feed(struct making *m)
+{
+	struct req *r = m->r;
+	const struct sta_found *thing = NULL;
+	const char *name = named_feed(m->draft);
+	for (unsigned i = 0; i < m->find.n && !thing; i++)
+		if (m->find.one[i].type == STA_THING)
+			thing = &m->find.one[i];
+	m->organisation = thing ? thing->organisation : r->who.organisation;
+	if (thing && name && strcmp(name, thing->feed) != 0) {
+		sta_refuse(r, 400, "feed", "/properties/feed", "its Thing is in feed %s",
+		           thing->feed);
+		return false;
+	}
+	if (thing)
+		name = thing->feed;
+	m->feed = name ? hub_feed(r->web->hub, span_str(name)) : only_feed(r);
+	if (name && (!m->feed || !access_sees(&r->who, m->feed)))
+		sta_refuse(r, 400, "feed", "/properties/feed", "there is no feed \"%.64s\"", name);
+	else if (m->feed && !m->feed->conf->sensorthings)
+		sta_refuse(r, 403, "feed", "/properties/feed",
+		           "feed %.64s takes no entities: its block does not say sensorthings = "
+		           "true",
+		           m->feed->conf->name);
+	else if (m->feed)
+		return sta_allows(r, m->feed, false, thing ? thing->of_thing : NULL);
+	return false;
+}
+
+/* ---- names in the feed ---- */
+
+/* A level of a topic, or a member, of a name for people. */
+static void slug(const char *name, bool senml, char *out, size_t size)
+{
+	size_t n = 0;
+	for (; *name && n + 8 < size; name++) {
+		unsigned char c = (unsigned char)*name;
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		             (c >= '0' && c <= '9') || (n && (c == '-' || c == '_' || c == '.'));
+		if (plain || (!senml && c >= ' ' && c != 127 && !strchr("/+#$", (int)c)))
+			out[n++] = (char)c;
+		else if (n && out[n - 1] != '-')
+			out[n++] = '-';
+	}
+	while (n && (out[n - 1] == '-' || out[n - 1] == ' '))
+		n--;
+	out[n] = '\0';
+	if (!n)
+		snprintf(out, size, senml ? "value" : "thing");
+}
+
+/* "Kitchen", or "Kitchen-2" when a former Thing of that name has the data there. */
+static bool free_name(const struct making *m, const char *thing, const char *wish, bool member,
+                      char *out, size_t size)
+{
+	const char *feed = m->feed->conf->name;
+	for (unsigned i = 1; i < 1000; i++) {
+		if (i == 1)
+			snprintf(out, size, "%s", wish);
+		else
+			snprintf(out, size, "%s-%u", wish, i);
+		const struct entity *x = entities_of_thing(
+		    m->r->web->entities, span_str(feed), span_str(m->organisation),
+		    span_str(member ? thing : out), span_str(member ? out : ""));
+		if (!x)
+			return true;
+		if (!x->deleted && !member)
+			return false;
+	}
+	return false;
+}
+
+static bool name_is_free(struct making *m, const struct sta_draft *d)
+{
+	char pointer[176];
+	if (!d->name[0] || d->type == STA_HISTORICAL_LOCATION ||
+	    !entities_has_name(m->r->web->entities, d->type, span_str(m->organisation),
+	                       span_str(d->name)))
+		return true;
+	snprintf(pointer, sizeof(pointer), "%s/name", d->pointer);
+	sta_refuse(m->r, 409, "name-taken", pointer,
+	           "%.64s has a %s with the name \"%.100s\": names are unique within an "
+	           "organisation",
+	           m->organisation, sta_entity_name(d->type), d->name);
+	return false;
+}
+
+static bool thing_name(struct making *m, const struct sta_draft *d, char *out, size_t size)
+{
+	char wish[LIMIT_THING_ID_BYTES + 1], pointer[192];
+	struct span feed = m->feed->name, of = span_str(m->organisation);
+	uint32_t derived;
+	snprintf(pointer, sizeof(pointer), "%s/properties/thing", d->pointer);
+	if (d->thing && !entry_is_id(span_str(d->thing))) {
+		sta_refuse(m->r, 400, "thing", pointer,
+		           "a thing is a level of a topic: no '/', '+' and '#'");
+		return false;
+	}
+	if (d->thing)
+		snprintf(wish, sizeof(wish), "%s", d->thing);
+	else
+		slug(d->name, false, wish, sizeof(wish));
+	bool good = free_name(m, NULL, wish, false, out, size);
+	derived = good ? series_find_thing(m->r->web->series, feed, of, span_str(out)) : 0;
+	if (derived)
+		sta_refuse(m->r, 409, "thing-taken", pointer,
+		           "data of \"%.100s\" came already: it is Things(%u), change that", out,
+		           derived);
+	else if (!good || (d->thing && strcmp(out, d->thing) != 0))
+		sta_refuse(m->r, 409, "thing-taken", pointer,
+		           "feed %.64s has a Thing for \"%.100s\": choose another "
+		           "properties.thing",
+		           m->feed->conf->name, wish);
+	else
+		return sta_allows(m->r, m->feed, false, out);
+	return false;
+}
+
+/* The result of the feed's schemas that a Datastream is about. NULL: none, or it is not clear. */
+static const char *schema_member(const struct making *m, const struct sta_draft *d,
+                                 const char *definition, const char **ret_unit)
+{
+	const char *found = NULL;
+	for (unsigned s = 0; s < m->feed->n_schemas; s++)
+		for (unsigned i = 0; i < schema_result_count(m->feed->schemas[s]); i++) {
+			struct schema_result_info x = schema_result_info(m->feed->schemas[s], i);
+			bool fits = d->member ? strcmp(x.member, d->member) == 0
+			                      : definition && x.observed_property &&
+			                            strcmp(x.observed_property, definition) == 0;
+			if (!fits)
+				continue;
+			if (found && strcmp(found, x.member) != 0)
+				return NULL;
+			found = x.member;
+			*ret_unit = x.unit;
+		}
+	return found;
+}
+
+/* ---- entities ---- */
+
+static int64_t make(struct making *m, struct sta_draft *d, int64_t thing, int64_t other);
+
+/* The number at the other end of a link, which is made when it is not there yet; 0: no such link;
+ * -1: refused. */
+static int64_t other_end(struct making *m, const struct sta_draft *d, enum sta_type t,
+                         int64_t thing)
+{
+	const struct sta_draft_link *l = link_to(d, t);
+	if (!l)
+		return m->parent_id && m->parent == t && d == m->draft ? m->parent_id : 0;
+	return l->made ? make(m, l->made, thing, 0) : l->id;
+}
+
+static int64_t add(struct making *m, const struct sta_draft *d, struct entity *x)
+{
+	x->type = d->type;
+	x->feed = m->feed->conf->name;
+	x->organisation = (char *)m->organisation;
+	x->name = d->type == STA_HISTORICAL_LOCATION ? NULL : d->name;
+	x->text = d->text;
+	int64_t id = entities_add(m->change, x);
+	if (id < 0) {
+		sta_refuse(m->r, 507, "too-many", d->pointer,
+		           "there is no room: %d entities in all, %d in one request",
+		           LIMIT_ENTITIES, LIMIT_ENTITY_CHANGE);
+		return -1;
+	}
+	return id;
+}
+
+static int64_t missing(struct making *m, const struct sta_draft *d, const char *what)
+{
+	char pointer[192];
+	snprintf(pointer, sizeof(pointer), "%s/%s", d->pointer, what);
+	sta_refuse(m->r, 400, "missing", pointer, "a %s needs its %s: a link or the entity",
+	           sta_entity_name(d->type), what);
+	return -1;
+}
+
+/* Where a Thing was: SensorThings 1.1, 8.2.3. */
+static bool note_places(struct making *m, int64_t thing, const char *of_thing,
+                        const struct entity_links *to)
+{
+	struct sta_draft d = {.type = STA_HISTORICAL_LOCATION, .name = (char[]){""}};
+	struct entity x = {.to = *to};
+	char text[64], when[RFC3339_BYTES];
+	if (!to->n_places)
+		return true;
+	rfc3339_format(m->now_ms, when);
+	snprintf(text, sizeof(text), "{\"time\":\"%.*s\"}", RFC3339_BYTES, when);
+	d.text = text;
+	x.thing = (char *)of_thing;
+	x.to.thing = thing;
+	return add(m, &d, &x) > 0;
+}
+
+static bool take_places(struct making *m, const struct sta_draft *d, struct entity_links *to)
+{
+	for (unsigned i = 0; i < d->n_links; i++) {
+		const struct sta_draft_link *l = &d->link[i];
+		if (l->relation->to != STA_LOCATION)
+			continue;
+		if (to->n_places == LIMIT_ENTITY_PLACES) {
+			sta_refuse(m->r, 400, "too-many", d->pointer, "at most %d Locations",
+			           LIMIT_ENTITY_PLACES);
+			return false;
+		}
+		int64_t id = l->made ? make(m, l->made, -1, 0) : l->id;
+		if (id < 0)
+			return false;
+		to->place[to->n_places++] = id;
+	}
+	return true;
+}
+
+static bool make_streams(struct making *m, const struct sta_draft *d, int64_t thing, int64_t other)
+{
+	for (unsigned i = 0; i < d->n_links; i++) {
+		const struct sta_draft_link *l = &d->link[i];
+		if (l->relation->to != STA_DATASTREAM)
+			continue;
+		if (!l->made) {
+			sta_refuse(m->r, 400, "link", d->pointer,
+			           "a Datastream keeps its Thing: it is made with it");
+			return false;
+		}
+		if (make(m, l->made, thing, other) < 0)
+			return false;
+	}
+	return true;
+}
+
+static int64_t make_thing(struct making *m, struct sta_draft *d)
+{
+	char name[STA_NAME_BYTES];
+	struct entity x = {.thing = name};
+	if (!thing_name(m, d, name, sizeof(name)) || !take_places(m, d, &x.to))
+		return -1;
+	if (m->parent_id && m->parent == STA_LOCATION && d == m->draft)
+		x.to.place[x.to.n_places++] = m->parent_id;
+	d->id = add(m, d, &x);
+	if (d->id < 0 || !note_places(m, d->id, name, &x.to) || !make_streams(m, d, d->id, 0))
+		return -1;
+	return d->id;
+}
+
+/* A Thing moves: its Locations are these. */
+static bool move(struct making *m, int64_t thing, const struct entity_links *places)
+{
+	const struct sta_found *f = sta_find_of(&m->find, STA_THING, thing);
+	const struct entity *old = entities_pending(m->change, STA_THING, thing);
+	struct entity x = {.type = STA_THING, .id = thing};
+	old = old ? old : entities_get(m->r->web->entities, STA_THING, thing);
+	int err = 0;
+	if (old && !old->deleted) {
+		x = *old;
+		x.to.n_places = places->n_places;
+		memcpy(x.to.place, places->place, sizeof(x.to.place));
+		err = entities_replace(m->change, &x);
+	} else if (f) { /* a derived one: a row over it */
+		x.feed = (char *)f->feed;
+		x.organisation = (char *)f->organisation;
+		x.thing = (char *)f->of_thing;
+		x.to = *places;
+		err = entities_add(m->change, &x) < 0 ? ERR_TOO_LARGE : 0;
+	}
+	if (err)
+		sta_refuse(m->r, 503, "busy", "", "Things(%lld) is being changed: send it again",
+		           (long long)thing);
+	return !err && note_places(m, thing, x.thing, places);
+}
+
+static int64_t make_location(struct making *m, struct sta_draft *d, int64_t thing)
+{
+	struct entity x = {.type = STA_LOCATION};
+	d->id = add(m, d, &x);
+	struct entity_links here = {.place = {d->id}, .n_places = 1};
+	if (d->id < 0 || thing)
+		return d->id; /* its Thing has it in its own row */
+	if (m->parent_id && m->parent == STA_THING && d == m->draft &&
+	    !move(m, m->parent_id, &here))
+		return -1;
+	for (unsigned i = 0; i < d->n_links; i++) {
+		const struct sta_draft_link *l = &d->link[i];
+		int64_t id = l->made ? make(m, l->made, 0, 0) : l->id;
+		if (l->relation->to == STA_THING && (id < 0 || !move(m, id, &here)))
+			return -1;
+	}
+	return d->id;
+}
+
+static bool stream_name(struct making *m, const struct sta_draft *d, const char *thing,
+                        struct entity *x, char *member, size_t size)
+{
+	char wish[STA_NAME_BYTES], pointer[192];
+	const char *unit = NULL;
+	snprintf(pointer, sizeof(pointer), "%s/properties/member", d->pointer);
+	if (!sta_unit(d->symbol, d->unit_uri, x->unit)) {
+		snprintf(pointer, sizeof(pointer), "%s/unitOfMeasurement", d->pointer);
+		sta_refuse(
+		    m->r, 400, "ucum", pointer,
+		    "the symbol is no UCUM code, and the definition no ucum:CODE: write Cel, "
+		    "ug/m3, %%, or null for what has no unit");
+		return false;
+	}
+	if (m->feed->conf->decode == CONFIG_SENML) {
+		slug(d->member ? d->member : d->name, true, wish, sizeof(wish));
+		if (d->member && strcmp(wish, d->member) != 0) {
+			sta_refuse(m->r, 400, "member", pointer,
+			           "a member of SenML has letters, digits, '-', '_' and '.'");
+			return false;
+		}
+	} else {
+		const struct sta_draft_link *l = link_to(d, STA_OBSERVED_PROPERTY);
+		const char *definition = l && l->made ? l->made->definition : NULL;
+		const char *found = schema_member(m, d, definition, &unit);
+		if (!found) {
+			sta_refuse(
+			    m->r, 400, "member", pointer,
+			    "say which result of the feed's schema it is: properties.member");
+			return false;
+		}
+		if (unit && strcmp(unit, x->unit) != 0) {
+			sta_refuse(m->r, 400, "unit", pointer, "the feed's schema has \"%s\" in %s",
+			           found, unit);
+			return false;
+		}
+		snprintf(wish, sizeof(wish), "%s", found);
+	}
+	struct span feed = m->feed->name, of = span_str(m->organisation);
+	uint32_t number = series_find_thing(m->r->web->series, feed, of, span_str(thing));
+	bool free = free_name(m, thing, wish, true, member, size);
+	number =
+	    number && free ? series_find_stream(m->r->web->series, number, span_str(member)) : 0;
+	if (number)
+		sta_refuse(m->r, 409, "datastream-taken", pointer,
+		           "data of \"%.100s\" came already: it is Datastreams(%u), change that",
+		           member, number);
+	else if (!free || (strcmp(member, wish) != 0 &&
+	                   (d->member || m->feed->conf->decode != CONFIG_SENML)))
+		sta_refuse(m->r, 409, "datastream-taken", pointer,
+		           "this Thing has a Datastream for \"%.100s\"", wish);
+	else
+		return true;
+	return false;
+}
+
+static int64_t make_stream(struct making *m, struct sta_draft *d, int64_t thing, int64_t other)
+{
+	char member[STA_NAME_BYTES], unit[64] = "";
+	struct entity x = {.member = member, .unit = unit};
+	enum sta_type as = m->parent;
+	if (thing <= 0)
+		thing = other_end(m, d, STA_THING, 0);
+	if (thing <= 0)
+		return thing ? -1 : missing(m, d, "Thing");
+	x.to.thing = thing;
+	x.to.sensor = other_end(m, d, STA_SENSOR, thing);
+	if (x.to.sensor >= 0)
+		x.to.property = other_end(m, d, STA_OBSERVED_PROPERTY, thing);
+	if (x.to.sensor < 0 || x.to.property < 0)
+		return -1;
+	if (other && !x.to.sensor && as != STA_OBSERVED_PROPERTY)
+		x.to.sensor = other;
+	else if (other && !x.to.property)
+		x.to.property = other;
+	if (!x.to.sensor)
+		return missing(m, d, "Sensor");
+	if (!x.to.property)
+		return missing(m, d, "ObservedProperty");
+	const struct entity *made = entities_pending(m->change, STA_THING, thing);
+	const struct sta_found *found = sta_find_of(&m->find, STA_THING, thing);
+	x.thing = made ? made->thing : found ? (char *)found->of_thing : (char[]){""};
+	if (!stream_name(m, d, x.thing, &x, member, sizeof(member)))
+		return -1;
+	d->id = add(m, d, &x);
+	return d->id;
+}
+
+static int64_t make_historical(struct making *m, struct sta_draft *d)
+{
+	struct entity x = {.type = STA_HISTORICAL_LOCATION};
+	int64_t thing = other_end(m, d, STA_THING, 0);
+	const struct sta_found *found = sta_find_of(&m->find, STA_THING, thing);
+	if (!found)
+		return missing(m, d, "Thing");
+	if (!take_places(m, d, &x.to))
+		return -1;
+	x.to.thing = thing;
+	x.thing = (char *)found->of_thing;
+	d->id = add(m, d, &x);
+	return d->id;
+}
+
+/* other: the Sensor or ObservedProperty that a Datastream is made in. thing -1: it is known to whom
+ * a Location belongs. */
+static int64_t make(struct making *m, struct sta_draft *d, int64_t thing, int64_t other)
+{
+	struct entity x = {.type = d->type};
+	if (!name_is_free(m, d))
+		return -1;
+	switch (d->type) {
+	case STA_THING: return make_thing(m, d);
+	case STA_LOCATION: return make_location(m, d, thing);
+	case STA_DATASTREAM: return make_stream(m, d, thing, other);
+	case STA_HISTORICAL_LOCATION: return make_historical(m, d);
+	default:
+		d->id = add(m, d, &x);
+		if (d->id < 0 || !make_streams(m, d, 0, d->id))
+			return -1;
+		return d->id;
+	}
+}
+
+/* ---- the way of a request ---- */
+
+static void committed(void *arg, int err)
+{
+	struct req *r = arg;
+	struct making *m = r->own;
+	m->change = NULL;
+	r->pending--;
+	if (!r->wsi) {
+		req_release(r);
+		return;
+	}
+	if (err) {
+		sta_refuse(r, 507, "store-full", "", "%s", post_full);
+		return;
+	}
+	sta_audit(r, "sensorthings.create", m->draft->type, m->draft->id);
+	if (sta_rows_inline(r, m->draft))
+		return; /* it answers */
+	sta_answer_entity(r, 201, m->draft->type, m->draft->id);
+}
+
+static void found(struct req *r)
+{
+	struct making *m = r->own;
+	if (m->find.err || !all_there(m) || !find_feed(m))
+		return;
+	m->change = entities_begin(r->web->entities, r->who.name);
+	if (make(m, m->draft, 0, 0) < 0 || r->answering)
+		return;
+	int err = entities_commit(m->change, committed, r);
+	if (err) {
+		sta_refuse(r, 503, "busy", "", "the store is busy: send it again");
+		return;
+	}
+	r->pending++;
+}
+
+void sta_make(struct req *r, const struct sta_query *q)
+{
+	struct making *m = xcalloc(1, sizeof(*m));
+	struct sta_faults faults;
+	m->r = r;
+	m->now_ms = clock_wall_ms(hub_clock(r->web->hub));
+	r->own = m;
+	r->own_free = making_free;
+	if (sta_draft_read(sta_query_type(q), span_of(r->body.p, r->body.len), (struct span){0},
+	                   false, &m->draft, &faults)) {
+		sta_refuse_faults(r, &faults);
+		return;
+	}
+	if (q->n_steps > 1) {
+		m->parent = q->step[q->n_steps - 2].type;
+		m->parent_id = q->step[q->n_steps - 2].id;
+		sta_find_add(&m->find, m->parent, m->parent_id);
+	}
+	find_links(m, m->draft);
+	sta_find_start(&m->find, r, found);
+}

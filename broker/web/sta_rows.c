@@ -1,0 +1,364 @@
+/* sta_rows.c - POST of Observations: one, many (CreateObservations, SensorThings 1.1 clause 12.2),
+ * or those in a Datastream that was just made. Each becomes a message of its Datastream's feed and
+ * goes through admission as any other does.
+ *
+ * The natural key is Datastream and phenomenonTime. What a second Observation of a key means is the
+ * feed's: duplicates = ignore, the first counts: the same result again is 200, another is 409;
+ * replace, the last counts; keep, both stay. While one is being written its key is held, so that
+ * two who write at the same time are told apart. */
+#include "web/sta_rows.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { REASON_BYTES = 400 };
+
+static struct span key_of(const struct rows *s, const struct row *w, char out[16])
+{
+	memcpy(out, &s->find.one[w->stream].id, 8);
+	memcpy(out + 8, &w->o.ms, 8);
+	return span_of(out, 16);
+}
+
+static void let_go(struct rows *s)
+{
+	char key[16];
+	for (size_t i = 0; i < s->n; i++)
+		if (s->row[i].held)
+			map_remove(&s->r->web->sta_writing, key_of(s, &s->row[i], key));
+}
+
+static void rows_free(void *arg)
+{
+	struct rows *s = arg;
+	let_go(s);
+	for (size_t i = 0; i < s->n; i++) {
+		free(s->row[i].reason);
+		free(s->row[i].parts);
+	}
+	free(s->row);
+	free(s->find.instant);
+	sta_find_done(&s->find);
+	sta_draft_free(s->inline_feature);
+	if (s->change)
+		entities_abort(s->change);
+	json_tape_done(&s->body);
+	buf_done(&s->payload);
+	buf_done(&s->text);
+	free(s);
+}
+
+struct rows *rows_new(struct req *r, enum rows_kind kind)
+{
+	struct rows *s = xcalloc(1, sizeof(*s));
+	s->r = r;
+	s->kind = kind;
+	json_tape_init(&s->body, LIMIT_STA_TOKENS);
+	buf_init(&s->payload, LIMIT_PACKET_BYTES_MAX);
+	buf_init(&s->text, LIMIT_PACKET_BYTES_MAX);
+	r->own = s;
+	r->own_free = rows_free;
+	return s;
+}
+
+void row_refuse(struct row *w, int status, const char *code, const char *fmt, ...)
+{
+	char text[REASON_BYTES];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	w->status = status;
+	snprintf(w->code, sizeof(w->code), "%s", code);
+	w->reason = xstrdup(text);
+}
+
+struct row *row_new(struct rows *s, unsigned stream)
+{
+	if ((s->n & (s->n - 1)) == 0)
+		s->row = xrealloc(s->row, (s->n ? 2 * s->n : 1) * sizeof(*s->row));
+	s->row[s->n] = (struct row){.stream = stream};
+	return &s->row[s->n++];
+}
+
+static void numbered(struct req *r)
+{
+	struct rows *s = r->own;
+	if (!s->find.err)
+		rows_answer(s);
+}
+
+static void finish(struct rows *s)
+{
+	for (size_t i = 0; i < s->n && !s->refind; i++)
+		s->refind = s->row[i].status < 300 && !s->find.one[s->row[i].stream].number;
+	let_go(s);
+	for (size_t i = 0; i < s->n; i++)
+		s->row[i].held = false;
+	if (!s->refind) {
+		rows_answer(s);
+		return;
+	}
+	s->find.n_instants = 0;
+	sta_find_later(&s->find, s->r, numbered);
+}
+
+/* ---- admission ---- */
+
+static void take(struct post *p, const struct result *one)
+{
+	struct rows *s = p->req->own;
+	struct row *w = &s->row[one->token];
+	int status = post_status(one);
+	if (status < 300) {
+		w->status = status;
+		w->sequence = one->sequence;
+		return;
+	}
+	row_refuse(w, status,
+	           status == 507   ? "store-full"
+	           : status == 400 ? "refused"
+	                           : "denied",
+	           "%s", status == 507 ? post_full : one->reason);
+	size_t a = strlen(one->schema) + 1, b = strlen(one->pointer) + 1, c = strlen(one->rule) + 1;
+	if (status == 400 && a > 1) {
+		w->parts = xmalloc(a + b + c);
+		memcpy(w->parts, one->schema, a);
+		memcpy(w->parts + a, one->pointer, b);
+		memcpy(w->parts + a + b, one->rule, c);
+	}
+}
+
+/* False: no room now. */
+static bool publish_row(struct rows *s, struct post *p, size_t i)
+{
+	struct row *w = &s->row[i];
+	const struct sta_found *x = &s->find.one[w->stream];
+	struct feed *f = hub_feed(s->r->web->hub, span_str(x->feed));
+	const char *code = "no-feed", *why = f ? NULL : "its feed is no longer configured";
+	struct span at;
+	buf_clear(&s->payload);
+	p->feed = f;
+	why = why ? why : sta_observation_write(f, x, &w->o, &s->payload, &code);
+	if (!why) {
+		code = "topic";
+		why = post_topic(p, NULL, span_str(x->of_thing));
+	}
+	if (!why && hub_route(s->r->web->hub, span_str(p->topic), &at) != f)
+		why = "another feed takes the topic of this Thing";
+	if (why) {
+		row_refuse(w, 400, code, "%s", why);
+		return true;
+	}
+	struct ingest_message m = {.publisher = SPAN("sensorthings"),
+	                           .topic = span_str(p->topic),
+	                           .payload = span_of(s->payload.p, s->payload.len),
+	                           .received_ms = w->o.time ? 0 : w->o.ms,
+	                           .protocol = QUARANTINE_HTTP,
+	                           .qos = 1};
+	return post_publish(p, &m, i);
+}
+
+static void publish(struct post *p)
+{
+	struct rows *s = p->req->own;
+	while (s->at < s->n && s->r->pending < LIMIT_WEB_NDJSON_FLIGHT) {
+		if (!s->row[s->at].status && !publish_row(s, p, s->at))
+			return;
+		s->at++;
+	}
+	if (!s->r->pending && s->at == s->n)
+		finish(s);
+}
+
+static void begin_publishing(struct rows *s)
+{
+	struct post *p = post_new(s->r, NULL);
+	p->next = publish;
+	p->take = take;
+	req_wait(s->r);
+	publish(p);
+}
+
+/* ---- FeatureOfInterest: a Datastream's Observations are about one ---- */
+
+static void feature_kept(void *arg, int err)
+{
+	struct req *r = arg;
+	struct rows *s = r->own;
+	s->change = NULL;
+	r->pending--;
+	if (!r->wsi) {
+		req_release(r);
+		return;
+	}
+	if (err)
+		sta_refuse(r, 507, "store-full", "", "%s", post_full);
+	else
+		begin_publishing(s);
+}
+
+static int64_t make_feature(struct rows *s, const struct sta_found *x)
+{
+	const struct sta_draft *d = s->inline_feature;
+	struct entity e = {.type = STA_FEATURE,
+	                   .feed = (char *)x->feed,
+	                   .organisation = (char *)x->organisation,
+	                   .name = d->name,
+	                   .text = d->text};
+	if (entities_has_name(s->r->web->entities, STA_FEATURE, span_str(x->organisation),
+	                      span_str(d->name))) {
+		row_refuse(&s->row[0], 409, "name-taken",
+		           "%s has a FeatureOfInterest with that name: link to it",
+		           x->organisation);
+		return -1;
+	}
+	return entities_add(s->change, &e);
+}
+
+/* The Datastream's row says which; a derived one gets a row for it. */
+static int keep_feature(struct rows *s, const struct sta_found *x, int64_t feature)
+{
+	const struct entity *old = entities_get(s->r->web->entities, STA_DATASTREAM, x->id);
+	struct entity e = {.type = STA_DATASTREAM,
+	                   .id = x->id,
+	                   .feed = (char *)x->feed,
+	                   .organisation = (char *)x->organisation,
+	                   .thing = (char *)x->of_thing,
+	                   .member = (char *)x->member};
+	if (old && !old->deleted)
+		e = *old;
+	e.to.feature = feature;
+	if (old)
+		return entities_replace(s->change, &e);
+	e.to.thing = x->thing;
+	return entities_add(s->change, &e) < 0 ? ERR_TOO_LARGE : 0;
+}
+
+static void check_feature(struct rows *s, struct row *w)
+{
+	struct sta_found *x = &s->find.one[w->stream];
+	int64_t feature = w->feature;
+	if (w->status || (!feature && !(s->inline_feature && s->kind == ROWS_ONE)))
+		return;
+	const struct sta_found *y = feature ? sta_find_of(&s->find, STA_FEATURE, feature) : NULL;
+	if (feature && (!y || !y->there)) {
+		row_refuse(w, 400, "no-such-entity", "there is no FeaturesOfInterest(%lld)",
+		           (long long)feature);
+		return;
+	}
+	if (x->feature ? x->feature == feature : feature && feature == x->thing_number)
+		return;
+	if (x->feature) {
+		row_refuse(
+		    w, 400, "feature",
+		    "the Observations of this Datastream are about FeaturesOfInterest(%lld): link "
+		    "to it; what is about another one is another Datastream",
+		    (long long)x->feature);
+		return;
+	}
+	s->change = s->change ? s->change : entities_begin(s->r->web->entities, s->r->who.name);
+	if (s->inline_feature)
+		feature = make_feature(s, x);
+	if (feature > 0 && keep_feature(s, x, feature) == 0)
+		x->feature = feature;
+	else if (!w->status)
+		row_refuse(w, 503, "busy", "the Datastream is being changed: send it again");
+}
+
+/* ---- after the look-up ---- */
+
+static void check_row(struct rows *s, struct row *w, const struct sta_instant *i)
+{
+	struct req *r = s->r;
+	const struct sta_found *x = &s->find.one[w->stream];
+	const struct feed *f = hub_feed(r->web->hub, span_str(x->feed));
+	if (w->status)
+		return;
+	if (!x->there) {
+		row_refuse(w, 404, "no-such-entity", "there is no such Datastream");
+	} else if (strcmp(x->organisation, r->who.organisation) != 0) {
+		row_refuse(w, 403, "organisation", "this Datastream is %s's, and you are %s's",
+		           x->organisation, r->who.organisation);
+	} else if (i->stands && i->rejected) {
+		row_refuse(
+		    w, 409, "deleted",
+		    "the Observation of this Datastream and phenomenonTime was deleted, and its "
+		    "number is not given again");
+	} else if (f && f->conf->duplicates == CONFIG_IGNORE) {
+		if (w->clash)
+			row_refuse(w, 409, "conflict",
+			           "an Observation of this Datastream and phenomenonTime is being "
+			           "written");
+		else if (i->stands && i->same)
+			w->status = 200;
+		else if (i->stands)
+			row_refuse(
+			    w, 409, "conflict",
+			    "this Datastream has another result for this phenomenonTime, and "
+			    "the first counts (duplicates = ignore): PATCH that one");
+	}
+}
+
+static void found(struct req *r)
+{
+	struct rows *s = r->own;
+	if (s->find.err)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		check_row(s, &s->row[i], &s->find.instant[i]);
+	for (size_t i = 0; i < s->n; i++)
+		check_feature(s, &s->row[i]);
+	if (s->row && s->kind == ROWS_ONE && s->row[0].status)
+		rows_answer(s);
+	else if (!s->change)
+		begin_publishing(s);
+	else if (entities_commit(s->change, feature_kept, r))
+		sta_refuse(r, 503, "busy", "", "the store is busy: send it again");
+	else
+		r->pending++;
+}
+
+/* From before the look-up to the answer. */
+static void hold(struct rows *s, struct row *w)
+{
+	char mem[16];
+	struct span key = key_of(s, w, mem);
+	w->clash = map_get(&s->r->web->sta_writing, key) != NULL;
+	w->held = !w->clash;
+	if (w->held)
+		map_set(&s->r->web->sta_writing, key, s);
+}
+
+/* What stands at the times of the rows is looked up with their Datastreams. */
+void rows_begin(struct rows *s)
+{
+	s->find.instant = xcalloc(s->n + 1, sizeof(*s->find.instant));
+	s->find.n_instants = s->n;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct row *w = &s->row[i];
+		struct sta_instant *t = &s->find.instant[i];
+		*t = (struct sta_instant){.stream = w->stream, .ms = w->o.ms};
+		if (w->status) /* it is refused already */
+			continue;
+		hold(s, &s->row[i]);
+		struct span text = json_text(w->o.t, w->o.result);
+		switch (w->o.t->tok[w->o.result].type) {
+		case JSON_NUMBER:
+			t->kind = POINT_NUMBER;
+			t->value = json_double(text);
+			break;
+		case JSON_STRING:
+			t->kind = POINT_TEXT;
+			t->text = text; /* escapes are rare: then it is another one */
+			break;
+		default:
+			t->kind = POINT_BOOL;
+			t->value = w->o.t->tok[w->o.result].type == JSON_TRUE;
+		}
+	}
+	sta_find_start(&s->find, s->r, found);
+}

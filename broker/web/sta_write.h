@@ -1,0 +1,119 @@
+/* sta_write.h - writing over SensorThings, between its files:
+ *
+ *   sta_write.c   which request is what; refusals     sta_find.c    what a request is about
+ *   sta_make.c    POST of entities, with deep insert  sta_change.c  PATCH, PUT and DELETE of them
+ *   sta_post.c    an Observation as a message         sta_rows.h    POST of one and of many
+ *   sta_amend.c   PATCH and DELETE of an Observation  sta_batch.c   $batch
+ *
+ * A request first looks up, on the reader pool, what it names; then it is decided, written and
+ * answered on the loop. Whose an entity is: oudp-http(7), SensorThings. */
+#ifndef WEB_STA_WRITE_H
+#define WEB_STA_WRITE_H
+
+#include "register/entities.h"
+#include "sta/draft.h"
+#include "sta/query.h"
+#include "web/post.h"
+#include "web/sta.h"
+#include "web/sta_written.h"
+
+/* ---- sta_find.c ---- */
+enum { STA_NAME_BYTES = 1100 }; /* of a thing or member, terminated */
+
+/* An entity that a request names. */
+struct sta_found {
+	enum sta_type type;
+	int64_t id;
+	/* what was found */
+	bool there;
+	bool written;         /* its number was given by who wrote it */
+	int64_t thing_number; /* of a Datastream: its thing in the series, its default feature */
+	uint32_t number;      /* of a Thing or Datastream: in the series; 0: no data yet */
+	int64_t thing;        /* of a Datastream: its Thing */
+	int64_t feature; /* of a Datastream: FeatureOfInterest of its Observations; 0: none named */
+	char feed[65], organisation[65];
+	char of_thing[STA_NAME_BYTES], member[STA_NAME_BYTES];
+	char unit[64], schema[200];
+	int64_t last_ms; /* of a Datastream: its newest observation; INT64_MIN: none */
+};
+
+/* A time of a Datastream: what stands there already, beside what is to be written. */
+struct sta_instant {
+	unsigned stream; /* index of what is found */
+	int64_t ms;
+	uint8_t kind; /* enum point_kind */
+	double value;
+	struct span text;
+	bool stands, same, rejected; /* found */
+	bool number;                 /* what stands is one */
+};
+
+struct sta_find { /* part of what a request owns; the request waits meanwhile */
+	struct job job;
+	struct series_ask wait;
+	struct req *r;
+	struct sta_things things;
+	struct sta_written written;
+	struct sta_source source;
+	struct sta_found *one; /* n of them, the caller's until sta_find_done() */
+	unsigned n;
+	struct sta_instant *instant; /* the caller's, or NULL */
+	size_t n_instants;
+	int err; /* ERR_AGAIN, or of the store */
+	void (*done)(struct req *r);
+};
+/* One more to be looked up; the same twice is one. Its index; pointers change. */
+unsigned sta_find_add(struct sta_find *f, enum sta_type t, int64_t id);
+/* NULL: it was not asked about. */
+struct sta_found *sta_find_of(const struct sta_find *f, enum sta_type t, int64_t id);
+/* done is called on the loop, not when the client has gone. With f->err it has answered. */
+void sta_find_start(struct sta_find *f, struct req *r, void (*done)(struct req *r));
+/* The same from within an answer of a commit, of which the series hears only behind it. */
+void sta_find_later(struct sta_find *f, struct req *r, void (*done)(struct req *r));
+void sta_find_done(struct sta_find *f);
+
+/* ---- sta_write.c ---- */
+/* application/problem+json with a code for programs and the place in the body. */
+void sta_refuse(struct req *r, int status, const char *code, const char *pointer, const char *fmt,
+                ...) PRINTF(5, 6);
+void sta_refuse_faults(struct req *r, const struct sta_faults *f);
+/* The path and what it ends in. False: answered. q is the caller's, large: not on the stack. */
+bool sta_read_path(struct req *r, struct sta_query *q);
+void sta_link(const struct req *r, enum sta_type t, int64_t id, char *out, size_t size);
+void sta_audit(struct req *r, const char *action, enum sta_type t, int64_t id);
+/* Whether who asks may write about this thing of a feed; NULL: no, and it was answered. A derived
+ * entity is changed by who administers its feed. */
+struct feed *sta_may_write(struct req *r, const struct sta_found *x, bool derived);
+bool sta_allows(struct req *r, const struct feed *f, bool derived, const char *thing);
+void sta_answer_entity(struct req *r, int status, enum sta_type t, int64_t id);
+/* The UCUM code of a unit, in out; false: it is none. "" without a unit. */
+bool sta_unit(const char *symbol, const char *uri, char out[64]);
+
+/* ---- the verbs ---- */
+void sta_make(struct req *r, const struct sta_query *q);
+void sta_change(struct req *r, enum sta_type t, int64_t id);
+void sta_post(struct req *r, const struct sta_query *q); /* sta_body.c */
+void sta_rows(struct req *r);
+/* Observations in the Datastreams that were made; false: there are none. Else it answers, and the
+ * request's own things are freed. */
+bool sta_rows_inline(struct req *r, const struct sta_draft *d);
+void sta_amend(struct req *r, int64_t id);
+void sta_batch(struct req *r);
+
+/* ---- one Observation as a message: sta_post.c ---- */
+struct sta_observation {
+	const struct json_tape *t; /* of the body */
+	uint32_t time, result;     /* tokens; time 0: not given */
+	uint32_t extra[4];         /* resultTime, validTime, parameters, resultQuality; 0: none */
+	int64_t ms;
+};
+/* NULL, or what is wrong with it; *ret_code is static. */
+const char *sta_observation_read(const struct json_tape *t, uint32_t token, int64_t now_ms,
+                                 struct sta_observation *ret, const char **ret_code);
+/* The same of members that were found one by one. */
+const char *sta_observation_check(struct sta_observation *o, const char **ret_code);
+/* Appends the message of the Datastream's feed. NULL, or why there is none. */
+const char *sta_observation_write(const struct feed *f, const struct sta_found *stream,
+                                  const struct sta_observation *o, struct buf *out,
+                                  const char **ret_code);
+#endif
