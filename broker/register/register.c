@@ -4,8 +4,10 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rfc3339.h"
 #include "register/ledger.h"
 #include "register/private.h"
+#include "json/write.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -362,8 +364,20 @@ static int add_version(void *arg, struct span key, struct span value)
 	uint64_t version;
 	if (!row_split(key, &name, &version) || value.n < 2)
 		return ERR_STORE_FORMAT;
-	buf_addf(b, "%s{\"version\":%llu,", b->len > 1 ? "," : "", (unsigned long long)version);
-	buf_add_span(b, span_of(value.p + 1, value.n - 1)); /* an object, less its '{' */
+	struct entry_row row;
+	char changed[RFC3339_BYTES];
+	auto_free char *document = NULL;
+	int err = entry_row_read(value, &row, &document);
+	if (err)
+		return err;
+	rfc3339_format(row.changed_ms, changed);
+	buf_addf(b, "%s{\"version\":%llu,\"code\":\"%s\",\"changed\":\"%.*s\",\"by\":",
+	         b->len > 1 ? "," : "", (unsigned long long)version, row.code, RFC3339_BYTES,
+	         changed);
+	json_write_string(b, span_str(row.by));
+	buf_add_str(b, ",\"document\":");
+	buf_add_span(b, row.document.n ? row.document : SPAN("null"));
+	buf_add_char(b, '}');
 	return b->err;
 }
 

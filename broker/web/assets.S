@@ -12,6 +12,7 @@ asset_\name\()_end:
 	.byte 0
 .endm
 
+	asset openapi_schemas, "openapi-schemas.json"
 	asset style_css, "style.css"
 	asset oudp_js, "oudp.js"
 	asset icon_svg, "icon.svg"

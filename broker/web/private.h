@@ -16,6 +16,7 @@
  *   sta_written.c  written ones over them  sta_write.h    writing them
  *   dcat.c      the catalogue          asyncapi.c  the description of the streams
  *   observing.c the time series            observe*.c  what is asked of them, and written
+ *   openapi.c   answers of operations, described
  *   charting.c  chart.svg                  zones.c     time zones by name
  *   administer.c  how a change ended
  *   freshness.c is a thing silent?         correcting.c  of observations */
@@ -269,6 +270,9 @@ void route(struct req *r);
 struct feed *param_feed(struct req *r, enum access_right right);
 bool only_query(struct req *r, const char *names); /* space separated; false after a 400 */
 void get_openapi(struct req *r);
+/* openapi.c: the member "responses" of an operation; the object of all schemas. */
+void openapi_responses(struct buf *b, const char *method, const char *path, const char *types);
+void openapi_schemas(struct buf *b);
 const char *method_name(enum method m); /* "GET"; static */
 
 /* handlers: page.c, post.c, quarantine.c, api.c */

@@ -216,16 +216,9 @@ static void write_operation(struct buf *b, const struct row *w)
 	write_parameters(b, w);
 	if (w->method == METHOD_POST || w->method == METHOD_PUT || w->method == METHOD_PATCH)
 		buf_add_str(b, ",\"requestBody\":{\"content\":{\"application/json\":{}}}");
-	buf_add_str(b, ",\"responses\":{\"2XX\":{\"description\":\"It worked\",\"headers\":{\"API-"
-	               "Version\":{\"schema\":{\"type\":\"string\"}}},\"content\":{");
-	for (const char *at = w->type; *at;) {
-		size_t n = strcspn(at, " ");
-		buf_addf(b, "%s\"%.*s\":{}", at > w->type ? "," : "", (int)n, at);
-		at += n + (at[n] == ' ');
-	}
-	buf_add_str(b,
-	            "}},\"4XX\":{\"description\":\"What is wrong with the request\",\"content\":{"
-	            "\"application/problem+json\":{}}}}}");
+	buf_add_char(b, ',');
+	openapi_responses(b, method_names[w->method], w->path, w->type);
+	buf_add_char(b, '}');
 }
 
 void get_openapi(struct req *r)
@@ -257,6 +250,8 @@ void get_openapi(struct req *r)
 		}
 		buf_add_char(b, '}');
 	}
+	buf_add_str(b, "},\"components\":{\"schemas\":");
+	openapi_schemas(b);
 	buf_add_str(b, "}}");
 	respond(r, 200, "application/json");
 }

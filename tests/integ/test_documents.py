@@ -48,14 +48,14 @@ def test_every_described_operation_is_answered(lived):
     assert len(paths) > 15
     for path, operations in paths.items():
         for method, operation in operations.items():
-            assert set(operation["responses"]) == {"2XX", "4XX"}
+            assert {"400", "401", "default"} < set(operation["responses"])
             if path.endswith("/_reload") or method == "delete":
                 continue
             a = lived.admin(method.upper(), concrete(path), {} if method in ("post", "put", "patch") else None)
             assert a.status != 405 and not (a.status == 404 and "nothing at this path" in a.body.decode()), (method, path, a)
             assert a.status < 500, (method, path, a)
             if a.status < 300:
-                assert a.headers["content-type"].split(";")[0] in operation["responses"]["2XX"]["content"], (method, path)
+                assert a.headers["content-type"].split(";")[0] in operation["responses"][str(a.status)].get("content", {"": 0}), (method, path)
             else:
                 assert a.headers["content-type"] == "application/problem+json", (method, path)
             assert a.headers["api-version"]
@@ -169,7 +169,7 @@ def test_asyncapi_is_what_happens(lived):
 # ---- the lines that the pages give
 def lines(broker, name):
     page = broker.get(f"/feeds/{name}?lang=en", headers={"Accept": "text/html"}).body.decode()
-    blocks = re.findall(r"<figcaption>(.*?)</figcaption><pre[^>]*><code>(.*?)</code>", page, re.S)
+    blocks = re.findall(r"<figcaption>([^<]*)</figcaption><pre[^>]*><code>(.*?)</code>", page, re.S)
     return {html.unescape(label): html.unescape(text) for label, text in blocks}
 
 
