@@ -31,6 +31,8 @@ static const struct answers {
     {"GET /v1/datastreams/{id}/chart.svg", "200 304 404", ""},
     {"GET /v1/observations", "200 304", "ManyObservations ObservationFeatures"},
     {"GET /v1/things/{thing}/datastreams", "200 304", "Datastreams DatastreamFeatures"},
+    {"POST /v1/series/_rebuild", "202 403 409", "Rebuild"},
+    {"GET /v1/series/_rebuild", "200 403", "Rebuild"},
     {"POST /v1/series/_correct", "200 403 404", "Corrected"},
     {"GET /v1/things/{thing}/freshness", "200 404 503", "Freshness"},
     {"GET /v1/schemas/{name}/{version}", "200 404", "Document"},
@@ -63,6 +65,7 @@ static const char *words(unsigned status)
 	switch (status) {
 	case 200: return "It worked";
 	case 201: return "It is stored";
+	case 202: return "It has begun";
 	case 204: return "It is gone";
 	case 304: return "The same as before (If-None-Match)";
 	case 400: return "Parameters or body are wrong: errors has each";
