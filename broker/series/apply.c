@@ -264,23 +264,36 @@ static struct thing *take_thing(struct series *s, struct source *from, const str
 	return t;
 }
 
+/* "name/version"; nearly always that of the record before. */
+static struct span schema_of(struct source *from, const struct record *r)
+{
+	char *text = from->schema.text;
+	if (r->schema.n == 0)
+		return (struct span){0};
+	if (r->schema_version != from->schema.version ||
+	    !span_eq(r->schema, span_of(text, from->schema.name_n))) {
+		size_t size = sizeof(from->schema.text);
+		int n = snprintf(text, size, "%.*s/%u", (int)r->schema.n, r->schema.p,
+		                 r->schema_version);
+		from->schema.n = (uint16_t)MIN_OF((size_t)n, size - 1);
+		from->schema.name_n = (uint16_t)MIN_OF(r->schema.n, size - 1);
+		from->schema.version = r->schema_version;
+	}
+	return span_of(text, from->schema.n);
+}
+
 void apply_record(struct series *s, struct source *from, const struct record *r)
 {
 	struct record_result x;
-	char schema[96];
 	size_t at = 0;
 	uint32_t id;
-	int n = 0;
 	s->stats.applied_records += !s->again;
 	if (r->thing.n == 0 || (r->n_results == 0 && !(r->flags & RECORD_LOCATION)) ||
 	    !take_thing(s, from, r, &id))
 		return;
-	if (r->schema.n)
-		n = snprintf(schema, sizeof(schema), "%.*s/%u", (int)r->schema.n, r->schema.p,
-		             r->schema_version);
-	struct span schema_id = span_of(schema, MIN_OF((size_t)n, sizeof(schema) - 1));
+	struct span schema = schema_of(from, r);
 	while (record_next_result(r, &at, &x))
-		apply_result(s, from, id, r, schema_id, &x);
+		apply_result(s, from, id, r, schema, &x);
 	struct thing *t = &s->things[id];
 	from->last_stored_ms = MAX_OF(from->last_stored_ms, r->stored_ms);
 	from->last_observed_ms = MAX_OF(from->last_observed_ms, t->last_observed_ms);

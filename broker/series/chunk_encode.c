@@ -20,58 +20,78 @@ struct shape { /* what is the same for the whole chunk */
 	const struct points *s;
 	uint8_t bits, kind, decimals;
 	bool mixed, numbers;
+	int64_t scaled[CHUNK_POINTS_MAX]; /* of each point, or NOT_SCALED */
 };
+
+#define NOT_SCALED INT64_MIN /* scaled ones are far smaller */
 
 /* ---- the shape ---- */
 
-static struct shape shape_of(const struct points *s, size_t from, size_t n)
+static int64_t scaled_of(const struct point *p, unsigned decimals)
 {
-	struct shape h = {.s = s, .kind = s->p[from].kind};
-	size_t numbers = 0, others = 0;
 	int64_t scaled;
-	for (size_t i = from; i < from + n; i++) {
-		const struct point *p = &s->p[i];
-		h.mixed |= p->kind != h.kind;
-		h.bits |= p->flags ? CHUNK_HAS_FLAGS : 0;
-		h.bits |= p->kind == POINT_TEXT ? CHUNK_TEXTS : 0;
-		h.numbers |= p->kind != POINT_TEXT;
-		if (p->kind != POINT_NUMBER)
-			continue;
-		numbers++;
-		for (uint8_t d = h.decimals; d <= DECIMALS_MAX; d++)
-			if (decimal_scale(p->number, d, &scaled)) {
-				h.decimals = d;
-				break;
+	if (p->kind == POINT_TEXT || !decimal_scale(p->number, decimals, &scaled))
+		return NOT_SCALED;
+	return scaled;
+}
+
+/* The decimals that all numbers have, and what they are then. */
+static void scale(struct shape *h, const struct point *p, size_t n)
+{
+	size_t raised = 0;
+	for (size_t i = 0; i < n; i++) {
+		int64_t scaled = scaled_of(&p[i], h->decimals);
+		for (unsigned d = h->decimals + 1u;
+		     scaled == NOT_SCALED && p[i].kind == POINT_NUMBER && d <= DECIMALS_MAX; d++) {
+			scaled = scaled_of(&p[i], d);
+			if (scaled != NOT_SCALED) {
+				h->decimals = (uint8_t)d;
+				raised = i;
 			}
+		}
+		h->scaled[i] = scaled;
 	}
-	for (size_t i = from; i < from + n; i++)
-		if (s->p[i].kind == POINT_NUMBER)
-			others += !decimal_scale(s->p[i].number, h.decimals, &scaled);
+	for (size_t i = 0; i < raised; i++)
+		h->scaled[i] = scaled_of(&p[i], h->decimals);
+}
+
+static void shape_of(const struct points *s, size_t from, size_t n, struct shape *h)
+{
+	const struct point *p = s->p + from;
+	size_t numbers = 0, others = 0;
+	h->s = s;
+	h->kind = p->kind;
+	h->bits = h->decimals = 0;
+	h->mixed = h->numbers = false;
+	scale(h, p, n);
+	for (size_t i = 0; i < n; i++) {
+		h->mixed |= p[i].kind != h->kind;
+		h->bits |= p[i].flags ? CHUNK_HAS_FLAGS : 0;
+		h->bits |= p[i].kind == POINT_TEXT ? CHUNK_TEXTS : 0;
+		h->numbers |= p[i].kind != POINT_TEXT;
+		numbers += p[i].kind == POINT_NUMBER;
+		others += p[i].kind == POINT_NUMBER && h->scaled[i] == NOT_SCALED;
+	}
 	if (others > numbers / 8) {
-		h.bits |= CHUNK_RAW;
-		h.decimals = 0;
+		h->bits |= CHUNK_RAW;
+		h->decimals = 0;
 	} else if (others) {
-		h.bits |= CHUNK_EXCEPTIONS;
+		h->bits |= CHUNK_EXCEPTIONS;
 	} else {
-		h.bits |= CHUNK_EXACT;
+		h->bits |= CHUNK_EXACT;
 	}
-	if (h.mixed)
-		h.kind = POINT_KINDS;
-	return h;
+	if (h->mixed)
+		h->kind = POINT_KINDS;
 }
 
 /* ---- a group ---- */
 
-static void count(struct encoder *e, const struct shape *h, const struct point *p)
+static void count(struct encoder *e, const struct shape *h, const struct point *p, int64_t scaled)
 {
 	struct figures *f = &e->figures;
-	int64_t scaled = 0;
 	if (p->kind == POINT_TEXT)
 		return;
-	if (h->bits & CHUNK_EXACT) {
-		bool fits = decimal_scale(p->number, h->decimals, &scaled);
-		assert(fits);
-	}
+	assert(!(h->bits & CHUNK_EXACT) || scaled != NOT_SCALED);
 	if (!f->count) {
 		f->min = f->max = f->first = p->number;
 		e->min = e->max = e->first = scaled;
@@ -83,7 +103,7 @@ static void count(struct encoder *e, const struct shape *h, const struct point *
 	f->count++;
 	e->min = MIN_OF(e->min, scaled);
 	e->max = MAX_OF(e->max, scaled);
-	e->sum += scaled;
+	e->sum += h->bits & CHUNK_EXACT ? scaled : 0;
 	e->last = scaled;
 }
 
@@ -110,7 +130,7 @@ struct new_texts {
 
 /* The number that stands for p in the column of values; false: a new text does not fit. */
 static bool value_of(struct encoder *e, const struct shape *h, const struct point *p,
-                     struct new_texts *texts, int64_t *ret, bool *ret_exception)
+                     int64_t scaled, struct new_texts *texts, int64_t *ret, bool *ret_exception)
 {
 	*ret_exception = false;
 	if (p->kind == POINT_BOOL) {
@@ -132,9 +152,9 @@ static bool value_of(struct encoder *e, const struct shape *h, const struct poin
 		texts->n++;
 	} else if (h->bits & CHUNK_RAW) {
 		memcpy(ret, &p->number, sizeof(*ret));
-	} else if (!decimal_scale(p->number, h->decimals, ret)) {
-		*ret = e->values.last;
-		*ret_exception = true;
+	} else {
+		*ret = scaled;
+		*ret_exception = scaled == NOT_SCALED;
 	}
 	return true;
 }
@@ -143,6 +163,7 @@ static bool value_of(struct encoder *e, const struct shape *h, const struct poin
 static size_t group_write(struct encoder *e, const struct shape *h, const struct point *p,
                           unsigned *n, uint8_t *out)
 {
+	const int64_t *scaled = h->scaled + e->n;
 	int64_t t[COLUMN_BLOCK], k[COLUMN_BLOCK], f[COLUMN_BLOCK], v[COLUMN_BLOCK];
 	uint8_t exceptions[COLUMN_BLOCK * 9];
 	unsigned n_exceptions = 0, i = 0;
@@ -151,7 +172,7 @@ static size_t group_write(struct encoder *e, const struct shape *h, const struct
 	texts.bytes = 0;
 	for (; i < *n; i++) {
 		bool exception;
-		if (!value_of(e, h, &p[i], &texts, &v[i], &exception))
+		if (!value_of(e, h, &p[i], scaled[i], &texts, &v[i], &exception))
 			break;
 		if (exception) {
 			v[i] = i ? v[i - 1] : e->values.last;
@@ -161,7 +182,7 @@ static size_t group_write(struct encoder *e, const struct shape *h, const struct
 		t[i] = p[i].time_ms;
 		k[i] = p[i].kind;
 		f[i] = p[i].flags;
-		count(e, h, &p[i]);
+		count(e, h, &p[i], scaled[i]);
 	}
 	*n = i;
 	assert(i > 0);
@@ -229,8 +250,9 @@ size_t chunk_encode(const struct points *s, size_t from, size_t n, uint8_t *out,
 	size_t used = 0, taken = 0, head_bytes = 0;
 	assert(n >= 1 && from + n <= s->n);
 	n = MIN_OF(n, (size_t)CHUNK_POINTS_MAX);
-	struct shape h = shape_of(s, from, n);
+	struct shape h;
 	struct encoder e = {0};
+	shape_of(s, from, n, &h);
 	for (bool full = false; taken < n && !full;) {
 		unsigned want = (unsigned)MIN_OF(n - taken, (size_t)COLUMN_BLOCK);
 		for (;;) {

@@ -10,6 +10,7 @@
 enum form { FORM_LINE, FORM_LINE_STEP, FORM_FLAT, FORM_DELTA, FORM_RICE, FORM_HALVES, FORM_WIDE };
 enum {
 	HALF_LEAST = 16,
+	LEAST_BYTES = 3, /* of a plan: form, two short varints, no bits */
 	WIDTH_SHIFT = 3,
 	WIDTH_MAX_SMALL = 31,
 	RICE_K_MAX = 24,
@@ -77,20 +78,22 @@ static void put_bits(struct bits_out *b, uint64_t v, unsigned width)
 		v >>= 32;
 		width -= 32;
 	}
-	b->word |= v << b->used;
+	b->word |= v << b->used; /* used < 32 */
 	b->used += width;
-	while (b->used >= 8) {
-		*b->p++ = (uint8_t)b->word;
-		b->word >>= 8;
-		b->used -= 8;
+	if (b->used >= 32) {
+		uint32_t low = (uint32_t)b->word;
+		memcpy(b->p, &low, sizeof(low));
+		b->p += sizeof(low);
+		b->word >>= 32;
+		b->used -= 32;
 	}
 }
 
 static uint8_t *flush_bits(struct bits_out *b)
 {
-	if (b->used)
-		*b->p++ = (uint8_t)b->word;
-	return b->p;
+	size_t n = (b->used + 7) / 8;
+	memcpy(b->p, &b->word, n);
+	return b->p + n;
 }
 
 static uint64_t load_word(const uint8_t *in, size_t size, size_t at)
@@ -207,6 +210,8 @@ static struct plan choose(const struct column *c, const int64_t *v, unsigned n)
 	plan_line(&best, c, v, n, 0, FORM_FLAT);
 	if (c->step)
 		plan_line(&best, c, v, n, c->step, FORM_LINE);
+	if (best.bytes <= LEAST_BYTES) /* a device that keeps its rhythm, a value that stands */
+		return best;
 	if (n > 1) {
 		int64_t mean = wrap_sub(v[n - 1], v[0]) / (int64_t)(n - 1);
 		int64_t second =
@@ -243,8 +248,8 @@ static uint8_t *write_first(const struct column *c, const struct plan *p, int64_
 	return out;
 }
 
-static size_t write_plan(struct column *c, const struct plan *p, const int64_t *v, unsigned n,
-                         uint8_t *out)
+static uint8_t *write_plan(const struct column *c, const struct plan *p, const int64_t *v,
+                           unsigned n, uint8_t *out)
 {
 	struct bits_out b = {.p = write_first(c, p, v[0], out)};
 	for (unsigned i = 0; i < n; i++) {
@@ -265,39 +270,73 @@ static size_t write_plan(struct column *c, const struct plan *p, const int64_t *
 			put_bits(&b, (uint64_t)wrap_sub(wrap_sub(v[i], line), p->low), p->width);
 		}
 	}
+	return flush_bits(&b);
+}
+
+/* What the next range starts from. */
+static void step_over(struct column *c, const struct plan *p, const int64_t *v, unsigned n)
+{
 	c->last = v[n - 1];
 	if (p->form <= FORM_LINE_STEP)
 		c->step = p->step;
-	return (size_t)(flush_bits(&b) - out);
 }
 
-/* Writes v[0..n) whole or in halves, whichever is shorter. */
-static size_t write_range(struct column *c, const int64_t *v, unsigned n, uint8_t *out)
+/* Plans of a block: the whole, or FORM_HALVES and the plans of the first and of the second half. */
+struct plans {
+	struct plan p[2 * COLUMN_BLOCK / HALF_LEAST];
+	unsigned n;
+};
+
+/* For v[0..n), whole or in halves, whichever is shorter. Returns the bytes. */
+static size_t plan_range(struct column *c, const int64_t *v, unsigned n, struct plans *ret)
 {
-	struct column start = *c;
-	struct plan p = choose(c, v, n);
-	size_t whole = write_plan(c, &p, v, n, out);
-	assert(whole == p.bytes && whole <= COLUMN_BYTES_MAX);
+	struct column halves = *c;
+	unsigned at = ret->n++;
+	assert(at < ARRAY_LEN(ret->p));
+	struct plan *p = &ret->p[at];
+	*p = choose(c, v, n);
+	step_over(c, p, v, n);
+	size_t whole = p->bytes;
 	if (n < 2 * HALF_LEAST || whole < HALF_LEAST)
 		return whole;
-	uint8_t mem[2 * COLUMN_BYTES_MAX];
-	struct column halves = start;
 	unsigned first = n / 2;
-	mem[0] = FORM_HALVES;
-	size_t size = 1 + write_range(&halves, v, first, mem + 1);
+	size_t size = 1 + plan_range(&halves, v, first, ret);
 	if (size < whole)
-		size += write_range(&halves, v + first, n - first, mem + size);
-	if (size >= whole)
+		size += plan_range(&halves, v + first, n - first, ret);
+	if (size >= whole) {
+		ret->n = at + 1;
 		return whole;
-	memcpy(out, mem, size);
+	}
+	p->form = FORM_HALVES;
 	*c = halves;
 	return size;
+}
+
+static uint8_t *write_range(struct column *c, const struct plan **p, const int64_t *v, unsigned n,
+                            uint8_t *out)
+{
+	const struct plan *this = (*p)++;
+	unsigned first = n / 2;
+	if (this->form == FORM_HALVES) {
+		*out++ = FORM_HALVES;
+		out = write_range(c, p, v, first, out);
+		return write_range(c, p, v + first, n - first, out);
+	}
+	out = write_plan(c, this, v, n, out);
+	step_over(c, this, v, n);
+	return out;
 }
 
 size_t column_write(struct column *c, const int64_t *v, unsigned n, uint8_t *out)
 {
 	assert(n >= 1 && n <= COLUMN_BLOCK);
-	return write_range(c, v, n, out);
+	struct column after = *c;
+	struct plans plans = {.n = 0};
+	size_t bytes = plan_range(&after, v, n, &plans);
+	const struct plan *p = plans.p;
+	size_t written = (size_t)(write_range(c, &p, v, n, out) - out);
+	assert(written == bytes && bytes <= COLUMN_BYTES_MAX && p == plans.p + plans.n);
+	return written;
 }
 
 /* ---- reading ---- */

@@ -125,6 +125,11 @@ struct source { /* a feed, as the series see it */
 	/* `state` lock */
 	uint64_t things, streams;
 	int64_t last_observed_ms, last_stored_ms;
+	struct { /* of the record before: "name/version", and how much of it is the name */
+		char text[96];
+		uint32_t version;
+		uint16_t n, name_n;
+	} schema;
 };
 
 struct question; /* ask.c */
