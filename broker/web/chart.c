@@ -198,7 +198,7 @@ static void write_words(struct drawing *d, bool dutch)
 	buf_addf(b, "<title id=\"title-%s\" lang=\"%s\">", lang, lang);
 	write_text(b, c->thing);
 	buf_add_str(b, ": ");
-	write_text(b, c->property);
+	write_text(b, c->property[dutch]);
 	buf_addf(b, "</title>\n<desc id=\"desc-%s\" lang=\"%s\">%s ", lang, lang,
 	         dutch ? "Grafiek van" : "Chart from");
 	write_moment(b, c, c->from_ms, dutch);
@@ -330,7 +330,7 @@ static void write_name(struct drawing *d)
 	buf_add_str(d->b, "<text class=\"name\" x=\"12\" y=\"24\">");
 	write_text(d->b, c->thing);
 	buf_add_str(d->b, " · ");
-	write_text(d->b, c->property);
+	write_text(d->b, c->property[c->dutch]);
 	if (c->unit.n) {
 		buf_add_str(d->b, " (");
 		write_text(d->b, c->unit);

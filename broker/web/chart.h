@@ -23,7 +23,8 @@ struct chart {
 	int64_t from_ms, to_ms; /* of the axis */
 	uint64_t cadence_s;     /* 0: not stated */
 	const struct zone *zone;
-	struct span zone_name, thing, property, unit;
+	struct span zone_name, thing, unit;
+	struct span property[2]; /* its name in English, and in Dutch */
 	unsigned width, height;
 	bool dutch;
 };

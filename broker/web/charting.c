@@ -40,33 +40,36 @@ static void draw(struct observing *g, const char *next UNUSED)
 {
 	struct gathered *all = g->more;
 	const struct series_stream *s = &g->streams.streams[0];
-	enum language lang = g->o.dutch ? DUTCH : ENGLISH;
-	struct buf property, unit;
+	struct buf english, dutch, unit;
 	bool share = words_is_share(s->member, s->unit);
-	buf_init(&property, LIMIT_THING_BYTES);
+	buf_init(&english, LIMIT_THING_BYTES);
+	buf_init(&dutch, LIMIT_THING_BYTES);
 	buf_init(&unit, LIMIT_THING_BYTES);
-	words_member(&property, lang, s->member);
+	words_member(&english, ENGLISH, s->member);
+	words_member(&dutch, DUTCH, s->member);
 	words_unit(&unit, share ? SPAN("%") : s->unit);
 	for (size_t i = 0; share && i < all->n; i++) {
 		all->points[i].mean *= 100;
 		all->points[i].min *= 100;
 		all->points[i].max *= 100;
 	}
-	const struct chart c = {.points = all->points,
-	                        .n = all->n,
-	                        .from_ms = g->o.from_ms,
-	                        .to_ms = g->o.to_ms,
-	                        .cadence_s = s->cadence_s,
-	                        .zone = g->o.zone,
-	                        .zone_name = span_str(g->o.zone_name),
-	                        .thing = s->thing,
-	                        .property = span_of(property.p, property.len),
-	                        .unit = span_of(unit.p, unit.len),
-	                        .width = g->o.width,
-	                        .height = g->o.height,
-	                        .dutch = g->o.dutch};
+	const struct chart c = {
+	    .points = all->points,
+	    .n = all->n,
+	    .from_ms = g->o.from_ms,
+	    .to_ms = g->o.to_ms,
+	    .cadence_s = s->cadence_s,
+	    .zone = g->o.zone,
+	    .zone_name = span_str(g->o.zone_name),
+	    .thing = s->thing,
+	    .property = {span_of(english.p, english.len), span_of(dutch.p, dutch.len)},
+	    .unit = span_of(unit.p, unit.len),
+	    .width = g->o.width,
+	    .height = g->o.height,
+	    .dutch = g->o.dutch};
 	chart_write(&g->r->out, &c);
-	buf_done(&property);
+	buf_done(&english);
+	buf_done(&dutch);
 	buf_done(&unit);
 	/* its own style sheet, and nothing else */
 	respond_header(g->r, "Content-Security-Policy:",

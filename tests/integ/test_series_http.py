@@ -333,7 +333,7 @@ def test_chart(broker):
     svg = xml.dom.minidom.parseString(a.body).documentElement
     assert svg.getAttribute("lang") == "nl" and svg.getAttribute("role") == "img"
     titles = {t.getAttribute("lang"): t.firstChild.data for t in svg.getElementsByTagName("title")}
-    assert titles == {"nl": "ams-01: pm25", "en": "ams-01: pm25"}
+    assert titles == {"nl": "ams-01: fijnstof PM2,5", "en": "ams-01: fine dust PM2.5"}
     text = a.body.decode()
     assert "Onderbrekingen: 1." in text and "prefers-color-scheme" in text and "25 okt" in text
     assert text.count('class="line"') == 2

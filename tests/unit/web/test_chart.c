@@ -40,8 +40,10 @@ static const char *draw(struct chart *c, struct buf *b)
 static void holes(void **state UNUSED)
 {
 	struct chart_point p[24];
-	struct chart c = {
-	    .points = p, .cadence_s = 3600, .thing = SPAN("pole"), .property = SPAN("x")};
+	struct chart c = {.points = p,
+	                  .cadence_s = 3600,
+	                  .thing = SPAN("pole"),
+	                  .property = {SPAN("x"), SPAN("x")}};
 	struct buf b;
 	buf_init(&b, 1 << 20);
 	for (unsigned i = 0; i < 24; i++)
@@ -69,7 +71,7 @@ static void languages_and_names(void **state UNUSED)
 	struct chart c = {.points = &p,
 	                  .n = 1,
 	                  .thing = SPAN("<script>\"&\x01 \xef\xbf\xbf"),
-	                  .property = SPAN("pm25"),
+	                  .property = {SPAN("pm25"), SPAN("pm25")},
 	                  .unit = SPAN("ug/m3"),
 	                  .dutch = true};
 	struct buf b;
@@ -95,7 +97,8 @@ static void values_of_all_sizes(void **state UNUSED)
 	for (unsigned i = 0; i < ARRAY_LEN(sizes); i++) {
 		struct chart_point p[2] = {{begin, begin + hour, sizes[i], sizes[i], sizes[i]},
 		                           {begin + hour, begin + 2 * hour, 0, 0, 0}};
-		struct chart c = {.points = p, .n = 2, .thing = SPAN("a"), .property = SPAN("b")};
+		struct chart c = {
+		    .points = p, .n = 2, .thing = SPAN("a"), .property = {SPAN("b"), SPAN("b")}};
 		const char *svg = draw(&c, &b);
 		assert_false(b.err);
 		assert_null(strstr(svg, "nan"));
