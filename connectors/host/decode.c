@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "host/decode_private.h"
+#include "host/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -39,7 +40,7 @@ int decode_collect(struct decoder *d, const char *p, size_t n)
 
 int decode_json_text(struct decoder *d, const char *p, size_t n, uint64_t offset)
 {
-	jv v = jv_parse_sized(p, (int)n);
+	jv v = text_read(&d->tape, p, n);
 	if (!jv_is_valid(v)) {
 		jv msg = jv_invalid_get_msg(v);
 		decode_fail(d, 0, "%s",
@@ -64,6 +65,7 @@ struct decoder *decoder_new(const struct connector_conf *k, record_cb cb, void *
 	d->state = xcalloc(1, d->format->state_size + 1);
 	d->head = jv_object();
 	buf_init(&d->buf, LIMIT_CONNECT_RECORD_BYTES);
+	json_tape_init(&d->tape, LIMIT_CONNECT_RECORD_BYTES / 2);
 	return d;
 }
 
@@ -84,6 +86,7 @@ void decoder_free(struct decoder *d)
 	finish(d);
 	jv_free(d->head);
 	buf_done(&d->buf);
+	json_tape_done(&d->tape);
 	free(d->state);
 	free(d);
 }

@@ -3,12 +3,16 @@
 #include "base/limits.h"
 #include "host/decode_private.h"
 #include "host/split.h"
+#include "host/text.h"
 
 #include <string.h>
 
-/* json: with records the splitter finds them; else jq's own parser takes what comes. */
+enum { WHOLE_BYTES = 1 << 20 };
+
+/* json: with records the splitter finds them. Else a document that is small and one value is read
+ * at its end, and of any other jq's own parser takes what comes. */
 struct json_state {
-	jv_parser *parser;
+	jv_parser *parser; /* NULL: all of it is in d->buf so far */
 	struct split *split;
 	size_t fed; /* since the last value: bounds one value */
 };
@@ -18,8 +22,6 @@ static void json_begin(struct decoder *d)
 	struct json_state *s = d->state;
 	if (d->conf->n_records > 0)
 		s->split = split_new(d);
-	else
-		s->parser = jv_parser_new(0);
 }
 
 static int json_take(struct decoder *d, struct json_state *s)
@@ -46,11 +48,8 @@ static int json_take(struct decoder *d, struct json_state *s)
 	}
 }
 
-static int json_feed(struct decoder *d, const char *p, size_t n)
+static int json_parse_some(struct decoder *d, struct json_state *s, const char *p, size_t n)
 {
-	struct json_state *s = d->state;
-	if (s->split)
-		return split_feed(s->split, p, n);
 	s->fed += n;
 	if (s->fed > LIMIT_CONNECT_RECORD_BYTES + (size_t)(1 << 16))
 		return decode_fail(d, ERR_TOO_LARGE, "a record is larger than %d bytes",
@@ -59,15 +58,47 @@ static int json_feed(struct decoder *d, const char *p, size_t n)
 	return json_take(d, s);
 }
 
+/* It gets what was collected. */
+static int json_parser_begin(struct decoder *d, struct json_state *s)
+{
+	s->parser = jv_parser_new(0);
+	int err = json_parse_some(d, s, buf_str(&d->buf), d->buf.len);
+	buf_clear(&d->buf);
+	return err;
+}
+
+static int json_feed(struct decoder *d, const char *p, size_t n)
+{
+	struct json_state *s = d->state;
+	if (s->split)
+		return split_feed(s->split, p, n);
+	if (!s->parser && d->buf.len + n <= WHOLE_BYTES)
+		return decode_collect(d, p, n);
+	if (!s->parser) {
+		int err = json_parser_begin(d, s);
+		if (err < 0)
+			return err;
+	}
+	return json_parse_some(d, s, p, n);
+}
+
 static int json_end(struct decoder *d)
 {
 	struct json_state *s = d->state;
 	if (s->split)
 		return split_end(s->split);
+	if (!s->parser) {
+		jv v = text_read_strict(&d->tape, buf_str(&d->buf), d->buf.len);
+		if (jv_is_valid(v))
+			return d->cb(d->ctx, v, 0);
+		jv_free(v);
+		int err = json_parser_begin(d, s);
+		if (err < 0)
+			return err;
+	}
 	jv_parser_set_buf(s->parser, "", 0, 0);
 	return json_take(d, s);
 }
-
 static void json_done(struct decoder *d)
 {
 	struct json_state *s = d->state;

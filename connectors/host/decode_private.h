@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "host/config.h"
 #include "host/decode.h"
+#include "json/json.h"
 
 #include <zlib.h>
 
@@ -28,6 +29,7 @@ struct decoder {
 	jv head;
 	size_t head_bytes;
 	struct buf buf; /* the piece that is not complete */
+	struct json_tape tape;
 	char error[256];
 	char first[3]; /* bytes of the start, until gzip and mark are known */
 	size_t n_first;

@@ -3,12 +3,12 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "host/config.h"
-#include "host/frames.h"
 #include "host/program.h"
 #include "host/tables.h"
+#include "host/text.h"
+#include "host/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,8 @@ struct mapping {
 	struct program program;
 	struct frames *frames;
 	jv envelope;
-	jv answer; /* to what was asked last; invalid: nothing was */
+	struct buf text; /* of a payload */
+	jv answer;       /* to what was asked last; invalid: nothing was */
 	const char *error;
 	char own_error[512];
 };
@@ -27,19 +28,8 @@ struct mapping {
 static void on_debug(void *ctx, jv said)
 {
 	struct mapping *m = ctx;
-	jv frame = jv_get_kind(said) == JV_KIND_OBJECT
-	               ? jv_object_get(jv_copy(said), jv_string("decode"))
-	               : jv_invalid();
-	if (jv_get_kind(frame) == JV_KIND_OBJECT) {
-		jv_free(m->answer);
-		m->answer = frames_decode(m->frames, frame);
-	} else {
-		jv_free(frame);
-		jv text = jv_dump_string(jv_copy(said), 0);
-		log_debug("a mapping says text=%s", jv_string_value(text));
-		jv_free(text);
-	}
-	jv_free(said);
+	jv_free(m->answer);
+	m->answer = words_answer(m->frames, said);
 }
 
 static jv on_input(jq_state *jq, void *ctx)
@@ -71,6 +61,7 @@ struct mapping *mapping_new(const struct connector_conf *k, const char *lib_dir,
 	auto_free char *text = program_read(k->mapping);
 	m->envelope = jv_object();
 	m->answer = jv_invalid();
+	buf_init(&m->text, LIMIT_CONNECT_RECORD_BYTES);
 	if (!text)
 		fprintf(complaints, "%s: cannot be read\n", k->mapping);
 	m->frames = frames_new(k, lib_dir, complaints);
@@ -99,6 +90,7 @@ void mapping_free(struct mapping *m)
 	frames_free(m->frames);
 	jv_free(m->envelope);
 	jv_free(m->answer);
+	buf_done(&m->text);
 	free(m);
 }
 
@@ -142,13 +134,20 @@ static int give_message(struct mapping *m, jv value, mapping_cb cb, void *ctx)
 		snprintf(m->own_error, sizeof(m->own_error),
 		         "a message needs topic (a text) and payload");
 	} else {
-		if (jv_get_kind(payload) != JV_KIND_STRING)
-			payload = jv_dump_string(payload, JV_PRINT_SORTED);
 		r.topic = jv_string_value(topic);
-		r.text = jv_string_value(payload);
-		r.text_len = jv_string_length_bytes(jv_copy(payload));
 		r.retain = jv_get_kind(retain) == JV_KIND_TRUE;
-		err = cb(ctx, &r);
+		if (jv_get_kind(payload) == JV_KIND_STRING) {
+			r.text = jv_string_value(payload);
+			r.text_len = jv_string_length_bytes(jv_copy(payload));
+		} else {
+			buf_clear(&m->text);
+			text_write(&m->text, jv_copy(payload));
+			r.text = buf_str(&m->text);
+			r.text_len = (int)m->text.len;
+		}
+		err = m->text.err ? ERR_INVALID : cb(ctx, &r);
+		if (m->text.err)
+			snprintf(m->own_error, sizeof(m->own_error), "a payload is too large");
 	}
 	jv_free(topic);
 	jv_free(payload);

@@ -2,8 +2,8 @@
  *
  * The program sees $settings (an object of the block's settings), $tables (tables.h), and through
  * lib/oudp.jq the envelope of the record (`source`). A result is an object with topic and payload,
- * with `ignored` or with `refused`; an array, also of arrays, is several. `decode` of
- * lib/lorawan.jq asks for members of a frame (frames.h). Bounds: CPU time per record (program.h),
+ * with `ignored` or with `refused`; an array, also of arrays, is several. It may ask
+ * the host (words.h). Bounds: CPU time per record (program.h),
  * number of results; memory is bounded by the process's own limit. */
 #ifndef HOST_MAPPING_H
 #define HOST_MAPPING_H

@@ -171,17 +171,16 @@ def _value($k; $v; $u): $settings["member." + $k] as $own
 
 # What an object of members says, as values. A number under a name of the table is the common case, and the fast one.
 
-def values_of: [to_entries[] | _names[.key] as $hit
-  | if $hit and (.value | type) == "number" and .value != -999 and .value != -9999
-    and $settings["member." + .key] == null then
+def values_of: [keys_unsorted[] as $key | .[$key] | type as $type | _names[$key] as $hit
+  | if $hit and $type == "number" and . != -999 and . != -9999 and $settings["member." + $key] == null then
       (if ($hit | length) == 2 and $hit[0] != "atmosphericPressure"
-        then {property: $hit[0], value, unit: $hit[1], channel: ""}
-       else _named_value($hit; {n: .value, u: null}; null; "") end)
-    elif _battery_percent[.key] and (.value | type) == "number" and $settings["member." + .key] == null then .value as $n
-      | _battery({n: $n, u: null}; null)
-    elif (.value | type) == "object" then ([.] | from_entries | _flat("")) as [$k, $v, $u] | _value($k; $v; $u)
-    elif .value == null or (.value | type) == "array" then empty
-    else _value(.key; .value; null) end];
+        then {property: $hit[0], value: ., unit: $hit[1], channel: ""}
+       else _named_value($hit; {n: ., u: null}; null; "") end)
+    elif $type == "number" and _battery_percent[$key] and $settings["member." + $key] == null
+      then _battery({n: ., u: null}; null)
+    elif $type == "object" then ({($key): .} | _flat("")) as [$k, $v, $u] | _value($k; $v; $u)
+    elif $type == "null" or $type == "array" then empty
+    else _value($key; .; null) end];
 
 # Messages of values about a thing. $base: dateObserved and what else stands in each of them.
 # Several channels of one property are things of their own; one alone is the device.

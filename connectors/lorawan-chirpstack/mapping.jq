@@ -40,9 +40,10 @@ def event: . as $e
       uplink({device: (if $settings["thing"] == "device_name" then ($e.deviceInfo.deviceName // $e.deviceName)
         else $eui end),
         times: [$e.time, ($e.rxInfo[]? | .time, .gwTime, .nsTime), $e.publishedAt, source.received], port: $e.fPort,
-          frame: ($e.data | frame("base64")), decoded: ($e | values),
-        names: [$e.deviceInfo.deviceProfileName, $e.deviceProfileName, $e.deviceInfo.deviceName, $e.deviceName, $eui],
-        base: (strongest([$e.rxInfo[]?.rssi]) + member("location"; $e | place))})
+          decoded: ($e | values),
+        base: (strongest([$e.rxInfo[]?.rssi]) + member("location"; $e | place))};
+        $e.data | frame_as("base64");
+        $e | .deviceInfo.deviceProfileName, .deviceProfileName, .deviceInfo.deviceName, .deviceName, $eui)
     end;
 
 if type == "array" then [.[] | event] elif type == "object" then event else {refused: "no event of ChirpStack"} end

@@ -19,8 +19,8 @@ else
       | {key: $n, value: {value: (.v // .vb), unit: (.u // "")}}] as $members
   | ($members | from_entries | with_entries(if .value.unit == "" then .value |= .value else . end)) as $decoded
   | uplink({device: (if $device then $device | ascii_downcase else null end),
-    times: [$origin, (.[0].t | numbers | floor | todate)], port: $port, frame: ($payload | frame("hex")),
-      names: [$device],
+    times: [$origin, (.[0].t | numbers | floor | todate)], port: $port,
       decoded: (if ($members | length) > 0 then $decoded else null end),
-      base: ((strongest([.[] | select(name == "rssi") | .v])) + member("location"; point($lon; $lat)))})
+      base: ((strongest([.[] | select(name == "rssi") | .v])) + member("location"; point($lon; $lat)))};
+    $payload | frame_as("hex"); $device)
 end

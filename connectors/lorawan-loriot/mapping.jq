@@ -14,18 +14,18 @@ def loriot: . as $m
       (if (.decoded | type) == "object" then (.decoded | if (.data | type) == "object" then .data else . end)
         else null end) as $decoded
       | uplink({device: (.EUI | hex_lower), times: [(.ts | number | . / 1000 | floor | todate)], port: .port,
-        frame: (.data | frame("hex")), names: [(.EUI | hex_lower)],
           decoded: $decoded, values: (if $decoded then ($decoded | values_of) + battery else null end),
-          base: (strongest([.rssi, (.gws[]?.rssi)]) + member("location"; if .lon then point(.lon; .lat) else null end))})
+          base: (strongest([.rssi, (.gws[]?.rssi)]) + member("location"; if .lon then point(.lon; .lat) else null end))};
+          .data | frame_as("hex"); .EUI | hex_lower)
     end;
 def helium: uplink({device: (.dev_eui | hex_lower), times: [(.reported_at | number | . / 1000 | floor | todate)],
-  port: .port, frame: (.payload | frame("base64")), names: [.metadata.labels[]?.name, .name, (.dev_eui | hex_lower)],
-  decoded: (.decoded.payload // null), base: strongest([.hotspots[]?.rssi])});
+  port: .port, decoded: (.decoded.payload // null), base: strongest([.hotspots[]?.rssi])};
+  .payload | frame_as("base64"); .metadata.labels[]?.name, .name, (.dev_eui | hex_lower));
 
 # Netmore: an array of one, all numbers texts.
 def netmore: uplink({device: (.devEui | hex_lower), times: [.timestamp], port: ([.fPort | number] | .[0]),
-  frame: (.payload | frame("hex")), names: [.sensorType, (.devEui | hex_lower)],
-  decoded: (if (.decoded | type) == "object" then .decoded else null end), base: strongest([.rssi])});
+  decoded: (if (.decoded | type) == "object" then .decoded else null end), base: strongest([.rssi])};
+  .payload | frame_as("hex"); .sensorType, (.devEui | hex_lower));
 
 def one: if type != "object" then {refused: "no message of LORIOT"}
   elif has("cmd") then loriot

@@ -20,9 +20,10 @@ def one: (.DevEUI_uplink // .) as $u
     else
       uplink({device: ($u.DevEUI | if test("^[0-9A-Fa-f]{16}$") then ascii_downcase else null end), times: [$u.Time],
         port: ([$u.FPort | number] | .[0]),
-        frame: ($u.payload_hex | frame("hex")), decoded: ($u | decoded),
-        names: [$u.DriverCfg.mod.mId?, $u.CustomerData.alr.pro?, $u.CustomerData.name?, ($u.DevEUI | ascii_downcase)],
-        base: (strongest([$u.LrrRSSI, ($u.Lrrs.Lrr | several | .LrrRSSI)]) + member("location"; [$u | place] | .[0]))})
+        decoded: ($u | decoded),
+        base: (strongest([$u.LrrRSSI, ($u.Lrrs.Lrr | several | .LrrRSSI)]) + member("location"; [$u | place] | .[0]))};
+        $u.payload_hex | frame_as("hex");
+        $u | .DriverCfg.mod.mId?, .CustomerData.alr.pro?, .CustomerData.name?, (.DevEUI | ascii_downcase))
     end;
 
 if type == "array" then [.[] | one] else one end

@@ -24,26 +24,31 @@ def normalized: [.[]? | objects
 
 def place: [(.locations // {})[]? | objects | select(.source != "SOURCE_UNKNOWN") | point(.longitude; .latitude)] | .[0];
 
+# The values of both payloads, each property once; null: nobody decoded.
+def both($u):
+  (if ($u.decoded_payload | type) == "object" then $u.decoded_payload | values_of else null end) as $free
+  | if ($u.normalized_payload | type) != "array" then $free
+    else ($u.normalized_payload | normalized) as $fixed | ([$fixed[] | {(.property): 1}] | add // {}) as $known
+      | $fixed + [$free[]? | select($known[.property // ""] == null)]
+    end;
+
 def v3: . as $m | .uplink_message as $u
   | if $m.simulated == true and $settings["simulated"] != "take" then {ignored: "simulated"}
-    else
-      ($u.normalized_payload | (if type == "array" then . else [] end) | normalized) as $fixed
-      | (if ($u.decoded_payload | type) == "object" then $u.decoded_payload | values_of else [] end) as $free
-      | ([$fixed[].property]) as $known
+    else both($u) as $values
       | uplink({device: (if $settings["thing"] == "dev_eui" then $m.end_device_ids.dev_eui else $m.end_device_ids.device_id
         // $m.end_device_ids.dev_eui end),
           times: [($u.received_at | select(. != "0001-01-01T00:00:00Z")), $m.received_at], port: $u.f_port,
-            frame: ($u.frm_payload | frame("base64")),
-          names: [$m.end_device_ids.device_id, ($u.version_ids | if .model_id? then .brand_id + "/" + .model_id else null end),
-            $m.end_device_ids.application_ids.application_id, ($m.end_device_ids.dev_eui | strings | ascii_downcase)],
-          decoded: (if ($fixed | length) > 0 then {} else $u.decoded_payload end),
-          values: ($fixed + [$free[] | select(.property as $p | $known | index($p) | not)]),
-          base: (strongest([$u.rx_metadata[]?.rssi]) + member("location"; $u | place))})
+          decoded: (if ($values | length) > 0 then {} else $u.decoded_payload end), $values,
+          base: (strongest([$u.rx_metadata[]?.rssi]) + if $u.locations then member("location"; $u | place) else {} end)};
+        $u.frm_payload | frame_as("base64");
+        $m.end_device_ids.device_id, ($u.version_ids | if .model_id? then .brand_id + "/" + .model_id else empty end),
+          $m.end_device_ids.application_ids.application_id, ($m.end_device_ids.dev_eui | strings | ascii_downcase))
     end;
 
 def v2: uplink({device: .dev_id, times: [.metadata.time, (.metadata.gateways[]?.time)], port: .port,
-  frame: (.payload_raw | frame("base64")), names: [.dev_id, .app_id], decoded: .payload_fields,
-  base: (strongest([.metadata.gateways[]?.rssi]) + member("location"; point(.metadata.longitude; .metadata.latitude)))});
+  decoded: .payload_fields,
+  base: (strongest([.metadata.gateways[]?.rssi]) + member("location"; point(.metadata.longitude; .metadata.latitude)))};
+  .payload_raw | frame_as("base64"); .dev_id, .app_id);
 
 def one: (.result // .)
   | if type != "object" then {refused: "no message of The Things Stack"}

@@ -9,7 +9,6 @@ include "oudp";
 
 def found($name): [.. | objects | .[$name] | select(. != null)] | .[0];
 def num: if type == "object" then (.["#text"] // .speed // .vehicleFlowRate) else . end | number;
-def wrong: type == "object" and (.dataError == "true" or .dataError == true);
 def used: if type == "object" then [.["@numberOfInputValuesUsed"] | number] | .[0] else null end;
 def period: [($settings["period"] // "60") | tonumber] | .[0];
 
@@ -18,15 +17,21 @@ def site_id: (.measurementSiteReference // .measurementSiteRecordReference // {}
 def when: (.measurementTimeDefault // .measurementOrCalculationTime) | if type == "object" then .timeValue // .["#text"]
   // .period.endOfPeriod else . end | strings | utc_time;
 
-def error_or(f): if wrong then {} else f end;
-def flow($period): error_or([if type == "object" then .vehicleFlowRate else . end | num | select(. >= 0)] | if length > 0
-  then {intensity: (.[0] * $period / 3600 | rounded)} else {} end);
-def speed: error_or(used as $n | [if type == "object" then .speed else . end | num
-  | select(. > 0 or (. == 0 and $n != null and $n > 0))] | if length > 0 then {averageVehicleSpeed: .[0]} else {} end);
-def travel: error_or(member("travelTime"; (if type == "object" then .duration // .travelTime else . end) | number
-  | select(. > 0)));
-def share: error_or(member("occupancy"; (if type == "object" then .percentage else . end) | number | select(. >= 0)
-  | percent_to_share | rounded));
+# What an element says that is no error: a number in it, or the element itself is the number. Each of the country's some
+# hundred thousand values passes here: what nearly all of them are is asked first.
+def wrong: .dataError != null and (.dataError == "true" or .dataError == true);
+def whole($name): if type == "object" then . else {($name): .} end;
+def first_number($v): ($v | tonumber?) // ([num] | .[0]) // -1 | if . < 1e9 then . else -1 end;
+def flow($period): whole("vehicleFlowRate") | if wrong then {} else first_number(.vehicleFlowRate) as $v
+  | if $v >= 0 then {intensity: ($v * $period / 3600 | rounded)} else {} end end;
+def speed: whole("speed") | if wrong then {} else first_number(.speed) as $v
+  | if $v > 0 or ($v == 0 and (used // 0) > 0) then {averageVehicleSpeed: $v} else {} end end;
+def travel: whole("duration")
+  | if wrong then {} else [.duration // .travelTime | number | select(. > 0)] | if . == [] then {} else {travelTime: .[0]} end
+    end;
+def share: whole("percentage")
+  | if wrong then {} else [.percentage | number | select(. >= 0)] | if . == [] then {}
+    else {occupancy: (.[0] | percent_to_share | rounded)} end end;
 
 # The members that one index gives: v2 wraps a measuredValue in a measuredValue, v3 a physicalQuantity in a
 # physicalQuantity.
@@ -96,13 +101,14 @@ def looked_up($site; $time; $values):
     end;
 
 # ---- measurements ----
-def by_index($site; $time; $values): ($site | topic_level) as $level
-  | [$values[] | basic(period) as $m
+def by_index($site; $time; $values): ($site | topic_level) as $level | period as $period
+  | (topic("city/traffic") + $level + "-") as $topic
+  | {dateObserved: $time, site: $site, source: "https://opendata.ndw.nu"} as $base
+  | [$values[] | basic($period) as $m
       | if $m == {} then empty
-        else ($level + "-" + (.["@index"] // "1" | tostring)) as $thing
-          | if $m.travelTime then travel_message($thing; $time; $m)
-            else {topic: (topic("city/traffic") + $thing), payload: ({dateObserved: $time, site: $site,
-              source: "https://opendata.ndw.nu"} + $m)} end
+        else (.["@index"] // "1") as $index
+          | if $m.travelTime then travel_message($level + "-" + $index; $time; $m)
+            else {topic: ($topic + $index), payload: ($base + $m)} end
         end]
   | if length == 0 then {ignored: "no value that is valid"} else . end;
 
