@@ -182,6 +182,7 @@ static void on_record(void *arg, struct feed *f, const struct record *r)
 	things_record(d->things, f, r);
 	series_record(d->series, f);
 	sessions_record(d->sessions, f, r);
+	web_record(d->web, f, r);
 }
 
 static void on_commit(void *arg, uint64_t commit)

@@ -375,7 +375,12 @@ enum {
 	LIMIT_STA_ANSWER_BYTES = 16 << 20, /* one answer */
 	LIMIT_STA_ORDERS = 8,              /* keys of one $orderby */
 	LIMIT_STA_FLAT_BYTES = 512,        /* name of a column in GeoJSON: Thing/properties/x/0 */
-	LIMIT_STA_VARIABLES = 6,           /* any() within any(): as deep as relations are asked */
+	LIMIT_STA_TOPICS = 1000, /* subscriptions to SensorThings over MQTT, of all: each is looked
+	                            at for each record */
+	LIMIT_STA_NEWS_BYTES = 1 << 20, /* records that are to be told there: 5,000 of them */
+	LIMIT_STA_TOLD = 5000,          /* messages of one round: half a second of a reader */
+	LIMIT_STA_TOLD_BYTES = 4 << 20, /* of all of them, beside the news that come meanwhile */
+	LIMIT_STA_VARIABLES = 6,        /* any() within any(): as deep as relations are asked */
 };
 
 #endif

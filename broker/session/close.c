@@ -120,6 +120,7 @@ static void let_go(struct session *s)
 	list_remove(&s->node);
 	s->waiting_room = s->waiting_out = false;
 	system_let_go(s);
+	questions_let_go(s);
 	aliases_free(s->aliases);
 	s->aliases = NULL;
 	s->link->session = NULL;

@@ -189,6 +189,10 @@ static enum mqtt_reason subscribe_one(struct session *s, const struct mqtt_subsc
 		return MQTT_TOPIC_FILTER_INVALID;
 	if (!may_subscribe(s, tf.filter) || !system_may_subscribe(s, tf.filter))
 		return MQTT_NOT_AUTHORIZED;
+	enum mqtt_reason asks =
+	    tf.group.n || !question_is(s, tf.filter) ? MQTT_SUCCESS : question_check(s, tf.filter);
+	if (asks)
+		return asks;
 	const struct sub_options *former = former_options(s, &tf);
 	size_t cost = one->filter.n + SUB_COST;
 	if (!row_number(s, former, &row) || (!former && !has_room(s, cost)))
@@ -266,6 +270,7 @@ static void subscribed(struct session *s, const struct mqtt_subscribe_view *v, c
 			system_subscribed(s, want[i].filter, want[i].retained);
 			continue;
 		}
+		question_subscribed(s, want[i].filter);
 		if (want[i].sub->options.flags & SUB_REPLAY)
 			start_replays(s, &v->props, want[i].filter);
 		if (want[i].retained)
@@ -409,10 +414,12 @@ static enum mqtt_reason unsubscribe_one(struct session *s, struct span filter)
 		return MQTT_NO_SUBSCRIPTION_EXISTED;
 	if (s->number)
 		durable_unsubscribed(s, (sub ? sub->options : m->options).flags >> SUB_ROW_SHIFT);
-	if (sub)
+	if (sub) {
+		question_unsubscribed(s, filter);
 		sub_tree_remove_sub(t->tree, sub);
-	else
+	} else {
 		share_member_free(m);
+	}
 	s->sub_bytes -= filter.n + SUB_COST;
 	t->sub_bytes -= filter.n + SUB_COST;
 	return MQTT_SUCCESS;

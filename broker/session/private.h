@@ -13,6 +13,7 @@
 #include "mqtt/frame.h"
 #include "mqtt/packet.h"
 #include "session/alias.h"
+#include "session/questions.h"
 #include "session/session.h"
 #include "session/system.h"
 #include "topic/name.h"
@@ -116,6 +117,8 @@ struct session {
 	struct aliases *aliases; /* of this connection; NULL: none used */
 	bool problem_info, waiting_room, waiting_out;
 	bool hears_system, hears_verdicts, system_fresh; /* system.c */
+	struct list questions;                           /* struct question: questions.c */
+	struct list asking_node;                         /* sessions->asking, while it has any */
 	struct list node;                                /* sessions->room, ->slowed or ->dead */
 	struct list wheel_node; /* keep-alive, or the end of a session at rest */
 	uint32_t keep_alive_s;  /* 1.5 times the client's; 0: none */
@@ -219,6 +222,8 @@ struct sessions {
 	uint64_t now_s;
 	bool draining;
 	unsigned n_hear_system, n_hear_verdicts; /* sessions: system.c */
+	struct list asking;                      /* sessions that have questions */
+	unsigned n_questions;
 	bool system_fresh, system_round;
 	uint64_t system_next_s;
 	uint8_t *scratch; /* LIMIT_USER_PROPERTIES_BYTES */

@@ -242,6 +242,7 @@ static void subscribe_again(struct session *s)
 			fatal("out of memory for the subscriptions of a session that came back");
 		if (filter.p[0] == '$')
 			system_subscribed(s, filter, false);
+		question_subscribed(s, filter);
 		if (o.qos)
 			session_touch(s, filter);
 	}

@@ -70,6 +70,20 @@ struct session_place {
 typedef bool (*session_place_fn)(void *arg, const struct session_place *p);
 void sessions_each_place(const struct sessions *t, session_place_fn each, void *arg);
 
+/* Subscriptions to SensorThings (questions.h): who they are, while there are any. The identity
+ * lives until the loop goes on. */
+typedef void (*session_question_fn)(void *arg, uint64_t session, struct span filter,
+                                    const struct identity *who);
+bool sessions_have_questions(const struct sessions *t);
+void sessions_each_question(struct sessions *t, session_question_fn each, void *arg);
+/* What such a filter asks, as it was read at SUBSCRIBE; any thread. */
+struct sta_query;
+bool session_question_read(struct span filter, struct sta_query *q) MUSTCHECK;
+/* A message on that topic to that session, if it still wants it and can take it now; changed: not
+ * when it is what was told last. */
+void sessions_tell(struct sessions *t, uint64_t session, struct span filter, struct span payload,
+                   bool changed);
+
 struct sessions_stats {
 	uint64_t connected, connects, refused, delivered, dropped_large, closed_protocol,
 	    keepalive_timeouts;

@@ -30,6 +30,7 @@ int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 	list_init(&t->slowed);
 	list_init(&t->dead);
 	list_init(&t->wills);
+	list_init(&t->asking);
 	list_init(&t->batch_waiters);
 	list_init(&t->changed);
 	list_init(&t->flushing);
@@ -188,6 +189,8 @@ struct session *session_make(struct sessions *t)
 	list_init(&s->lags);
 	list_init(&s->retained);
 	list_init(&s->pending);
+	list_init(&s->questions);
+	list_init(&s->asking_node);
 	list_init(&s->members);
 	sub_owner_init(&s->subs);
 	sub_owner_init(&s->herd);

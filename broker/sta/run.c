@@ -227,20 +227,34 @@ static int check_geometries(struct run *run)
 	return 0;
 }
 
-int sta_run(const struct sta_request *r, struct buf *out, const char **ret_type, char error[200])
+static struct run *run_new(const struct sta_request *r, char error[200])
 {
-	const struct sta_query *q = r->q;
 	struct run *run = calloc(1, sizeof(*run));
-	int64_t id = 0;
 	if (!run)
-		return ERR_AGAIN;
+		return NULL;
 	*run = (struct run){.r = r, .error = error};
-	run->eval.q = q;
+	run->eval.q = r->q;
 	run->eval.source = r->source;
 	run->eval.now_ms = r->now_ms;
 	run->eval.geo = sta_geo_new();
-	*ret_type = JSON_TYPE;
 	error[0] = '\0';
+	return run;
+}
+
+static void run_free(struct run *run)
+{
+	sta_geo_free(run->eval.geo);
+	free(run);
+}
+
+int sta_run(const struct sta_request *r, struct buf *out, const char **ret_type, char error[200])
+{
+	const struct sta_query *q = r->q;
+	struct run *run = run_new(r, error);
+	int64_t id = 0;
+	if (!run)
+		return ERR_AGAIN;
+	*ret_type = JSON_TYPE;
 	int err = check_geometries(run);
 	if (!err)
 		err = follow(run, &id);
@@ -249,7 +263,29 @@ int sta_run(const struct sta_request *r, struct buf *out, const char **ret_type,
 	if (!err && out->err)
 		err =
 		    run_fail(run, ERR_TOO_LARGE, "the answer is too large; ask for less with $top");
-	sta_geo_free(run->eval.geo);
-	free(run);
+	run_free(run);
+	return err;
+}
+
+int sta_run_entity(const struct sta_request *r, int64_t id, struct buf *out)
+{
+	char error[200];
+	const char *type;
+	struct run *run = run_new(r, error);
+	json_t *entity = NULL;
+	if (!run)
+		return ERR_AGAIN;
+	enum sta_type t = sta_query_type(r->q);
+	uint16_t filter = r->q->options.filter;
+	int err = filter == STA_NO_NODE ? 0 : r->source->get(r->source->arg, t, id, &entity);
+	if (!err && entity && !sta_eval_true(&run->eval, filter, t, id, entity))
+		err = ERR_NOT_FOUND;
+	err = err ? err : run->eval.err;
+	json_decref(entity);
+	if (!err)
+		err = run_one(run, id, out, &type);
+	if (!err && out->err)
+		err = ERR_TOO_LARGE;
+	run_free(run);
 	return err;
 }

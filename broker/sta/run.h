@@ -29,4 +29,9 @@ void write_encoded(struct buf *b, struct span s);
 int sta_run(const struct sta_request *r, struct buf *out, const char **ret_type,
             char error[200]) MUSTCHECK;
 
+/* Appends one entity of the type that the query's path ends in, or the property that it names, as
+ * the query's options want it; whether the path leads there is the caller's affair. ERR_NOT_FOUND:
+ * it is not there, or $filter does not hold. */
+int sta_run_entity(const struct sta_request *r, int64_t id, struct buf *out) MUSTCHECK;
+
 #endif

@@ -7,6 +7,7 @@
 #include "web/private.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct permit_feed {
@@ -21,33 +22,41 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct permit_feed *)a)->name, ((const struct permit_feed *)b)->name);
 }
 
-static void add(struct permit *p, const struct identity *who, const struct feed *f)
+static void add(struct permit *p, enum access_right right, const struct identity *who,
+                const struct feed *f)
 {
 	struct permit_feed *one = &p->feeds[p->n++];
 	memcpy(one->name, f->name.p, f->name.n);
 	one->personal = f->conf->personal_data;
-	if (!p->all && access_is_partial(who, ACCESS_READ, f))
-		one->things = access_things(who, ACCESS_READ, f);
+	if (!p->all && access_is_partial(who, right, f))
+		one->things = access_things(who, right, f);
 }
 
 struct permit *permit_new(const struct req *r)
 {
-	const struct identity *who = &r->who;
-	const struct hub *h = r->web->hub;
+	char origin[64];
+	req_origin(r, origin);
+	return permit_to(ACCESS_READ, &r->who, r->web, origin);
+}
+
+struct permit *permit_to(enum access_right right, const struct identity *who, const struct web *w,
+                         const char *origin)
+{
+	const struct hub *h = w->hub;
 	struct permit *p = xcalloc(1, sizeof(*p));
 	p->users = 1;
-	p->all = access_check(who, ACCESS_READ, NULL, (struct span){0}) == 0;
-	p->audit = r->web->access ? access_audit(r->web->access) : NULL;
+	p->all = access_check(who, right, NULL, (struct span){0}) == 0;
+	p->audit = w->access ? access_audit(w->access) : NULL;
 	p->name = who->name;
 	memcpy(p->organisation, who->organisation, sizeof(p->organisation));
-	req_origin(r, p->origin);
+	snprintf(p->origin, sizeof(p->origin), "%s", origin);
 	p->feeds = xcalloc(hub_feed_count(h) + 1, sizeof(*p->feeds));
 	for (unsigned i = 0; i < hub_feed_count(h); i++) {
 		const struct feed *f = hub_feed_at(h, i);
 		if (!f->ended && f->name.n < sizeof(p->feeds->name) &&
 		    (p->all ? f->conf->personal_data
-		            : access_check(who, ACCESS_READ, f, (struct span){0}) == 0))
-			add(p, who, f);
+		            : access_check(who, right, f, (struct span){0}) == 0))
+			add(p, right, who, f);
 	}
 	qsort(p->feeds, p->n, sizeof(*p->feeds), by_name);
 	return p;

@@ -20,6 +20,10 @@ struct permit { /* counted: a question that nobody waits for any more has it to 
 };
 
 struct permit *permit_new(const struct req *r);
+/* For somebody who made no request; origin: where from, for the audit. */
+struct web;
+struct permit *permit_to(enum access_right right, const struct identity *who, const struct web *w,
+                         const char *origin);
 /* On the loop; accepts NULL. The last one tells the audit which personal data was seen. */
 void permit_done(void *permit);
 struct series_filter;

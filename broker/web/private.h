@@ -104,6 +104,7 @@ struct web {
 	uint32_t asset_version[8];
 	size_t body_bytes, answer_bytes; /* of all requests */
 	struct map sta_writing;          /* Datastream and time of Observations on their way */
+	struct sta_teller *teller;       /* NULL: there is none */
 	unsigned sta_jobs;               /* questions to SensorThings that are being answered */
 	uint64_t connections;
 	struct web_stats stats;

@@ -463,6 +463,29 @@ static int things_walk(void *arg, const struct sta_list *l, sta_visit *visit, vo
 
 /* ---- the rest of the source ---- */
 
+static int get_historical(struct sta_things *t, int64_t id, json_t **ret)
+{
+	int64_t ms = id & (((int64_t)1 << STA_ID_SHIFT) - 1);
+	json_t *thing = NULL;
+	struct series_ask a;
+	int err = id < 0 ? ERR_NOT_FOUND : with_thing(t, id >> STA_ID_SHIFT, make_thing, &thing);
+	sta_drop(thing); /* it may be seen */
+	if (err)
+		return err;
+	ask_init(t, &a, SERIES_PLACES);
+	a.id = (uint32_t)(id >> STA_ID_SHIFT);
+	a.from_ms = ms;
+	a.to_ms = ms + 1;
+	do
+		err = series_step(t->series, &a);
+	while (!err && !a.n && a.more);
+	bool there = !err && a.n && a.places[0].time_ms == ms;
+	series_ask_done(&a);
+	if (!err && there)
+		*ret = sta_historical(ms);
+	return err ? err : there ? 0 : ERR_NOT_FOUND;
+}
+
 static int things_get(void *arg, enum sta_type type, int64_t id, json_t **ret)
 {
 	struct sta_things *t = arg;
@@ -470,14 +493,7 @@ static int things_get(void *arg, enum sta_type type, int64_t id, json_t **ret)
 	case STA_DATASTREAM: return with_stream(t, id, false, ret);
 	case STA_OBSERVED_PROPERTY: return get_property(t, id, ret);
 	case STA_OBSERVATION: return get_observation(t, id, ret);
-	case STA_HISTORICAL_LOCATION: {
-		json_t *thing = NULL;
-		int err = with_thing(t, id >> STA_ID_SHIFT, make_thing, &thing);
-		sta_drop(thing);
-		if (!err)
-			*ret = sta_historical(id & (((int64_t)1 << STA_ID_SHIFT) - 1));
-		return err;
-	}
+	case STA_HISTORICAL_LOCATION: return get_historical(t, id, ret);
 	default: return with_thing(t, id, maker_of(type), ret);
 	}
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "web/crs.h"
 #include "web/private.h"
+#include "web/sta_tell.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,6 +183,7 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	list_init(&w->mqtt_resume);
 	list_init(&w->pages);
 	frames_init(&w->frames, w->hub, &w->event);
+	w->teller = sta_teller_new(w);
 	seen_init(&w->seen, w->hub, pages_wake, w);
 	buf_init(&w->logo, LIMIT_LOGO_BYTES + 1);
 	assets_init(w);
@@ -239,14 +241,22 @@ void web_drain(struct web *w)
 
 void web_turn(struct web *w)
 {
+	if (!w)
+		return;
+	mqtt_turn(w);
+	sta_teller_turn(w->teller);
+}
+
+void web_record(struct web *w, const struct feed *f, const struct record *r)
+{
 	if (w)
-		mqtt_turn(w);
+		sta_teller_record(w->teller, f, r);
 }
 
 bool web_idle(const struct web *w)
 {
 	return list_empty(&w->lives) && list_empty(&w->reqs) && list_empty(&w->mqtts) &&
-	       uv_now(w->loop) >= w->drain_until_ms;
+	       sta_teller_idle(w->teller) && uv_now(w->loop) >= w->drain_until_ms;
 }
 
 void web_free(struct web *w)
@@ -268,6 +278,7 @@ void web_free(struct web *w)
 		req_release(r);
 	}
 	assert(list_empty(&w->lives) && list_empty(&w->mqtts));
+	sta_teller_free(w->teller);
 	frames_done(&w->frames);
 	seen_done(&w->seen);
 	buf_done(&w->logo);

@@ -77,6 +77,8 @@ bool web_idle(const struct web *w); /* nothing is connected any more */
 void web_turn(struct web *w);       /* end of a turn: who was paused reads again; accepts NULL */
 void web_free(struct web *w);       /* accepts NULL; cuts what is still connected */
 
+/* A record was committed: what it changed is told over MQTT where somebody asked. Accepts NULL. */
+void web_record(struct web *w, const struct feed *f, const struct record *r);
 /* The hub's room hook: publishes that were told ERR_AGAIN are tried again. */
 void web_room(struct web *w);
 /* What identities may do has changed, or tokens have expired: those subscribers are closed. */
