@@ -223,12 +223,34 @@ static const char event_messages[] =
     "\"time\":{\"type\":\"string\",\"format\":\"date-time\"},\"datacontenttype\":{\"type\":"
     "\"string\"},\"data\":{\"type\":\"object\"}}}}";
 
+static const char entity_message[] =
+    ",\"sensorthings_entity\":{\"title\":\"An entity of SensorThings 1.1, or one of its "
+    "properties\","
+    "\"contentType\":\"application/json\",\"payload\":{\"type\":\"object\"}}";
+
+/* Its key is no name of a feed: those have no _. */
+static void things_channel(struct buf *b)
+{
+	begin(b, "sensorthings_updates");
+	text(b, "address", "v1.1/{path}");
+	text(b, "title", "SensorThings over MQTT (OGC 18-088, clause 14)");
+	begin(b, "parameters");
+	buf_add_str(b, "\"path\":{\"description\":\"A path of SensorThings: "
+	               "Datastreams(5)/Observations, Things, Datastreams(5)/observedArea; with "
+	               "$select, $expand and $filter behind a '?'.\"}}");
+	buf_add_str(b, ",\"servers\":[");
+	ref(b, "#/servers/mqtt");
+	buf_add_str(b, "],\"messages\":{\"entity\":");
+	ref(b, "#/components/messages/sensorthings_entity");
+	buf_add_str(b, "}}");
+}
+
 void get_asyncapi(struct req *r)
 {
 	struct buf *b = &r->out;
 	struct where x = page_where(r->web);
 	const struct config *c = hub_config(r->web->hub);
-	bool mqtt = x.mqtt_port != 0;
+	bool mqtt = x.mqtt_port != 0, things = mqtt && r->web->teller;
 	if (!only_query(r, ""))
 		return;
 	buf_add_str(b,
@@ -246,13 +268,20 @@ void get_asyncapi(struct req *r)
 	servers(r, &x);
 	begin(b, "channels");
 	each(r, channels, mqtt);
+	if (things)
+		things_channel(b);
 	buf_add_char(b, '}');
 	begin(b, "operations");
 	each(r, operations, mqtt);
+	if (things)
+		operation(b, "send", "sensorthings_updates", "send",
+		          "What changed in SensorThings, as a GET would answer it");
 	buf_add_char(b, '}');
 	begin(b, "components");
 	begin(b, "messages");
 	buf_add_str(b, event_messages);
+	if (things)
+		buf_add_str(b, entity_message);
 	each(r, message, mqtt);
 	buf_add_str(b, "}}}");
 	respond(r, 200, "application/json");

@@ -325,6 +325,12 @@ static void services(struct out *o, const struct feed *f)
 	snprintf(url, sizeof(url), "%s/v1/feeds/%s/events", x.ws, f->conf->name);
 	service(o, f, "websocket", "WebSocket", url, "/v1/asyncapi.json",
 	        "https://github.com/cloudevents/spec");
+	if (o->req->web->series) {
+		buf_add_char(o->b, ',');
+		snprintf(url, sizeof(url), "%s/sta/v1.1", o->base);
+		service(o, f, "sensorthings", "SensorThings API", url, "/sta/v1.1",
+		        "http://www.opengis.net/doc/IS/sensorthings/1.1");
+	}
 	if (!x.mqtt_port)
 		return;
 	buf_add_char(o->b, ',');

@@ -40,41 +40,6 @@ static void job_free(struct sta_job *j)
 	free(j);
 }
 
-/* ---- the landing page ---- */
-
-static void write_conformance(struct buf *b)
-{
-	/* Of http://www.opengis.net/spec/iot_sensing/1.1/req/: what is true, and no more. */
-	static const char *const classes[] = {
-	    "datamodel",
-	    "resource-path/resource-path-to-entities",
-	    "request-data",
-	    "create-update-delete",
-	    "batch-request/batch-request",
-	    "data-array/data-array",
-	};
-	buf_add_str(b, "\"serverSettings\":{\"conformance\":[");
-	for (unsigned i = 0; i < ARRAY_LEN(classes); i++)
-		buf_addf(b, "%s\"http://www.opengis.net/spec/iot_sensing/1.1/req/%s\"",
-		         i ? "," : "", classes[i]);
-	buf_add_str(b, "]}");
-}
-
-static void landing_page(struct req *r)
-{
-	struct buf *b = &r->out;
-	buf_add_str(b, "{\"value\":[");
-	for (unsigned t = 0; t < STA_TYPES; t++) {
-		const char *name = sta_set_name((enum sta_type)t);
-		buf_addf(b, "%s{\"name\":\"%s\",\"url\":\"%s%s/%s\"}", t ? "," : "", name,
-		         r->web->base_url, ROOT, name);
-	}
-	buf_add_str(b, "],");
-	write_conformance(b);
-	buf_add_char(b, '}');
-	respond(r, 200, "application/json");
-}
-
 /* ---- the answer ---- */
 
 static void answer(struct sta_job *j)
@@ -198,7 +163,7 @@ void get_sta(struct req *r)
 	}
 	if (j->q.what == STA_WHAT_ROOT) {
 		job_free(j);
-		landing_page(r);
+		sta_landing_page(r);
 		return;
 	}
 	if (r->web->sta_jobs >= LIMIT_STA_JOBS) {

@@ -41,4 +41,7 @@ struct sta_things { /* one for a request, used by one thread */
 
 struct sta_source sta_things_source(struct sta_things *t);
 
+struct req;
+void sta_landing_page(struct req *r); /* answers */
+
 #endif

@@ -222,7 +222,7 @@ def test_catalogue_has_what_the_profile_makes_mandatory(lived):
         assert d["dct:publisher"]["@id"] == OPTIONS["publisher"] and d["dct:publisher"]["foaf:name"]["@value"] == "Gemeente Test"
         assert d["dcat:distribution"]["dcat:accessURL"]["@id"].endswith("/events") and d["dcat:distribution"]["dct:license"]["@id"]
         assert d["dct:accessRights"]["@id"].endswith("/PUBLIC")
-    assert len(c["dcat:service"]) == 6
+    assert len(c["dcat:service"]) == 8
     for s in c["dcat:service"]:
         for name in ("dct:title", "dct:description", "dct:identifier", "dct:accessRights", "dcat:contactPoint", "dcat:endpointURL",
                      "dcat:endpointDescription", "dct:license", "dct:publisher", "dcat:theme", "dcat:servesDataset"):

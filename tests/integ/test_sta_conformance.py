@@ -104,6 +104,9 @@ def test_service_root(sta):
     uris = a["serverSettings"]["conformance"]
     assert {u.removeprefix("http://www.opengis.net/spec/iot_sensing/1.1/req/") for u in uris} >= {
         "datamodel", "resource-path/resource-path-to-entities", "request-data"}
+    updates = "http://www.opengis.net/spec/iot_sensing/1.1/req/receive-updates-via-mqtt/receive-updates"
+    assert updates in uris
+    assert a["serverSettings"][updates]["endpoints"] == [f"mqtt://127.0.0.1:{sta.mqtt_port}", f"ws://127.0.0.1:{sta.web_port}/mqtt"]
 
 
 @pytest.mark.parametrize("name", SETS)
