@@ -509,6 +509,7 @@ static void open_listeners(struct daemon *d)
 		o.base_url = d->config->public_url;
 	if (web_new(&o, &d->web, &why))
 		fatal("%s", buf_str(&why));
+	sessions_set_observe(d->sessions, web_observation, d->web);
 	free(w);
 	buf_done(&why);
 }

@@ -152,6 +152,33 @@ static int answer_only(struct session *s, uint16_t packet_id, uint8_t qos)
 	return 0;
 }
 
+/* A message that became none: the answer says why. */
+static int refuse_only(struct session *s, const struct mqtt_publish_view *v)
+{
+	struct sessions *t = s->table;
+	const struct session_observation *o = &t->observation;
+	bool no_id = v->qos == 2 && s->version != MQTT_V5;
+	t->stats.published++;
+	if (!v->qos)
+		return 0;
+	if (!hub_has_room(t->hub, CONFIG_NORMAL, ANSWER_BYTES))
+		return ERR_AGAIN;
+	struct answer a = {.done = answered,
+	                   .owner = t,
+	                   .token = session_token(s),
+	                   .packet_id = v->packet_id,
+	                   .qos = v->qos,
+	                   .feed = UINT32_MAX,
+	                   .verdict = o->verdict,
+	                   .reason = hub_text(t->hub, span_str(o->why))};
+	hub_answer(t->hub, &a);
+	if (no_id) /* 3.1.1 cannot be told: its PUBREL comes */
+		qos2_know(s, v->packet_id);
+	else
+		s->unanswered++;
+	return 0;
+}
+
 static int note_id(struct session *s, const struct mqtt_publish_view *v)
 {
 	if (v->qos == 1)
@@ -181,6 +208,10 @@ int on_publish(struct session *s, const struct frame *f)
 		err = v.qos ? answer_only(s, v.packet_id, v.qos) : 0;
 		return err ? err : note_id(s, &v);
 	}
+	struct span topic = v.topic, payload = v.payload;
+	bool observation = question_takes(s, topic);
+	if (unlikely(observation) && question_publish(s, &topic, &payload))
+		return refuse_only(s, &v);
 	struct span props = {0};
 	if (v.props.raw.n) {
 		props.p = (const char *)t->scratch;
@@ -198,13 +229,14 @@ int on_publish(struct session *s, const struct frame *f)
 	    .who = &s->who,
 	    .ret_verdict = &verdict,
 	    .publisher = s->client_id,
-	    .topic = v.topic,
-	    .payload = v.payload,
+	    .topic = topic,
+	    .payload = payload,
+	    .received_ms = observation ? t->observation.received_ms : 0,
 	    .properties = props,
 	    .expiry_s = v.props.message_expiry_s,
 	    .qos = v.qos,
 	    .protocol = s->version == MQTT_V5 ? QUARANTINE_MQTT5 : QUARANTINE_MQTT311,
-	    .retain = v.retain,
+	    .retain = v.retain && !observation,
 	    .utf8 = v.props.payload_format == 1,
 	    .no_answer = v.qos == 0 && !t->n_hear_verdicts,
 	    .tell_topic = t->n_hear_verdicts > 0,

@@ -223,6 +223,9 @@ struct sessions {
 	bool draining;
 	unsigned n_hear_system, n_hear_verdicts; /* sessions: system.c */
 	struct list asking;                      /* sessions that have questions */
+	session_observe_fn observe;
+	void *observe_arg;
+	struct session_observation observation; /* the one that is published now */
 	unsigned n_questions;
 	bool system_fresh, system_round;
 	uint64_t system_next_s;

@@ -101,6 +101,35 @@ void questions_let_go(struct session *s)
 		drop(s, list_entry(it, struct question, node));
 }
 
+/* ---- publishing ---- */
+
+void sessions_set_observe(struct sessions *t, session_observe_fn observe, void *arg)
+{
+	t->observe = observe;
+	t->observe_arg = arg;
+}
+
+bool question_takes(const struct session *s, struct span topic)
+{
+	static const char end[] = "/Observations";
+	size_t n = sizeof(end) - 1;
+	return question_is(s, topic) && s->table->observe && topic.n > n &&
+	       memcmp(topic.p + topic.n - n, end, n) == 0;
+}
+
+int question_publish(struct session *s, struct span *ret_topic, struct span *ret_payload)
+{
+	struct sessions *t = s->table;
+	struct session_observation *o = &t->observation;
+	buf_clear(&o->topic);
+	buf_clear(&o->payload);
+	if (!t->observe(t->observe_arg, &s->who, *ret_topic, *ret_payload, o))
+		return ERR_MALFORMED;
+	*ret_topic = span_of(o->topic.p, o->topic.len);
+	*ret_payload = span_of(o->payload.p, o->payload.len);
+	return 0;
+}
+
 /* ---- for who tells ---- */
 
 bool sessions_have_questions(const struct sessions *t)

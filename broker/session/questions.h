@@ -8,6 +8,7 @@
 #ifndef SESSION_QUESTIONS_H
 #define SESSION_QUESTIONS_H
 
+#include "base/compiler.h"
 #include "base/span.h"
 #include "mqtt/reason.h"
 
@@ -20,6 +21,11 @@ bool question_is(const struct session *s, struct span filter);
 enum mqtt_reason question_check(const struct session *s, struct span filter);
 void question_subscribed(struct session *s, struct span filter);
 void question_unsubscribed(struct session *s, struct span filter);
+/* Whether what is published there is an Observation to be created. */
+bool question_takes(const struct session *s, struct span topic);
+/* on_publish.c: an Observation, published to such a topic. 0: *ret_topic and *ret_payload are the
+ * message that it is, until the next one; else t->observation says why not. */
+int question_publish(struct session *s, struct span *ret_topic, struct span *ret_payload) MUSTCHECK;
 void questions_let_go(struct session *s); /* the session subscribes to nothing any more */
 
 #endif

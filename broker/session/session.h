@@ -70,6 +70,18 @@ struct session_place {
 typedef bool (*session_place_fn)(void *arg, const struct session_place *p);
 void sessions_each_place(const struct sessions *t, session_place_fn each, void *arg);
 
+/* What is published to a path of SensorThings that no feed takes is an Observation to be created
+ * (18-088, clause 14): who knows Datastreams makes a message of their feed of it. */
+struct session_observation {
+	struct buf topic, payload; /* of the message; empty before */
+	int64_t received_ms;       /* the Observation named no time: it is this; 0: it did */
+	uint8_t verdict;           /* when it is refused, and why: static */
+	const char *why;
+};
+typedef bool (*session_observe_fn)(void *arg, const struct identity *who, struct span topic,
+                                   struct span payload, struct session_observation *ret);
+void sessions_set_observe(struct sessions *t, session_observe_fn observe, void *arg);
+
 /* Subscriptions to SensorThings (questions.h): who they are, while there are any. The identity
  * lives until the loop goes on. */
 typedef void (*session_question_fn)(void *arg, uint64_t session, struct span filter,

@@ -31,6 +31,8 @@ int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 	list_init(&t->dead);
 	list_init(&t->wills);
 	list_init(&t->asking);
+	buf_init(&t->observation.topic, LIMIT_TOPIC_BYTES + 1);
+	buf_init(&t->observation.payload, LIMIT_PACKET_BYTES_MAX);
 	list_init(&t->batch_waiters);
 	list_init(&t->changed);
 	list_init(&t->flushing);
@@ -84,6 +86,8 @@ void sessions_free(struct sessions *t)
 {
 	if (!t)
 		return;
+	buf_done(&t->observation.topic);
+	buf_done(&t->observation.payload);
 	for (uint32_t i = 0; i < t->n_slots; i++) {
 		struct session *s = t->slots[i];
 		if (!s)

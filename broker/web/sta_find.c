@@ -216,20 +216,34 @@ static void applied(struct series_ask *a)
 		hub_pool(f->r->web->hub, &f->job);
 }
 
+static void init(struct sta_find *f, const struct web *w, struct permit *permit)
+{
+	f->err = 0;
+	f->things = (struct sta_things){.series = w->series,
+	                                .permit = permit,
+	                                .base_url = w->base_url,
+	                                .written = sta_written_stream,
+	                                .written_arg = &f->written};
+	f->written = (struct sta_written){.entities = w->entities,
+	                                  .permit = f->things.permit,
+	                                  .inner = sta_things_source(&f->things)};
+	f->source = sta_written_source(&f->written);
+}
+
+void sta_find_now(struct sta_find *f, const struct web *w, struct permit *permit)
+{
+	init(f, w, permit);
+	for (unsigned i = 0; i < f->n; i++)
+		find_one(f, &f->one[i]);
+	permit_done(permit);
+	f->things.permit = NULL;
+}
+
 static void begin(struct sta_find *f, struct req *r, void (*then)(struct req *r))
 {
 	f->r = r;
 	f->done = then;
-	f->err = 0;
-	f->things = (struct sta_things){.series = r->web->series,
-	                                .permit = permit_new(r),
-	                                .base_url = r->web->base_url,
-	                                .written = sta_written_stream,
-	                                .written_arg = &f->written};
-	f->written = (struct sta_written){.entities = r->web->entities,
-	                                  .permit = f->things.permit,
-	                                  .inner = sta_things_source(&f->things)};
-	f->source = sta_written_source(&f->written);
+	init(f, r->web, permit_new(r));
 	f->job = (struct job){.work = work, .done = done};
 	f->wait = (struct series_ask){.what = SERIES_THINGS, .limit = 1, .done = applied, .arg = f};
 	r->pending++;

@@ -8,6 +8,7 @@
 
 static const char STA_REQ[] = "http://www.opengis.net/spec/iot_sensing/1.1/req/";
 static const char UPDATES[] = "receive-updates-via-mqtt/receive-updates";
+static const char CREATION[] = "create-observations-via-mqtt/observations-creation";
 
 /* Of STA_REQ: what is true, and no more. */
 static const char *const classes[] = {
@@ -48,10 +49,12 @@ void sta_landing_page(struct req *r)
 	for (unsigned i = 0; i < ARRAY_LEN(classes); i++)
 		buf_addf(b, "%s\"%s%s\"", i ? "," : "", STA_REQ, classes[i]);
 	if (r->web->teller)
-		buf_addf(b, ",\"%s%s\"", STA_REQ, UPDATES);
+		buf_addf(b, ",\"%s%s\",\"%s%s\"", STA_REQ, UPDATES, STA_REQ, CREATION);
 	buf_add_char(b, ']');
-	if (r->web->teller)
+	if (r->web->teller) {
 		endpoints(b, &x, UPDATES);
+		endpoints(b, &x, CREATION);
+	}
 	buf_add_str(b, "}}");
 	respond(r, 200, "application/json");
 }

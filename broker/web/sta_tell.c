@@ -7,6 +7,7 @@
 #include "sta/build.h"
 #include "sta/run.h"
 #include "web/sta_entity.h"
+#include "web/sta_written.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ struct sta_teller {
 
 struct sta_teller *sta_teller_new(struct web *w)
 {
-	if (!w->series || !w->sessions)
+	if (!w->series || !w->sessions || !w->entities)
 		return NULL;
 	struct sta_teller *t = xcalloc(1, sizeof(*t));
 	t->w = w;
@@ -132,6 +133,7 @@ struct telling {
 	struct sta_teller *t;
 	const struct listener *to;
 	struct sta_things things;
+	struct sta_written written;
 	struct sta_source source;
 	struct sta_request request;
 	struct sta_query q;
@@ -163,11 +165,25 @@ static int64_t id_of(struct telling *g, struct context *c, enum sta_type t)
 	switch (t) {
 	case STA_OBSERVATION: c->id[t] = c->stream ? sta_timed_id(c->stream, c->ms) : -1; break;
 	case STA_HISTORICAL_LOCATION: c->id[t] = sta_timed_id(c->thing, c->placed_ms); break;
-	case STA_DATASTREAM: c->id[t] = c->stream ? (int64_t)c->stream : -1; break;
+	case STA_DATASTREAM:
+		c->id[t] = over(g, STA_OBSERVATION, "Datastream", id_of(g, c, STA_OBSERVATION));
+		break;
+	case STA_FEATURE:
+		c->id[t] =
+		    over(g, STA_OBSERVATION, "FeatureOfInterest", id_of(g, c, STA_OBSERVATION));
+		break;
+	case STA_SENSOR:
+		c->id[t] = over(g, STA_DATASTREAM, "Sensor", id_of(g, c, STA_DATASTREAM));
+		break;
+	case STA_THING:
+		c->id[t] = over(g, STA_DATASTREAM, "Thing", id_of(g, c, STA_DATASTREAM));
+		if (c->id[t] <= 0)
+			c->id[t] = c->thing; /* it said where it is, and no more */
+		break;
 	case STA_OBSERVED_PROPERTY:
 		c->id[t] = over(g, STA_DATASTREAM, "ObservedProperty", id_of(g, c, STA_DATASTREAM));
 		break;
-	default: c->id[t] = c->thing; /* Thing, Location, Sensor, FeatureOfInterest */
+	default: c->id[t] = c->thing; /* Location: that of a derived Thing */
 	}
 	return c->id[t];
 }
@@ -287,8 +303,13 @@ static void tell_listener(struct telling *g, const struct listener *to)
 	g->things = (struct sta_things){.series = t->w->series,
 	                                .permit = to->permit,
 	                                .register_ = t->w->things,
-	                                .base_url = t->w->base_url};
-	g->source = sta_things_source(&g->things);
+	                                .base_url = t->w->base_url,
+	                                .written = sta_written_stream,
+	                                .written_arg = &g->written};
+	g->written = (struct sta_written){.entities = t->w->entities,
+	                                  .permit = to->permit,
+	                                  .inner = sta_things_source(&g->things)};
+	g->source = sta_written_source(&g->written);
 	g->request = (struct sta_request){
 	    .q = &g->q, .source = &g->source, .root = root, .now_ms = t->now_ms};
 	memset(g->seen, 0, sizeof(g->seen));
@@ -306,6 +327,7 @@ static void work(struct job *job)
 	if (!g)
 		return;
 	g->t = t;
+	entities_fill(t->w->entities, t->w->series);
 	buf_init(&g->out, LIMIT_PACKET_BYTES_MAX);
 	for (unsigned i = 0; i < t->n_listeners; i++)
 		tell_listener(g, &t->listener[i]);

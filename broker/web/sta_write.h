@@ -70,6 +70,8 @@ struct sta_found *sta_find_of(const struct sta_find *f, enum sta_type t, int64_t
 void sta_find_start(struct sta_find *f, struct req *r, void (*done)(struct req *r));
 /* The same from within an answer of a commit, of which the series hears only behind it. */
 void sta_find_later(struct sta_find *f, struct req *r, void (*done)(struct req *r));
+/* Here and now, for what is in memory: Datastreams. Takes permit over. */
+void sta_find_now(struct sta_find *f, const struct web *w, struct permit *permit);
 void sta_find_done(struct sta_find *f);
 
 /* ---- sta_write.c ---- */

@@ -18,6 +18,7 @@
 #include <uv.h>
 
 struct access;
+struct identity;
 struct series;
 struct sessions;
 struct addresses;
@@ -79,6 +80,10 @@ void web_free(struct web *w);       /* accepts NULL; cuts what is still connecte
 
 /* A record was committed: what it changed is told over MQTT where somebody asked. Accepts NULL. */
 void web_record(struct web *w, const struct feed *f, const struct record *r);
+/* session_observe_fn of the sessions; arg: a struct web. */
+struct session_observation;
+bool web_observation(void *arg, const struct identity *who, struct span topic, struct span payload,
+                     struct session_observation *ret);
 /* The hub's room hook: publishes that were told ERR_AGAIN are tried again. */
 void web_room(struct web *w);
 /* What identities may do has changed, or tokens have expired: those subscribers are closed. */

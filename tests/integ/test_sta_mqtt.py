@@ -200,3 +200,72 @@ def test_many_are_bounded(d, name):
                     assert p.expect(mqtt.PUBACK).reason == 0
         told(c, 100)
     d.alive()
+
+
+# ---- creating by publishing ----
+
+@pytest.mark.parametrize("version, qos", [(5, 1), (5, 2), (4, 1), (4, 2), (5, 0)])
+def test_an_observation_is_published(d, name, version, qos):
+    """What PUBACK says is kept is there, as a message of the feed too; subscribers are told."""
+    name += f"-{version}{qos}"
+    send(d, name, 1)
+    i = stream(d, name + " pm25")["@iot.id"]
+    topic, t = f"v1.1/Datastreams({i})/Observations", city.now(-9)
+    with d.client(name, version=version) as c, d.client("s" + name) as s:
+        assert s.subscribe(topic, f"city/air/{name}") == [0, 0]
+        p = c.publish(topic, json.dumps({"phenomenonTime": t, "result": 21.5}), qos)
+        assert qos == 0 or p.reason == 0, p
+        got = {p.topic: json.loads(p.payload) for p in (s.expect(mqtt.PUBLISH), s.expect(mqtt.PUBLISH))}
+        assert got[f"city/air/{name}"] == {"dateObserved": t, "pm25": 21.5}
+        assert got[topic]["result"] == 21.5 and got[topic]["phenomenonTime"] == t
+        assert ask(d, f"Datastreams({i})/Observations?$filter=result eq 21.5")["value"] == [got[topic]]
+        # without a time it is that of receipt
+        p = c.publish("v1.1/Observations", json.dumps({"result": 22, "Datastream": {"@iot.id": i}}), qos)
+        assert qos == 0 or p.reason == 0, p
+        got = {p.topic: json.loads(p.payload) for p in (s.expect(mqtt.PUBLISH), s.expect(mqtt.PUBLISH))}
+        assert got[topic]["result"] == 22
+
+
+@pytest.mark.parametrize("topic, body, reason, says", [
+    ("v1.1/Datastreams({i})/Observations", {"result": 1200}, 0x99, "1200 is more than maximum 1000"),
+    ("v1.1/Datastreams({i})/Observations", {}, 0x99, "no result"), ("v1.1/Datastreams({i})/Observations", [], 0x99, "not a JSON object"),
+    ("v1.1/Datastreams({i})/Observations", {"result": 1, "phenomenonTime": "yesterday"}, 0x99, "phenomenonTime"),
+    ("v1.1/Datastreams({i})/Observations", {"result": 1, "parameters": {"a": 1}}, 0x99, "validTime"),
+    ("v1.1/Datastreams({i})/Observations", {"result": 1, "FeatureOfInterest": {"@iot.id": 1}}, 0x99, "over HTTP"),
+    ("v1.1/Observations", {"result": 1}, 0x99, "say which"), ("v1.1/Observations", {"result": 1, "Datastream": {"@iot.id": 999999}}, 0x87, "no such Datastream"),
+    ("v1.1/Datastreams(999999)/Observations", {"result": 1}, 0x87, "no such Datastream"),
+    ("v1.1/Things(1)/Observations", {"result": 1}, 0x90, "publish to"), ("v1.1/Nothing", {"result": 1}, 0x90, ""),
+])
+def test_what_is_no_observation(d, name, topic, body, reason, says):
+    send(d, name, 1)
+    i = stream(d, name + " pm25")["@iot.id"]
+    for qos in (1, 2):
+        with d.client(name + str(qos)) as c:
+            p = c.publish(topic.format(i=i), json.dumps(body), qos)
+            assert p.reason == reason and says in p.props.get("reason", ""), p
+            c.ping()
+        with d.client(name + str(qos), version=4) as c:
+            assert c.publish(topic.format(i=i), json.dumps(body), qos).reason == 0
+    assert ask(d, f"Datastreams({i})/Observations?$count=true")["@iot.count"] == 1
+
+
+def test_who_may_publish(d, name):
+    writer, other = add_key(d, name + "w"), add_key(d, name + "o", "partner")
+    grant(d, "closed", "publish", identity=name + "w", thing=name)
+    with d.client("w" + name, user="", password=writer) as w, d.client("o" + name, user="", password=other) as o:
+        assert w.publish(f"city/closed/{name}", city.air(1, note=None)).reason == 0
+        i = ask(d, f"Datastreams?$filter=name eq '{name} pm25'")["value"][0]["@iot.id"]
+        body = json.dumps({"result": 2})
+        assert w.publish(f"v1.1/Datastreams({i})/Observations", body).reason == 0
+        p = o.publish(f"v1.1/Datastreams({i})/Observations", body)
+        assert p.reason == 0x87 and "no such Datastream" in p.props["reason"], "what may not be seen does not exist"
+
+
+def test_what_was_published_is_there_after_a_kill(d, name):
+    send(d, name, 1)
+    i = stream(d, name + " pm25")["@iot.id"]
+    with d.client(name) as c:
+        for k in range(50):
+            assert c.publish(f"v1.1/Datastreams({i})/Observations", json.dumps({"phenomenonTime": city.now(-60 + k), "result": 100 + k})).reason == 0
+    d.restart()
+    assert ask(d, f"Datastreams({i})/Observations?$filter=result ge 100&$count=true")["@iot.count"] == 50

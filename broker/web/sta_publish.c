@@ -1,0 +1,108 @@
+/* sta_publish.c - an Observation that is published to v1.1/Datastreams(5)/Observations, or to
+ * v1.1/Observations with a Datastream in it (18-088, clause 14): as POST has it, it becomes a
+ * message of the Datastream's feed. What it names is in memory, so it is decided at once. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "session/session.h"
+#include "web/sta_write.h"
+
+#include <stdlib.h>
+
+struct publishing {
+	struct web *w;
+	const struct identity *who;
+	struct session_observation *to;
+	struct sta_query q;
+	struct sta_find find;
+	struct json_tape body;
+	struct post post; /* for its topic */
+};
+
+static bool refuse(struct publishing *p, uint8_t verdict, const char *why)
+{
+	p->to->verdict = verdict;
+	p->to->why = why;
+	return false;
+}
+
+/* The Datastream that path or body name. */
+static bool find_id(struct publishing *p, struct span topic, int64_t *ret)
+{
+	const struct json_tape *t = &p->body;
+	struct sta_query *q = &p->q;
+	if (!session_question_read(topic, q) || q->what != STA_WHAT_SET ||
+	    sta_query_type(q) != STA_OBSERVATION || memchr(topic.p, '?', topic.n))
+		return refuse(p, VERDICT_UNROUTED,
+		              "publish to v1.1/Datastreams(5)/Observations or v1.1/Observations");
+	if (q->n_steps == 2 && q->step[0].type == STA_DATASTREAM && q->step[0].has_id) {
+		*ret = q->step[0].id;
+		return true;
+	}
+	uint32_t d = q->n_steps == 1 ? json_member(t, 0, SPAN("Datastream")) : 0;
+	uint32_t id = d && t->tok[d].type == JSON_OBJECT ? json_member(t, d, SPAN("@iot.id")) : 0;
+	if (id && t->tok[id].type == JSON_NUMBER && json_int64(json_text(t, id), ret) == 0)
+		return true;
+	return refuse(p, VERDICT_REFUSED, "say which: \"Datastream\": {\"@iot.id\": 5}");
+}
+
+static bool read_body(struct publishing *p, struct span payload, struct sta_observation *o)
+{
+	size_t at;
+	const char *why, *code;
+	json_tape_init(&p->body, LIMIT_STA_TOKENS);
+	if (json_parse(&p->body, payload, &at, &why) || p->body.tok[0].type != JSON_OBJECT)
+		return refuse(p, VERDICT_REFUSED, "the payload is not a JSON object");
+	p->to->received_ms = clock_wall_ms(hub_clock(p->w->hub));
+	why = sta_observation_read(&p->body, 0, p->to->received_ms, o, &code);
+	if (!why && json_member(&p->body, 0, SPAN("FeatureOfInterest")))
+		why = "a FeatureOfInterest is given over HTTP: here it is the Datastream's";
+	if (o->time)
+		p->to->received_ms = 0;
+	return !why || refuse(p, VERDICT_REFUSED, why);
+}
+
+static bool convert(struct publishing *p, struct span topic, struct span payload)
+{
+	struct sta_observation o;
+	int64_t id;
+	struct span thing;
+	const char *code;
+	if (!read_body(p, payload, &o) || !find_id(p, topic, &id))
+		return false;
+	struct sta_found *x = &p->find.one[sta_find_add(&p->find, STA_DATASTREAM, id)];
+	sta_find_now(&p->find, p->w, permit_to(ACCESS_PUBLISH, p->who, p->w, "mqtt"));
+	x = sta_find_of(&p->find, STA_DATASTREAM, id);
+	if (!x->there)
+		return refuse(p, VERDICT_DENIED,
+		              "there is no such Datastream that you may publish to");
+	if (strcmp(x->organisation, p->who->organisation) != 0)
+		return refuse(p, VERDICT_DENIED, "this Datastream is another organisation's");
+	struct feed *f = hub_feed(p->w->hub, span_str(x->feed));
+	if (!f)
+		return refuse(p, VERDICT_REFUSED, "its feed is no longer configured");
+	const char *why = sta_observation_write(f, x, &o, &p->to->payload, &code);
+	p->post.feed = f;
+	why = why ? why : post_topic(&p->post, NULL, span_str(x->of_thing));
+	if (!why && hub_route(p->w->hub, span_str(p->post.topic), &thing) != f)
+		why = "another feed takes the topic of this Thing";
+	if (why)
+		return refuse(p, VERDICT_REFUSED, why);
+	buf_add_str(&p->to->topic, p->post.topic);
+	return true;
+}
+
+bool web_observation(void *arg, const struct identity *who, struct span topic, struct span payload,
+                     struct session_observation *ret)
+{
+	struct publishing *p = xcalloc(1, sizeof(*p));
+	p->w = arg;
+	p->who = who;
+	p->to = ret;
+	bool good = p->w->series && p->w->entities
+	                ? convert(p, topic, payload)
+	                : refuse(p, VERDICT_UNROUTED, "there is no time series here");
+	sta_find_done(&p->find);
+	json_tape_done(&p->body);
+	free(p);
+	return good;
+}
