@@ -547,6 +547,7 @@ static void build(struct daemon *d)
 	snprintf(ledger, sizeof(ledger), "%s/erased", d->config->data_dir);
 	eraser_new(d->hub, d->things, ledger, &eh, &d->eraser);
 	eraser_set_series(d->eraser, d->series);
+	eraser_set_entities(d->eraser, d->entities);
 	sessions_set_access(d->sessions, d->access);
 	d->silence = silence_new(d->hub, d->ingest, d->series);
 	struct ending_hooks nh = {.arg = d, .ended = on_ended};

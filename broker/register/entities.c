@@ -1,49 +1,26 @@
 /* entities.c - the table of written entities, and its changes; see entities.h. */
-#include "register/entities.h"
+#include "register/entities_private.h"
+#include "register/ledger.h"
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-enum {
-	NAME_BYTES = 1024, /* of the keys of maps */
-	ROW_KEY_BYTES = 16
-};
-static const char row_prefix[] = "entity/";
+static const char row_prefix[] = ENTITY_ROWS;
 /* The types as rows say them; '-': never written. */
 static const char letters[STA_TYPES] = {
     [STA_THING] = 'T',      [STA_LOCATION] = 'L', [STA_HISTORICAL_LOCATION] = 'H',
     [STA_DATASTREAM] = 'D', [STA_SENSOR] = 'S',   [STA_OBSERVED_PROPERTY] = 'P',
     [STA_FEATURE] = 'F'};
 
-struct list_of { /* by number */
-	struct entity **p;
-	unsigned n, cap, deleted;
-};
-
-struct entities {
-	struct hub *hub;
-	pthread_rwlock_t lock;
-	struct list_of all[STA_TYPES];
-	unsigned n;
-	int64_t last_id;
-	struct map names;   /* letter, organisation, 0, name */
-	struct map topics;  /* feed, 0, organisation, 0, thing, 0, member */
-	struct map numbers; /* letter, number in the series */
-	uint64_t filled_at; /* what the series had when numbers were looked for last */
-	unsigned unfilled;
-};
-
 /* ---- keys ---- */
 
-static struct span name_key(char out[NAME_BYTES], enum sta_type t, struct span organisation,
+static struct span name_key(char out[ENTITY_NAME_BYTES], enum sta_type t, struct span organisation,
                             struct span name)
 {
-	if (organisation.n + name.n + 2 > NAME_BYTES)
+	if (organisation.n + name.n + 2 > ENTITY_NAME_BYTES)
 		return (struct span){0};
 	out[0] = letters[t];
 	memcpy(out + 1, organisation.p, organisation.n);
@@ -53,13 +30,13 @@ static struct span name_key(char out[NAME_BYTES], enum sta_type t, struct span o
 	return span_of(out, 2 + organisation.n + name.n);
 }
 
-static struct span topic_key(char out[NAME_BYTES], struct span feed, struct span organisation,
-                             struct span thing, struct span member)
+static struct span topic_key(char out[ENTITY_NAME_BYTES], struct span feed,
+                             struct span organisation, struct span thing, struct span member)
 {
 	const struct span part[] = {feed, organisation, thing, member};
 	size_t n = 0;
 	for (unsigned i = 0; i < ARRAY_LEN(part); i++) {
-		if (n + part[i].n + 1 > NAME_BYTES)
+		if (n + part[i].n + 1 > ENTITY_NAME_BYTES)
 			return (struct span){0};
 		if (part[i].n)
 			memcpy(out + n, part[i].p, part[i].n);
@@ -69,14 +46,14 @@ static struct span topic_key(char out[NAME_BYTES], struct span feed, struct span
 	return span_of(out, n);
 }
 
-static struct span number_key(char out[NAME_BYTES], enum sta_type t, uint32_t number)
+static struct span number_key(char out[ENTITY_NAME_BYTES], enum sta_type t, uint32_t number)
 {
 	out[0] = letters[t];
 	memcpy(out + 1, &number, sizeof(number));
 	return span_of(out, 1 + sizeof(number));
 }
 
-static struct span row_key(char out[ROW_KEY_BYTES], enum sta_type t, int64_t id)
+struct span entity_row_key(char out[ENTITY_ROW_BYTES], enum sta_type t, int64_t id)
 {
 	size_t n = sizeof(row_prefix) - 1;
 	memcpy(out, row_prefix, n);
@@ -90,7 +67,7 @@ static bool row_split(struct span key, enum sta_type *ret_type, int64_t *ret_id)
 {
 	size_t head = sizeof(row_prefix) - 1;
 	uint64_t id = 0;
-	if (key.n != ROW_KEY_BYTES)
+	if (key.n != ENTITY_ROW_BYTES)
 		return false;
 	for (size_t i = head + 1; i < key.n; i++)
 		id = id << 8 | (unsigned char)key.p[i];
@@ -119,7 +96,7 @@ static unsigned place_of(const struct list_of *l, int64_t id)
 	return low;
 }
 
-static struct entity *find(const struct entities *e, enum sta_type t, int64_t id)
+struct entity *entity_find(const struct entities *e, enum sta_type t, int64_t id)
 {
 	const struct list_of *l = &e->all[t];
 	unsigned i = place_of(l, id);
@@ -134,7 +111,7 @@ static bool is_filled(const struct entity *x)
 
 static void hold_names(struct entities *e, struct entity *x)
 {
-	char mem[NAME_BYTES];
+	char mem[ENTITY_NAME_BYTES];
 	if (x->name[0] && !x->deleted)
 		map_set(&e->names,
 		        name_key(mem, x->type, span_str(x->organisation), span_str(x->name)), x);
@@ -149,9 +126,9 @@ static void hold_names(struct entities *e, struct entity *x)
 		        x);
 }
 
-static void drop_name(struct entities *e, const struct entity *x, const char *name)
+void entity_drop_name(struct entities *e, const struct entity *x, const char *name)
 {
-	char mem[NAME_BYTES];
+	char mem[ENTITY_NAME_BYTES];
 	struct span key = name_key(mem, x->type, span_str(x->organisation), span_str(name));
 	if (name[0] && map_get(&e->names, key) == x)
 		map_remove(&e->names, key);
@@ -159,25 +136,56 @@ static void drop_name(struct entities *e, const struct entity *x, const char *na
 
 static void drop_topic(struct entities *e, const struct entity *x)
 {
-	char mem[NAME_BYTES];
+	char mem[ENTITY_NAME_BYTES];
 	struct span key = topic_key(mem, span_str(x->feed), span_str(x->organisation),
 	                            span_str(x->thing), span_str(x->member));
 	if (key.n && map_get(&e->topics, key) == x)
 		map_remove(&e->topics, key);
 }
 
-static void insert(struct entities *e, struct entity *x)
+static void list_put(struct list_of *l, struct entity *x)
 {
-	struct list_of *l = &e->all[x->type];
 	unsigned at = place_of(l, x->id);
 	if (l->n == l->cap) {
-		l->cap = l->cap ? 2 * l->cap : 16;
+		l->cap = l->cap ? 2 * l->cap : 4;
 		l->p = xrealloc(l->p, l->cap * sizeof(*l->p));
 	}
 	memmove(l->p + at + 1, l->p + at, (l->n - at) * sizeof(*l->p));
 	l->p[at] = x;
 	l->n++;
+}
+
+static void list_take(struct list_of *l, const struct entity *x)
+{
+	unsigned at = place_of(l, x->id);
+	assert(at < l->n && l->p[at] == x);
+	memmove(l->p + at, l->p + at + 1, (l->n - at - 1) * sizeof(*l->p));
+	l->n--;
+}
+
+/* A Datastream keeps its Thing, and so does a HistoricalLocation. */
+static struct span part_key(char out[ENTITY_NAME_BYTES], enum sta_type t, int64_t thing)
+{
+	out[0] = letters[t];
+	memcpy(out + 1, &thing, sizeof(thing));
+	return span_of(out, 1 + sizeof(thing));
+}
+
+void entity_insert(struct entities *e, struct entity *x)
+{
+	char mem[ENTITY_NAME_BYTES];
+	struct list_of *l = &e->all[x->type];
+	list_put(l, x);
 	l->deleted += x->deleted;
+	if (x->to.thing) {
+		struct span key = part_key(mem, x->type, x->to.thing);
+		struct list_of *parts = map_get(&e->parts, key);
+		if (!parts) {
+			parts = xcalloc(1, sizeof(*parts));
+			map_set(&e->parts, key, parts);
+		}
+		list_put(parts, x);
+	}
 	e->n++;
 	e->unfilled += !is_filled(x);
 	e->filled_at = UINT64_MAX;
@@ -186,17 +194,17 @@ static void insert(struct entities *e, struct entity *x)
 }
 
 /* One that never was. */
-static void take_out(struct entities *e, struct entity *x)
+void entity_take_out(struct entities *e, struct entity *x)
 {
+	char mem[ENTITY_NAME_BYTES];
 	struct list_of *l = &e->all[x->type];
-	unsigned at = place_of(l, x->id);
-	assert(at < l->n && l->p[at] == x);
-	memmove(l->p + at, l->p + at + 1, (l->n - at - 1) * sizeof(*l->p));
-	l->n--;
+	list_take(l, x);
 	l->deleted -= x->deleted;
+	if (x->to.thing)
+		list_take(map_get(&e->parts, part_key(mem, x->type, x->to.thing)), x);
 	e->n--;
 	e->unfilled -= !is_filled(x);
-	drop_name(e, x, x->name);
+	entity_drop_name(e, x, x->name);
 	drop_topic(e, x);
 	entity_done(x);
 	free(x);
@@ -215,7 +223,7 @@ static int load_row(void *arg, struct span key, struct span value)
 	}
 	x->type = type;
 	x->id = id;
-	insert(e, x);
+	entity_insert(e, x);
 	return 0;
 }
 
@@ -228,6 +236,7 @@ int entities_new(struct hub *h, struct entities **ret)
 	map_init(&e->names);
 	map_init(&e->topics);
 	map_init(&e->numbers);
+	map_init(&e->parts);
 	int err = store_scan(hub_store(h), STORE_STATE, (struct span){0}, span_str(row_prefix),
 	                     SIZE_MAX, load_row, e);
 	if (err) {
@@ -249,6 +258,12 @@ void entities_free(struct entities *e)
 		}
 		free(e->all[t].p);
 	}
+	struct list_of *parts;
+	for (size_t at = 0; (parts = map_next(&e->parts, &at, NULL));) {
+		free(parts->p);
+		free(parts);
+	}
+	map_done(&e->parts);
 	map_done(&e->names);
 	map_done(&e->topics);
 	map_done(&e->numbers);
@@ -270,22 +285,34 @@ void entities_unlock(struct entities *e)
 
 const struct entity *entities_get(const struct entities *e, enum sta_type t, int64_t id)
 {
-	const struct entity *x = find(e, t, id);
+	const struct entity *x = entity_find(e, t, id);
 	return x && !x->pending ? x : NULL;
 }
 
-const struct entity *entities_after(const struct entities *e, enum sta_type t, int64_t id)
+static const struct entity *list_after(const struct list_of *l, int64_t id)
 {
-	const struct list_of *l = &e->all[t];
 	for (unsigned i = id == INT64_MAX ? l->n : place_of(l, id + 1); i < l->n; i++)
 		if (!l->p[i]->pending && !l->p[i]->deleted)
 			return l->p[i];
 	return NULL;
 }
 
+const struct entity *entities_after(const struct entities *e, enum sta_type t, int64_t id)
+{
+	return list_after(&e->all[t], id);
+}
+
+const struct entity *entities_part_after(const struct entities *e, enum sta_type t, int64_t thing,
+                                         int64_t id)
+{
+	char mem[ENTITY_NAME_BYTES];
+	const struct list_of *l = map_get(&e->parts, part_key(mem, t, thing));
+	return l ? list_after(l, id) : NULL;
+}
+
 const struct entity *entities_of_number(const struct entities *e, enum sta_type t, uint32_t number)
 {
-	char mem[NAME_BYTES];
+	char mem[ENTITY_NAME_BYTES];
 	return number ? map_get(&e->numbers, number_key(mem, t, number)) : NULL;
 }
 
@@ -302,7 +329,7 @@ bool entities_any_deleted(const struct entities *e, enum sta_type t)
 bool entities_has_name(const struct entities *e, enum sta_type t, struct span organisation,
                        struct span name)
 {
-	char mem[NAME_BYTES];
+	char mem[ENTITY_NAME_BYTES];
 	return map_get(&e->names, name_key(mem, t, organisation, name)) != NULL;
 }
 
@@ -310,7 +337,7 @@ const struct entity *entities_of_thing(const struct entities *e, struct span fee
                                        struct span organisation, struct span thing,
                                        struct span member)
 {
-	char mem[NAME_BYTES];
+	char mem[ENTITY_NAME_BYTES];
 	struct span key = topic_key(mem, feed, organisation, thing, member);
 	return key.n ? map_get(&e->topics, key) : NULL;
 }
@@ -319,7 +346,7 @@ const struct entity *entities_of_thing(const struct entities *e, struct span fee
 
 static void fill_one(struct entities *e, struct entity *x, struct series *s)
 {
-	char mem[NAME_BYTES];
+	char mem[ENTITY_NAME_BYTES];
 	uint32_t thing =
 	    series_find_thing(s, span_str(x->feed), span_str(x->organisation), span_str(x->thing));
 	uint32_t number = x->type == STA_THING ? thing
@@ -360,163 +387,9 @@ void entities_fill(struct entities *e, struct series *s)
 	pthread_rwlock_unlock(&e->lock);
 }
 
-/* ---- changing ---- */
-
-struct op {
-	struct entity *target; /* in the table */
-	struct entity next;    /* what it becomes; nothing for one that is new */
-	bool fresh, removes;
-};
-
-struct entities_change {
-	struct entities *e;
-	struct op op[LIMIT_ENTITY_CHANGE];
-	unsigned n;
-	char by[THING_BY_BYTES];
-	void (*done)(void *arg, int err);
-	void *arg;
-};
-
-struct entities_change *entities_begin(struct entities *e, struct span by)
+void entity_bury(struct entities *e, struct entity *x)
 {
-	struct entities_change *c = xcalloc(1, sizeof(*c));
-	c->e = e;
-	snprintf(c->by, sizeof(c->by), "%.*s", (int)MIN_OF(by.n, sizeof(c->by) - 1), by.p);
-	return c;
-}
-
-static struct op *op_of(const struct entities_change *c, enum sta_type t, int64_t id)
-{
-	for (unsigned i = 0; i < c->n; i++)
-		if (c->op[i].target->type == t && c->op[i].target->id == id)
-			return (struct op *)&c->op[i];
-	return NULL;
-}
-
-static char *copy(const char *s)
-{
-	return xstrdup(s ? s : "");
-}
-
-static struct entity copy_of(const struct entities_change *c, const struct entity *x)
-{
-	struct entity y = *x;
-	y.feed = copy(x->feed);
-	y.organisation = copy(x->organisation);
-	y.thing = copy(x->thing);
-	y.member = copy(x->member);
-	y.name = copy(x->name);
-	y.unit = copy(x->unit);
-	y.text = xstrdup(x->text ? x->text : "{}");
-	y.changed_ms = clock_wall_ms(hub_clock(c->e->hub));
-	memcpy(y.by, c->by, sizeof(y.by));
-	return y;
-}
-
-int64_t entities_add(struct entities_change *c, const struct entity *x)
-{
-	struct entities *e = c->e;
-	int64_t id = x->id ? x->id : e->last_id + 1;
-	if (c->n == LIMIT_ENTITY_CHANGE || e->n >= LIMIT_ENTITIES || id > ENTITY_LAST ||
-	    (x->text && strlen(x->text) > LIMIT_ENTITY_BYTES))
-		return ERR_TOO_LARGE;
-	struct entity *y = xmalloc(sizeof(*y));
-	*y = copy_of(c, x);
-	y->id = id;
-	y->number = 0;
-	y->deleted = y->changing = false;
-	y->pending = true;
-	pthread_rwlock_wrlock(&e->lock);
-	insert(e, y);
-	pthread_rwlock_unlock(&e->lock);
-	c->op[c->n++] = (struct op){.target = y, .fresh = true};
-	return id;
-}
-
-/* The change of one that is in the table already; NULL with *ret_err. */
-static struct op *op_for(struct entities_change *c, enum sta_type t, int64_t id, int *ret_err)
-{
-	struct op *o = op_of(c, t, id);
-	struct entity *x = o ? o->target : find(c->e, t, id);
-	*ret_err = !x || x->deleted              ? ERR_NOT_FOUND
-	           : o                           ? 0
-	           : x->pending || x->changing   ? ERR_AGAIN
-	           : c->n == LIMIT_ENTITY_CHANGE ? ERR_TOO_LARGE
-	                                         : 0;
-	if (*ret_err)
-		return NULL;
-	if (o)
-		return o;
-	o = &c->op[c->n++];
-	*o = (struct op){.target = x};
-	o->next = copy_of(c, x);
-	x->changing = true;
-	return o;
-}
-
-int entities_replace(struct entities_change *c, const struct entity *x)
-{
-	int err;
-	struct op *o = op_for(c, x->type, x->id, &err);
-	if (!o)
-		return err;
-	if (x->text && strlen(x->text) > LIMIT_ENTITY_BYTES)
-		return ERR_TOO_LARGE;
-	struct entity *y = o->fresh ? o->target : &o->next;
-	struct entity z = copy_of(c, x);
-	pthread_rwlock_wrlock(&c->e->lock); /* a fresh one stands in the table, unseen */
-	if (strcmp(y->name, z.name) != 0 && z.name[0]) {
-		char mem[NAME_BYTES];
-		map_set(&c->e->names,
-		        name_key(mem, y->type, span_str(y->organisation), span_str(z.name)),
-		        o->target);
-		if (o->fresh || strcmp(o->target->name, y->name) != 0)
-			drop_name(c->e, o->target, y->name);
-	}
-	free(y->name);
-	free(y->text);
-	free(y->unit);
-	y->name = z.name;
-	y->unit = z.unit;
-	y->text = z.text;
-	y->to = z.to;
-	pthread_rwlock_unlock(&c->e->lock);
-	z.name = z.text = z.unit = NULL;
-	entity_done(&z);
-	return 0;
-}
-
-int entities_remove(struct entities_change *c, enum sta_type t, int64_t id)
-{
-	int err;
-	struct op *o = op_for(c, t, id, &err);
-	if (!o)
-		return err;
-	o->removes = true;
-	return 0;
-}
-
-const struct entity *entities_pending(const struct entities_change *c, enum sta_type t, int64_t id)
-{
-	const struct op *o = op_of(c, t, id);
-	return !o || o->removes ? NULL : o->fresh ? o->target : &o->next;
-}
-
-static void undo(struct entities *e, struct op *o)
-{
-	if (o->fresh) {
-		take_out(e, o->target);
-		return;
-	}
-	o->target->changing = false;
-	if (strcmp(o->next.name, o->target->name) != 0)
-		drop_name(e, o->target, o->next.name);
-	entity_done(&o->next);
-}
-
-static void bury(struct entities *e, struct entity *x)
-{
-	drop_name(e, x, x->name);
+	entity_drop_name(e, x, x->name);
 	if (!x->number)
 		drop_topic(e, x);
 	e->unfilled -= !is_filled(x);
@@ -526,95 +399,51 @@ static void bury(struct entities *e, struct entity *x)
 	x->text = xstrdup("{}");
 }
 
-static void happen(struct entities *e, struct op *o)
+void entity_hold_name(struct entities *e, struct entity *x, const char *name)
 {
-	struct entity *x = o->target;
-	x->pending = x->changing = false;
-	if (!o->fresh) {
-		if (strcmp(o->next.name, x->name) != 0)
-			drop_name(e, x, x->name);
-		free(x->name);
-		free(x->text);
-		free(x->unit);
-		x->name = o->next.name;
-		x->unit = o->next.unit;
-		x->text = o->next.text;
-		x->to = o->next.to;
-		x->changed_ms = o->next.changed_ms;
-		memcpy(x->by, o->next.by, sizeof(x->by));
-		o->next.name = o->next.text = o->next.unit = NULL;
-		entity_done(&o->next);
-	}
-	if (o->removes)
-		bury(e, x);
+	char mem[ENTITY_NAME_BYTES];
+	map_set(&e->names, name_key(mem, x->type, span_str(x->organisation), span_str(name)), x);
 }
 
-static void end(struct entities_change *c, int err)
+/* ---- erasing ---- */
+
+static void forget(char **text, const char *instead)
 {
-	struct entities *e = c->e;
+	free(*text);
+	*text = xstrdup(instead);
+}
+
+/* As its row is now. What is being changed is written again behind the erasure. */
+static void erase_one(struct entities *e, struct entity *x)
+{
+	char mem[ENTITY_NAME_BYTES];
+	entity_drop_name(e, x, x->name);
+	drop_topic(e, x);
+	if (x->number)
+		map_remove(&e->numbers, number_key(mem, x->type, x->number));
+	e->unfilled -= !is_filled(x);
+	e->all[x->type].deleted += !x->deleted;
+	x->deleted = true;
+	x->number = 0;
+	forget(&x->thing, "");
+	forget(&x->member, "");
+	forget(&x->name, "");
+	forget(&x->unit, "");
+	forget(&x->text, "{}");
+	x->to = (struct entity_links){.thing = x->to.thing}; /* by which it is found */
+	memset(x->by, 0, sizeof(x->by));
+}
+
+void entities_erased(struct entities *e, const struct erasure *of)
+{
 	pthread_rwlock_wrlock(&e->lock);
-	for (unsigned i = c->n; i-- > 0;)
-		if (err)
-			undo(e, &c->op[i]);
-		else
-			happen(e, &c->op[i]);
+	for (unsigned t = 0; t < STA_TYPES; t++)
+		for (unsigned i = 0; i < e->all[t].n; i++) {
+			struct entity *x = e->all[t].p[i];
+			if (x->thing[0] && !x->pending && !x->changing &&
+			    x->changed_ms <= of->until_ms &&
+			    erasure_matches(of, span_str(x->organisation), span_str(x->thing)))
+				erase_one(e, x);
+		}
 	pthread_rwlock_unlock(&e->lock);
-}
-
-void entities_abort(struct entities_change *c)
-{
-	end(c, ERR_CLOSED);
-	free(c);
-}
-
-static void committed(const struct answer *a, int err)
-{
-	struct entities_change *c = a->owner;
-	end(c, err);
-	c->done(c->arg, err);
-	free(c);
-}
-
-static size_t bytes_of(const struct entities_change *c)
-{
-	size_t n = 0;
-	for (unsigned i = 0; i < c->n; i++) {
-		const struct op *o = &c->op[i];
-		n += strlen(o->fresh ? o->target->text : o->next.text) + 2 * NAME_BYTES;
-	}
-	return n;
-}
-
-static void write_op(const struct entities_change *c, const struct op *o, struct buf *b)
-{
-	char key[ROW_KEY_BYTES];
-	char none[] = "{}";
-	struct entity tomb;
-	const struct entity *x = o->fresh ? o->target : &o->next;
-	if (o->removes) {
-		tomb = *x;
-		tomb.deleted = true;
-		tomb.text = none;
-		x = &tomb;
-	}
-	buf_clear(b);
-	entity_row_write(x, b);
-	assert(!b->err);
-	hub_put(c->e->hub, STORE_STATE, row_key(key, x->type, x->id), span_of(b->p, b->len));
-}
-
-int entities_commit(struct entities_change *c, void (*done)(void *arg, int err), void *arg)
-{
-	struct buf b;
-	if (!hub_has_state_room(c->e->hub, MIN_OF(bytes_of(c), (size_t)LIMIT_ENTITY_CHANGE_BYTES)))
-		return ERR_AGAIN;
-	c->done = done;
-	c->arg = arg;
-	buf_init(&b, 8 * LIMIT_ENTITY_BYTES);
-	for (unsigned i = 0; i < c->n; i++)
-		write_op(c, &c->op[i], &b);
-	buf_done(&b);
-	const struct answer a = {.done = committed, .owner = c, .feed = UINT32_MAX};
-	hub_answer(c->e->hub, &a);
-	return 0;
 }

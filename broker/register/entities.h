@@ -42,6 +42,9 @@ const struct entity *entities_get(const struct entities *e, enum sta_type t, int
 /* The first of a type above that number that was written and not deleted; derived ones that have a
  * row are among them. NULL: none. */
 const struct entity *entities_after(const struct entities *e, enum sta_type t, int64_t id);
+/* The same of the Datastreams or HistoricalLocations of one Thing. */
+const struct entity *entities_part_after(const struct entities *e, enum sta_type t, int64_t thing,
+                                         int64_t id);
 /* The written Thing or Datastream, perhaps deleted, that this number of the series is; NULL: the
  * series' one stands for itself. */
 const struct entity *entities_of_number(const struct entities *e, enum sta_type t, uint32_t number);
@@ -59,6 +62,10 @@ bool entities_has_name(const struct entities *e, enum sta_type t, struct span or
 const struct entity *entities_of_thing(const struct entities *e, struct span feed,
                                        struct span organisation, struct span thing,
                                        struct span member);
+
+/* A thing was erased; the rows are the eraser's. */
+struct erasure;
+void entities_erased(struct entities *e, const struct erasure *of);
 
 /* ---- changing ---- */
 struct entities_change *entities_begin(struct entities *e, struct span by);

@@ -6,6 +6,7 @@
 #include "register/entry.h"
 #include "sta/model.h"
 
+#define ENTITY_ROWS  "entity/"          /* their keys in STORE_STATE begin so */
 #define ENTITY_FIRST ((int64_t)1 << 31) /* above any number of the series */
 #define ENTITY_LAST  ((int64_t)UINT32_MAX)
 
@@ -39,6 +40,10 @@ struct entity {
 /* The row's value, pure: for tests and the fuzzer. 0, ERR_STORE_FORMAT. *ret is the caller's. */
 int entity_row_read(struct span value, struct entity *ret) MUSTCHECK;
 void entity_row_write(const struct entity *x, struct buf *out);
+/* Whether a row is about the thing of an erasure; then out has the tombstone that stays of it: its
+ * number, feed and organisation, nothing else. */
+struct erasure;
+bool entity_row_erase(struct span value, const struct erasure *e, struct buf *out);
 void entity_done(struct entity *x);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "register/ledger.h"
 #include "json/write.h"
 
 #include <jansson.h>
@@ -100,4 +101,28 @@ int entity_row_read(struct span value, struct entity *ret)
 		return 0;
 	entity_done(ret);
 	return ERR_STORE_FORMAT;
+}
+
+bool entity_row_erase(struct span value, const struct erasure *e, struct buf *out)
+{
+	char none[] = "", empty[] = "{}";
+	struct entity x;
+	if (entity_row_read(value, &x))
+		return false;
+	bool about = x.thing[0] && x.changed_ms <= e->until_ms &&
+	             erasure_matches(e, span_str(x.organisation), span_str(x.thing));
+	if (about) {
+		struct entity tomb = {.feed = x.feed,
+		                      .organisation = x.organisation,
+		                      .thing = none,
+		                      .member = none,
+		                      .name = none,
+		                      .unit = none,
+		                      .text = empty,
+		                      .deleted = true,
+		                      .changed_ms = x.changed_ms};
+		entity_row_write(&tomb, out);
+	}
+	entity_done(&x);
+	return about && !out->err;
 }

@@ -1,6 +1,7 @@
 /* erase.c - see erase.h. What a step finds it changes in one transaction with the row that says how
  * far it is; that row is written now and then only where nothing was found. */
 #include "register/erase.h"
+#include "register/entities.h"
 
 #include "base/err.h"
 #include "base/log.h"
@@ -21,7 +22,8 @@ enum phase {
 	PHASE_RETAINED,
 	PHASE_REGISTER,
 	PHASE_SERIES,
-	PHASE_DONE
+	PHASE_DONE,
+	PHASE_ENTITIES /* before the series; on disk these numbers stay */
 };
 enum {
 	STEP_BYTES = 4 << 20,
@@ -67,7 +69,8 @@ struct erasing {
 struct eraser {
 	struct hub *hub;
 	struct things *things;
-	struct series *series; /* NULL: there is none */
+	struct series *series;     /* NULL: there is none */
+	struct entities *entities; /* the same */
 	char *path;
 	struct eraser_hooks hooks;
 	struct list queue; /* struct erasing; the first one runs */
@@ -154,7 +157,7 @@ static int read_progress(struct erasing *w)
 		memcpy(&phase, b.p, 4);
 		memcpy(&w->feed, b.p + 4, 4);
 		memcpy(&w->next, b.p + 8, 8);
-		w->phase = phase <= PHASE_DONE ? (enum phase)phase : PHASE_LOGS;
+		w->phase = phase <= PHASE_ENTITIES ? (enum phase)phase : PHASE_LOGS;
 	}
 	buf_done(&b);
 	return err == ERR_NOT_FOUND ? 0 : err;
@@ -219,11 +222,29 @@ static void step_logs(struct erasing *w)
 		w->err = write_step(w, record, w->n, rows, 0, w->steps % PROGRESS_STEPS == 0);
 }
 
+static void add_bytes(struct buf *b, struct span s)
+{
+	uint32_t n = (uint32_t)s.n;
+	buf_add(b, &n, sizeof(n));
+	buf_add_span(b, s);
+}
+
+static struct span next_bytes(const struct buf *b, size_t *at)
+{
+	uint32_t n;
+	memcpy(&n, b->p + *at, sizeof(n));
+	struct span s = span_of(b->p + *at + sizeof(n), n);
+	*at += sizeof(n) + n;
+	return s;
+}
+
 static int see_row(void *arg, struct span key, struct span value)
 {
 	struct erasing *w = arg;
 	bool found = false;
 	struct quarantine_row row;
+	struct buf tomb; /* what stays of the row; nothing: it goes */
+	buf_init(&tomb, LIMIT_ENTITY_BYTES);
 	memcpy(w->from, key.p, key.n);
 	w->from[key.n] = '\0'; /* the least key after this one */
 	w->from_n = key.n + 1;
@@ -237,14 +258,16 @@ static int see_row(void *arg, struct span key, struct span value)
 		struct span organisation, thing;
 		found =
 		    things_row_of(key, &organisation, &thing) && is_thing(w, organisation, thing);
+	} else if (w->phase == PHASE_ENTITIES) {
+		found = entity_row_erase(value, &w->e, &tomb);
 	}
 	w->examined++;
 	if (found) {
-		uint32_t n = (uint32_t)key.n;
-		buf_add(&w->old, &n, sizeof(n));
-		buf_add_span(&w->old, key);
+		add_bytes(&w->old, key);
+		add_bytes(&w->old, span_of(tomb.p, tomb.len));
 		w->n++;
 	}
+	buf_done(&tomb);
 	return w->old.err ? w->old.err
 	                  : w->n == LIMIT_ERASE_STEP || w->examined == LIMIT_ERASE_EXAMINED;
 }
@@ -253,19 +276,20 @@ static void step_rows(struct erasing *w)
 {
 	static const enum store_table tables[] = {[PHASE_QUARANTINE] = STORE_QUARANTINE,
 	                                          [PHASE_RETAINED] = STORE_RETAINED,
-	                                          [PHASE_REGISTER] = STORE_STATE};
+	                                          [PHASE_REGISTER] = STORE_STATE,
+	                                          [PHASE_ENTITIES] = STORE_STATE};
 	struct store_row rows[LIMIT_ERASE_STEP + 1];
-	struct span prefix = w->phase == PHASE_REGISTER ? SPAN("thing/") : (struct span){0};
+	struct span prefix = w->phase == PHASE_REGISTER   ? SPAN("thing/")
+	                     : w->phase == PHASE_ENTITIES ? SPAN(ENTITY_ROWS)
+	                                                  : (struct span){0};
 	size_t at = 0;
 	w->examined = 0;
 	w->err = store_scan(hub_store(w->of->hub), tables[w->phase], span_of(w->from, w->from_n),
 	                    prefix, STEP_BYTES, see_row, w);
 	w->phase_ends = w->examined == 0;
 	for (unsigned i = 0; i < w->n; i++) {
-		uint32_t n;
-		memcpy(&n, w->old.p + at, sizeof(n));
-		rows[i] = (struct store_row){tables[w->phase], span_of(w->old.p + at + 4, n), {0}};
-		at += sizeof(n) + n;
+		struct span key = next_bytes(&w->old, &at);
+		rows[i] = (struct store_row){tables[w->phase], key, next_bytes(&w->old, &at)};
 	}
 	if (!w->err)
 		w->err = write_step(w, NULL, 0, rows, w->n, false);
@@ -293,7 +317,8 @@ static void step_work(struct job *j)
 	case PHASE_LOGS: step_logs(w); break;
 	case PHASE_QUARANTINE:
 	case PHASE_RETAINED:
-	case PHASE_REGISTER: step_rows(w); break;
+	case PHASE_REGISTER:
+	case PHASE_ENTITIES: step_rows(w); break;
 	case PHASE_SERIES: break; /* has no step here: go_on() */
 	case PHASE_DONE: w->err = write_step(w, NULL, 0, rows, 0, true); break;
 	}
@@ -344,7 +369,8 @@ static void take_found(struct erasing *w)
 			hub_quarantine_erased(h, w->key_feed[i]);
 		break;
 	case PHASE_RETAINED: w->found.retained += w->n; break;
-	case PHASE_REGISTER: w->found.versions += w->n; break;
+	case PHASE_REGISTER:
+	case PHASE_ENTITIES: w->found.versions += w->n; break;
 	default: break;
 	}
 }
@@ -399,9 +425,13 @@ static void advance(struct erasing *w)
 		return;
 	case PHASE_QUARANTINE:
 	case PHASE_RETAINED:
-	case PHASE_REGISTER:
 		if (w->phase_ends)
 			next_phase(w, (enum phase)(w->phase + 1));
+		return;
+	case PHASE_REGISTER:
+	case PHASE_ENTITIES:
+		if (w->phase_ends)
+			next_phase(w, w->phase == PHASE_REGISTER ? PHASE_ENTITIES : PHASE_SERIES);
 		return;
 	case PHASE_SERIES: next_phase(w, PHASE_DONE); return;
 	case PHASE_DONE: w->finished = true; return;
@@ -423,6 +453,8 @@ static void finish(struct erasing *w)
 		          err_text(w->err), w->e.id);
 	} else {
 		things_erased(e->things, &w->e);
+		if (e->entities)
+			entities_erased(e->entities, &w->e);
 		log_info("A thing was erased. erasure=%s organisation=%s records=%llu "
 		         "quarantined=%llu versions=%llu observations=%llu",
 		         w->e.id, w->e.organisation, (unsigned long long)f->records,
@@ -582,6 +614,11 @@ int eraser_start(struct eraser *e)
 void eraser_set_series(struct eraser *e, struct series *s)
 {
 	e->series = s;
+}
+
+void eraser_set_entities(struct eraser *e, struct entities *of)
+{
+	e->entities = of;
 }
 
 void eraser_stop(struct eraser *e)

@@ -1,9 +1,11 @@
 /* erase.h - takes everything of one thing out of the store, in steps beside the commits: its
  * records (a tombstone keeps each one's sequence), its rows in quarantine and in the index of
- * retained messages, its entry in the register with all versions. Any step may be the last before a
+ * retained messages, its entry in the register with all versions, what was written about it over
+ * SensorThings (of which an empty tombstone keeps the number). Any step may be the last before a
  * death: the next start goes on.
  *
- *   ledger -> each feed's log -> quarantine -> retained -> register -> done
+ *   ledger -> each feed's log -> quarantine -> retained -> register -> entities
+ *   -> series -> done
  *
  * One at a time; others wait. Loop thread; the steps run on the writer. */
 #ifndef REGISTER_ERASE_H
@@ -15,6 +17,7 @@
 struct eraser;
 
 struct series;
+struct entities;
 struct erased { /* what was found */
 	uint64_t records, quarantined, retained, versions, observations;
 };
@@ -37,6 +40,8 @@ void eraser_new(struct hub *h, struct things *t, const char *path, const struct 
 void eraser_free(struct eraser *e); /* accepts NULL; no step may be running */
 /* Whose time series go too; outlives the eraser. Before eraser_start(). */
 void eraser_set_series(struct eraser *e, struct series *s);
+/* The same for what was written over SensorThings; their rows go anyway. */
+void eraser_set_entities(struct eraser *e, struct entities *of);
 /* Reads the ledger and goes on with what is not done. 0 or an error. */
 int eraser_start(struct eraser *e) MUSTCHECK;
 /* Ends after the step that runs; after series_stop(). */

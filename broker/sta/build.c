@@ -155,3 +155,13 @@ void sta_rename(json_t *o, const char *from, const char *to)
 	json_object_set(o, to, v);
 	json_object_del(o, from);
 }
+
+bool sta_member(const json_t *o, const char *name, char *out, size_t size)
+{
+	const json_t *v = json_object_get(o, name);
+	size_t n = json_string_length(v);
+	if (!json_is_string(v) || n >= size)
+		return false;
+	memcpy(out, json_string_value(v), n + 1);
+	return true;
+}

@@ -32,6 +32,8 @@ void sta_overlay(json_t *o, json_t *over);
 json_t *sta_properties(json_t *o);
 /* Sets members of from, names separated by spaces, in to, where from has them. */
 void sta_copy(json_t *to, json_t *from, const char *names);
+/* A text member, terminated; false: it is none, or too long. */
+bool sta_member(const json_t *o, const char *name, char *out, size_t size);
 /* The member gets another name. */
 void sta_rename(json_t *o, const char *from, const char *to);
 

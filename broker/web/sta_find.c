@@ -37,8 +37,17 @@ static void set(char *to, size_t size, struct span s)
 	to[n] = '\0';
 }
 
+static void take_definition(struct sta_found *x, const char *text)
+{
+	json_t *j = sta_parse(text);
+	(void)sta_member(j, "definition", x->definition, sizeof(x->definition));
+	sta_drop(j);
+}
+
 static void take_entity(struct sta_found *x, const struct entity *e)
 {
+	if (x->type == STA_OBSERVED_PROPERTY)
+		take_definition(x, e->text);
 	x->there = true;
 	x->written = e->id >= ENTITY_FIRST;
 	x->number = x->written ? e->number : 0;
@@ -162,6 +171,8 @@ static void find_one(struct sta_find *f, struct sta_found *x)
 	if (!find_row(f, x)) {
 		if (f->source.get(f->source.arg, x->type, x->id, &j))
 			return;
+		if (x->type == STA_OBSERVED_PROPERTY)
+			(void)sta_member(j, "definition", x->definition, sizeof(x->definition));
 		sta_drop(j);
 		x->there = true;
 		if (x->type == STA_DATASTREAM)

@@ -20,6 +20,7 @@ struct making {
 	int64_t parent_id;    /* 0: none */
 	struct feed *feed;
 	const char *organisation;
+	const char *places_of; /* the thing whose Locations are being made, or NULL */
 	int64_t now_ms;
 };
 
@@ -338,7 +339,12 @@ static int64_t make_thing(struct making *m, struct sta_draft *d)
 {
 	char name[STA_NAME_BYTES];
 	struct entity x = {.thing = name};
-	if (!thing_name(m, d, name, sizeof(name)) || !take_places(m, d, &x.to))
+	if (!thing_name(m, d, name, sizeof(name)))
+		return -1;
+	m->places_of = name;
+	bool placed = take_places(m, d, &x.to);
+	m->places_of = NULL;
+	if (!placed)
 		return -1;
 	if (m->parent_id && m->parent == STA_LOCATION && d == m->draft)
 		x.to.place[x.to.n_places++] = m->parent_id;
@@ -376,7 +382,12 @@ static bool move(struct making *m, int64_t thing, const struct entity_links *pla
 
 static int64_t make_location(struct making *m, struct sta_draft *d, int64_t thing)
 {
-	struct entity x = {.type = STA_LOCATION};
+	struct entity x = {.type = STA_LOCATION, .thing = (char *)m->places_of};
+	const struct sta_found *f = m->parent == STA_THING && d == m->draft
+	                                ? sta_find_of(&m->find, STA_THING, m->parent_id)
+	                                : NULL;
+	if (f)
+		x.thing = (char *)f->of_thing;
 	d->id = add(m, d, &x);
 	struct entity_links here = {.place = {d->id}, .n_places = 1};
 	if (d->id < 0 || thing)
@@ -393,60 +404,78 @@ static int64_t make_location(struct making *m, struct sta_draft *d, int64_t thin
 	return d->id;
 }
 
+/* Of a feed with schemas: one of their results, in its unit. */
+static bool schema_wish(struct making *m, const struct sta_draft *d, const char *unit,
+                        const char *pointer, char *wish, size_t size)
+{
+	const struct sta_draft_link *l = link_to(d, STA_OBSERVED_PROPERTY);
+	const struct sta_found *p = l && l->id ? sta_find_of(&m->find, STA_OBSERVED_PROPERTY, l->id)
+	                            : m->parent_id && !l
+	                                ? sta_find_of(&m->find, m->parent, m->parent_id)
+	                                : NULL;
+	const char *of = NULL,
+	           *definition = l && l->made ? l->made->definition
+	                         : p          ? p->definition
+	                                      : NULL,
+	           *found = schema_member(m, d, definition, &of);
+	if (!found)
+		sta_refuse(m->r, 400, "member", pointer,
+		           "say which result of the feed's schema it is: properties.member");
+	else if (of && strcmp(of, unit) != 0)
+		sta_refuse(m->r, 400, "unit", pointer, "the feed's schema has \"%s\" in %s", found,
+		           of);
+	else
+		snprintf(wish, size, "%s", found);
+	return !m->r->answering;
+}
+
+static bool senml_wish(struct making *m, const struct sta_draft *d, const char *pointer, char *wish,
+                       size_t size)
+{
+	slug(d->member ? d->member : d->name, true, wish, size);
+	if (!d->member || strcmp(wish, d->member) == 0)
+		return true;
+	sta_refuse(m->r, 400, "member", pointer,
+	           "a member of SenML has letters, digits, '-', '_' and '.'");
+	return false;
+}
+
+/* Nothing has its data there already. */
+static bool take_member(struct making *m, const char *thing, const char *wish, bool exactly,
+                        const char *pointer, char *member, size_t size)
+{
+	struct series *s = m->r->web->series;
+	uint32_t number =
+	    series_find_thing(s, m->feed->name, span_str(m->organisation), span_str(thing));
+	bool free = free_name(m, thing, wish, true, member, size);
+	number = number && free ? series_find_stream(s, number, span_str(member)) : 0;
+	if (number)
+		sta_refuse(m->r, 409, "datastream-taken", pointer,
+		           "data of \"%.100s\" came already: it is Datastreams(%u), change that",
+		           member, number);
+	else if (!free || (exactly && strcmp(member, wish) != 0))
+		sta_refuse(m->r, 409, "datastream-taken", pointer,
+		           "this Thing has a Datastream for \"%.100s\"", wish);
+	return !m->r->answering;
+}
+
 static bool stream_name(struct making *m, const struct sta_draft *d, const char *thing,
                         struct entity *x, char *member, size_t size)
 {
 	char wish[STA_NAME_BYTES], pointer[192];
-	const char *unit = NULL;
-	snprintf(pointer, sizeof(pointer), "%s/properties/member", d->pointer);
+	bool senml = m->feed->conf->decode == CONFIG_SENML;
+	snprintf(pointer, sizeof(pointer), "%s/unitOfMeasurement", d->pointer);
 	if (!sta_unit(d->symbol, d->unit_uri, x->unit)) {
-		snprintf(pointer, sizeof(pointer), "%s/unitOfMeasurement", d->pointer);
 		sta_refuse(
 		    m->r, 400, "ucum", pointer,
 		    "the symbol is no UCUM code, and the definition no ucum:CODE: write Cel, "
 		    "ug/m3, %%, or null for what has no unit");
 		return false;
 	}
-	if (m->feed->conf->decode == CONFIG_SENML) {
-		slug(d->member ? d->member : d->name, true, wish, sizeof(wish));
-		if (d->member && strcmp(wish, d->member) != 0) {
-			sta_refuse(m->r, 400, "member", pointer,
-			           "a member of SenML has letters, digits, '-', '_' and '.'");
-			return false;
-		}
-	} else {
-		const struct sta_draft_link *l = link_to(d, STA_OBSERVED_PROPERTY);
-		const char *definition = l && l->made ? l->made->definition : NULL;
-		const char *found = schema_member(m, d, definition, &unit);
-		if (!found) {
-			sta_refuse(
-			    m->r, 400, "member", pointer,
-			    "say which result of the feed's schema it is: properties.member");
-			return false;
-		}
-		if (unit && strcmp(unit, x->unit) != 0) {
-			sta_refuse(m->r, 400, "unit", pointer, "the feed's schema has \"%s\" in %s",
-			           found, unit);
-			return false;
-		}
-		snprintf(wish, sizeof(wish), "%s", found);
-	}
-	struct span feed = m->feed->name, of = span_str(m->organisation);
-	uint32_t number = series_find_thing(m->r->web->series, feed, of, span_str(thing));
-	bool free = free_name(m, thing, wish, true, member, size);
-	number =
-	    number && free ? series_find_stream(m->r->web->series, number, span_str(member)) : 0;
-	if (number)
-		sta_refuse(m->r, 409, "datastream-taken", pointer,
-		           "data of \"%.100s\" came already: it is Datastreams(%u), change that",
-		           member, number);
-	else if (!free || (strcmp(member, wish) != 0 &&
-	                   (d->member || m->feed->conf->decode != CONFIG_SENML)))
-		sta_refuse(m->r, 409, "datastream-taken", pointer,
-		           "this Thing has a Datastream for \"%.100s\"", wish);
-	else
-		return true;
-	return false;
+	snprintf(pointer, sizeof(pointer), "%s/properties/member", d->pointer);
+	return (senml ? senml_wish(m, d, pointer, wish, sizeof(wish))
+	              : schema_wish(m, d, x->unit, pointer, wish, sizeof(wish))) &&
+	       take_member(m, thing, wish, d->member || !senml, pointer, member, size);
 }
 
 static int64_t make_stream(struct making *m, struct sta_draft *d, int64_t thing, int64_t other)

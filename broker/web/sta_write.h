@@ -34,7 +34,8 @@ struct sta_found {
 	char feed[65], organisation[65];
 	char of_thing[STA_NAME_BYTES], member[STA_NAME_BYTES];
 	char unit[64], schema[200];
-	int64_t last_ms; /* of a Datastream: its newest observation; INT64_MIN: none */
+	char definition[512]; /* of a written ObservedProperty; "": none, or a longer one */
+	int64_t last_ms;      /* of a Datastream: its newest observation; INT64_MIN: none */
 };
 
 /* A time of a Datastream: what stands there already, beside what is to be written. */

@@ -391,6 +391,27 @@ static bool is_linked(const struct sta_written *w, const struct sta_list *l, con
 	return from == STA_LOCATION && has_place(x, l->id);
 }
 
+/* Under the lock: the next one behind after that a relation may lead to; is_linked() decides. */
+static const struct entity *next_written(const struct sta_written *w, const struct sta_list *l,
+                                         enum sta_type type, int64_t after)
+{
+	enum sta_type from = l->relation ? l->relation->from : STA_TYPES;
+	const struct entity *x = NULL, *best = NULL;
+	after = MAX_OF(after, ENTITY_FIRST - 1);
+	if (from == STA_THING && type != STA_LOCATION)
+		return entities_part_after(w->entities, type, l->id, after);
+	if (type != STA_LOCATION || from == STA_TYPES)
+		return entities_after(w->entities, type, after);
+	x = entities_get(w->entities, from, l->id);
+	for (unsigned i = 0; x && i < x->to.n_places; i++) {
+		int64_t id = x->to.place[i];
+		const struct entity *y = id > after ? entities_get(w->entities, type, id) : NULL;
+		if (y && !y->deleted && (!best || y->id < best->id))
+			best = y;
+	}
+	return best;
+}
+
 static int walk_written(struct sta_written *w, const struct sta_list *l, int64_t after,
                         enum sta_type type, sta_visit *visit, void *arg)
 {
@@ -400,10 +421,10 @@ static int walk_written(struct sta_written *w, const struct sta_list *l, int64_t
 		json_t *j = NULL;
 		const struct entity *x;
 		entities_lock(w->entities);
-		while ((x = entities_after(w->entities, type, MAX_OF(after, ENTITY_FIRST - 1)))) {
+		while ((x = next_written(w, l, type, after))) {
 			after = x->id;
 			number = x->number;
-			if (may_see(w, x) && is_linked(w, l, x) && (j = make(x, l->type)))
+			if (is_linked(w, l, x) && may_see(w, x) && (j = make(x, l->type)))
 				break;
 		}
 		entities_unlock(w->entities);

@@ -350,6 +350,37 @@ def test_a_client_that_leaves_takes_nothing_with_it(lab):
     lab.alive()
 
 
+def test_a_feed_with_schemas(own):
+    """A Datastream is a result of the schema: by its name, or by the definition of its ObservedProperty."""
+    d = own({"air": feed("city/air/{thing}", sensorthings=True)}).start()
+    t = send(d, "POST", "/Things", thing("pole"))
+    p = send(d, "POST", "/ObservedProperties", {**observed("dust"), "definition": city.PM25})
+    q = send(d, "POST", "/Sensors", sensor())
+    links = {"Sensor": {"@iot.id": q}, "ObservedProperty": {"@iot.id": p}}
+    assert send(d, "POST", f"/Things({t})/Datastreams", {**stream("a", "Cel", Sensor=0), **links}, 400)["code"] == "unit"
+    s = send(d, "POST", f"/Things({t})/Datastreams", {**stream("a", "ug/m3", Sensor=0), **links})
+    assert ask(d, f"/Datastreams({s})")["properties"]["member"] == "pm25"
+    assert send(d, "POST", f"/Things({t})/Datastreams", {**stream("b", "ug/m3", Sensor=0), **links}, 409)["code"] == "datastream-taken"
+    other = {**links, "ObservedProperty": {"@iot.id": send(d, "POST", "/ObservedProperties", observed("noise"))}}
+    assert send(d, "POST", f"/Things({t})/Datastreams", {**stream("b", "ug/m3", Sensor=0), **other}, 400)["code"] == "member"
+    o = send(d, "POST", f"/Datastreams({s})/Observations", {"result": 12.5})
+    assert ask(d, f"/Observations({o})", expand="Datastream")["Datastream"]["@iot.id"] == s
+    e = send(d, "POST", f"/Datastreams({s})/Observations", {"result": 1200}, 400)
+    assert e["errors"][0] == {"detail": e["detail"], "pointer": "/pm25", "rule": "maximum", "schema": "test-air/1"}
+    assert ask(d, "/ObservedProperties", filter=f"definition eq '{city.PM25}'")["value"][0]["@iot.id"] == p
+
+
+def test_an_erased_thing_leaves_no_word(lab):
+    t = send(lab, "POST", "/Things", thing("of-a-person", Locations=[place("at home")]))
+    kept = send(lab, "POST", "/Things", thing("hall"))
+    a = lab.admin("POST", "/v1/things/of-a-person/_erase?organisation=gemeente-test", json.dumps({"reason": "asked"}), {"Content-Type": "application/json"})
+    assert a.status in (200, 202), a.body
+    wait_for("the erasure", lambda: not ask(lab, "/Locations")["value"])
+    lab.restart()
+    assert [x["@iot.id"] for x in ask(lab, "/Things")["value"]] == [kept] and ask(lab, "/HistoricalLocations")["value"] == []
+    assert send(lab, "POST", "/Things", thing("of-a-person")) > kept > t
+
+
 # rights
 
 def test_who_may_write(own):
