@@ -257,6 +257,8 @@ static struct thing *take_thing(struct series *s, struct source *from, const str
 		return NULL;
 	if (!t->first_stored_ms)
 		t->first_stored_ms = r->stored_ms;
+	if (!from->first_stored_ms || r->stored_ms < from->first_stored_ms)
+		from->first_stored_ms = r->stored_ms;
 	t->last_stored_ms = MAX_OF(t->last_stored_ms, r->stored_ms);
 	t->dirty = true;
 	if ((r->flags & RECORD_LOCATION) && !(s->again && rebuild_knew_thing(s, *ret_id)))

@@ -240,6 +240,7 @@ int series_feed_figures(struct series *s, struct span feed, struct series_feed_f
 			continue;
 		*ret = (struct series_feed_figures){.things = src->things,
 		                                    .streams = src->streams,
+		                                    .first_stored_ms = src->first_stored_ms,
 		                                    .last_observed_ms = src->last_observed_ms,
 		                                    .last_stored_ms = src->last_stored_ms};
 		err = 0;

@@ -47,6 +47,9 @@ static bool load_thing(struct series *s, struct span key, struct span value)
 	                    .gone = true};
 	thing_index(s, id);
 	src->things++;
+	if (r.first_stored_ms &&
+	    (!src->first_stored_ms || r.first_stored_ms < src->first_stored_ms))
+		src->first_stored_ms = r.first_stored_ms;
 	src->last_stored_ms = MAX_OF(src->last_stored_ms, r.last_stored_ms);
 	src->last_observed_ms = MAX_OF(src->last_observed_ms, r.last_observed_ms);
 	return true;

@@ -124,7 +124,7 @@ struct source { /* a feed, as the series see it */
 	_Atomic uint64_t told_applied, told_durable;
 	/* `state` lock */
 	uint64_t things, streams;
-	int64_t last_observed_ms, last_stored_ms;
+	int64_t first_stored_ms, last_observed_ms, last_stored_ms; /* 0: nothing yet */
 	struct { /* of the record before: "name/version", and how much of it is the name */
 		char text[96];
 		uint32_t version;

@@ -172,7 +172,7 @@ uint64_t series_names_count(struct series *s);
 /* What all of a feed has: for catalogues and freshness without walking its things. */
 struct series_feed_figures {
 	uint64_t things, streams;
-	int64_t last_observed_ms, last_stored_ms; /* 0: nothing yet */
+	int64_t first_stored_ms, last_observed_ms, last_stored_ms; /* 0: nothing yet */
 };
 int series_feed_figures(struct series *s, struct span feed,
                         struct series_feed_figures *ret) MUSTCHECK; /* or ERR_NOT_FOUND */

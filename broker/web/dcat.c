@@ -6,6 +6,8 @@
  * configuration refuses it). */
 #include "base/rfc3339.h"
 #include "web/pages.h"
+
+#include "series/series.h"
 #include "json/write.h"
 
 #include <math.h>
@@ -129,9 +131,16 @@ static void contact(struct out *o, const char *whom)
 
 struct measured {
 	unsigned things, in_time, placed;
+	uint64_t all;  /* things that ever reported, as the time series know them */
 	double late_s; /* of the newest values, from observed to stored: the mean */
 	int32_t west, south, east, north;
 };
+
+static bool known(const struct out *o, const struct feed *f, struct series_feed_figures *ret)
+{
+	struct series *s = o->req->web->series;
+	return s && series_feed_figures(s, f->name, ret) == 0;
+}
 
 static struct measured measure(struct out *o, const struct feed *f)
 {
@@ -164,6 +173,12 @@ static struct measured measure(struct out *o, const struct feed *f)
 		m.north = MAX_OF(m.north, t->lat_e7);
 	}
 	m.late_s = timed ? late_ms / timed / 1000 : NAN;
+	/* Those that are silent for long are not among the newest messages: the series have them.
+	 */
+	struct series_feed_figures figures;
+	bool whole = !access_is_partial(&o->req->who, ACCESS_READ, f);
+	m.all =
+	    whole && known(o, f, &figures) ? MAX_OF((uint64_t)m.things, figures.things) : m.things;
 	return m;
 }
 
@@ -191,9 +206,9 @@ static void quality(struct out *o, const struct feed *f, const struct measured *
 	double all = (double)(f->count.stored + f->count.quarantined);
 	json_write_name(o->b, "dqv:hasQualityMeasurement");
 	buf_add_char(o->b, '[');
-	if (f->conf->cadence_s && m->things)
-		measurement(o, "completeness", 100.0 * m->in_time / m->things, "%",
-		            "Of the things that are known, the percentage that reported within "
+	if (f->conf->cadence_s && m->all)
+		measurement(o, "completeness", 100.0 * m->in_time / (double)m->all, "%",
+		            "Of the things that ever reported, the percentage that reported within "
 		            "twice the agreed cadence, at the moment of asking.",
 		            &first);
 	if (!isnan(m->late_s))
@@ -223,9 +238,17 @@ static void place(struct out *o, const struct measured *m)
 	buf_add_char(o->b, '}');
 }
 
+/* From the oldest that can still be had, as a message or from the time series. */
 static void period(struct out *o, const struct feed *f)
 {
 	int64_t first = seen_first_ms(&o->req->web->seen, f);
+	struct series_feed_figures figures;
+	if (known(o, f, &figures) && figures.first_stored_ms) {
+		int64_t kept = (int64_t)f->conf->keep_rollups_s * 1000,
+		        oldest = kept ? MAX_OF(figures.first_stored_ms, o->now_ms - kept)
+		                      : figures.first_stored_ms;
+		first = first ? MIN_OF(first, oldest) : oldest;
+	}
 	if (!first)
 		return;
 	json_write_name(o->b, "dct:temporal");

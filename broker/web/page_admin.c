@@ -32,12 +32,14 @@ static uint64_t number(const struct json_tape *t, const char *object, const char
 
 static void bytes_fact(struct page *p, const char *name, uint64_t used, uint64_t of)
 {
-	char text[80];
-	int n = snprintf(text, sizeof(text), "%.1f GB", (double)used / 1e9);
-	if (of)
-		snprintf(text + n, sizeof(text) - (size_t)n, "%s%.1f GB", say(p, " van ", " of "),
-		         (double)of / 1e9);
-	page_fact(p, name, text);
+	html_element(&p->h, "dt", NULL, name);
+	html_open(&p->h, "dd");
+	page_words(p, words_bytes, used);
+	if (of) {
+		html_text(&p->h, say(p, " van ", " of "));
+		page_words(p, words_bytes, of);
+	}
+	html_close(&p->h, "dd");
 }
 
 static void count_fact(struct page *p, const char *name, uint64_t n)

@@ -204,6 +204,20 @@ void words_number(struct buf *b, enum language l, double v)
 	buf_add_str(b, text);
 }
 
+void words_bytes(struct buf *b, enum language l, uint64_t n)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+	double v = (double)n;
+	unsigned u = 0;
+	char text[40];
+	for (; v >= 999.5 && u + 1 < ARRAY_LEN(units); u++)
+		v /= 1000;
+	snprintf(text, sizeof(text), u && v < 99.95 ? "%.1f" : "%.0f", v);
+	for (char *c = text; *c; c++)
+		*c = *c == '.' && l == DUTCH ? ',' : *c;
+	buf_addf(b, "%s %s", text, units[u]);
+}
+
 void words_count(struct buf *b, enum language l, uint64_t n)
 {
 	char text[24];

@@ -30,6 +30,8 @@ bool words_is_share(struct span member, struct span ucum);
 void words_number(struct buf *b, enum language l, double v);
 /* "1.234.567" in Dutch, "1,234,567" in English. Appends. */
 void words_count(struct buf *b, enum language l, uint64_t n);
+/* "412 kB", "77,1 GB": powers of 1,000. Appends. */
+void words_bytes(struct buf *b, enum language l, uint64_t n);
 /* "12 seconden", "3 minuten", "5 uur", "2 dagen". Appends. */
 void words_duration(struct buf *b, enum language l, uint64_t seconds);
 /* "3 minuten geleden"; "over 2 minuten" for a time to come. Appends. */

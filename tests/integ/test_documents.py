@@ -264,3 +264,22 @@ def test_a_public_feed_without_them_is_an_error(own):
     assert p.returncode
     for name in ("description", "licence", "contact", "theme"):
         assert f'feed "bare" is public and needs {name}' in p.stderr, p.stderr
+
+
+def test_what_left_the_journal_still_counts(own):
+    """Extent and completeness are of all that can be had: also what the time series alone remember."""
+    d = own({"air": feed("city/air/{thing}", cadence="1s", **PUBLIC)}, **OPTIONS)
+    d.start()
+    with d.client("catalogue") as c:
+        assert c.publish("city/air/old", city.air(1)).reason == 0
+        first = d.all_events("air")[0]["time"]
+        time.sleep(2.5)  # it is silent from here on
+        for n in range(3):
+            assert c.publish("city/air/new", city.air(n + 2)).reason == 0
+    daemon.wait_for("the series", lambda: len(d.get("/v1/datastreams").json()["datastreams"]) == 2)
+    assert d.admin("POST", "/v1/feeds/air/_trim", {"keep": 1}).status == 200
+    d.restart()  # and what pages remembered of it is gone
+    air, = d.get("/v1/catalog").json()["dcat:dataset"]
+    assert air["dct:temporal"]["dcat:startDate"]["@value"] <= first
+    measured = {m["dqv:isMeasurementOf"]["@id"].split("#")[1]: float(m["dqv:value"]["@value"]) for m in air["dqv:hasQualityMeasurement"]}
+    assert measured["completeness"] <= 50, measured
