@@ -643,8 +643,9 @@ static int check(const struct daemon *d, struct buf *why)
 	tls_set_free(tls);
 	print_lines(buf_str(why));
 	if (!err)
-		printf("The configuration is in order: %zu feeds, %zu schemas.\n",
-		       d->config->n_feeds - 1 /* the audit */, catalog_count(d->catalog));
+		printf("The configuration is in order: %zu feed%s, %zu schemas.\n",
+		       d->config->n_feeds - 1 /* the audit */, d->config->n_feeds == 2 ? "" : "s",
+		       catalog_count(d->catalog));
 	return err ? 1 : 0;
 }
 

@@ -118,7 +118,7 @@ int cli_option(struct cli *c, int argc, char **argv, const char *letters, const 
 	}
 }
 
-static void say(const struct cli *c, const char *fmt, va_list ap)
+static PRINTF(2, 0) void say(const struct cli *c, const char *fmt, va_list ap)
 {
 	fflush(stdout);
 	fprintf(stderr, "oudp%s%s: ", c->command ? " " : "", c->command ? c->command->name : "");
