@@ -361,7 +361,8 @@ struct feed *param_feed(struct req *r, enum access_right right)
 		        r->param[0].p);
 	} else if (right && access_check(&r->who, right, f, (struct span){0})) {
 		req_audit(r, "use", f, "refused");
-		problem(r, 403, "this feed may not be used so by who asks: show a name and a password, a "
+		problem(r, 403,
+		        "this feed may not be used so by who asks: show a name and a password, a "
 		        "key or a token that has the right, or ask as the administrator, through "
 		        "the admin socket");
 		f = NULL;
