@@ -4,9 +4,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define XXH_INLINE_ALL
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <xxhash.h>
 
 struct hash_key hash_key_random(void)
 {
@@ -25,15 +27,9 @@ struct hash_key hash_key_random(void)
 		v2 += v1, v1 = ROTL(v1, 17), v1 ^= v2, v2 = ROTL(v2, 32);                          \
 	} while (0)
 
-struct sip {
-	uint64_t v0, v1, v2, v3;
-};
-
-/* Everything before the finalization. */
-static inline struct sip sip_begin(const struct hash_key *key, const void *p, size_t n,
-                                   uint64_t xor1)
+uint64_t hash64(const struct hash_key *key, const void *p, size_t n)
 {
-	uint64_t v0 = 0x736f6d6570736575u ^ key->k0, v1 = 0x646f72616e646f6du ^ key->k1 ^ xor1;
+	uint64_t v0 = 0x736f6d6570736575u ^ key->k0, v1 = 0x646f72616e646f6du ^ key->k1;
 	uint64_t v2 = 0x6c7967656e657261u ^ key->k0, v3 = 0x7465646279746573u ^ key->k1;
 	const unsigned char *s = p;
 	uint64_t last = (uint64_t)n << 56, m;
@@ -50,33 +46,18 @@ static inline struct sip sip_begin(const struct hash_key *key, const void *p, si
 	v3 ^= last;
 	SIPROUND;
 	v0 ^= last;
-	return (struct sip){v0, v1, v2, v3};
-}
-
-static inline uint64_t sip_end(struct sip *s)
-{
-	uint64_t v0 = s->v0, v1 = s->v1, v2 = s->v2, v3 = s->v3;
+	v2 ^= 0xff;
 	SIPROUND;
 	SIPROUND;
 	SIPROUND;
-	*s = (struct sip){v0, v1, v2, v3};
 	return v0 ^ v1 ^ v2 ^ v3;
-}
-
-uint64_t hash64(const struct hash_key *key, const void *p, size_t n)
-{
-	struct sip s = sip_begin(key, p, n, 0);
-	s.v2 ^= 0xff;
-	return sip_end(&s);
 }
 
 void hash128(const struct hash_key *key, const void *p, size_t n, uint64_t out[2])
 {
-	struct sip s = sip_begin(key, p, n, 0xee);
-	s.v2 ^= 0xee;
-	out[0] = sip_end(&s);
-	s.v1 ^= 0xdd;
-	out[1] = sip_end(&s);
+	XXH128_hash_t h = XXH3_128bits_withSeed(p, n, key->k0 ^ ROTL(key->k1, 32));
+	out[0] = h.low64;
+	out[1] = h.high64;
 }
 
 void map_init(struct map *m)

@@ -1,7 +1,9 @@
 /* hash.h - keyed hashing, and a map from byte strings to pointers.
  *
  * hash64() is SipHash-1-3 with a key drawn at process start by whoever owns the table: a peer who
- * picks topics cannot pick collisions. hash128() gives two independent halves for content hashes.
+ * picks topics cannot pick collisions. hash128() is XXH3 (libxxhash), ten times faster on a
+ * message, for what is compared and not looked up: who makes two of its own messages alike has
+ * only itself deceived.
  * struct map copies its keys and does not own its values. Load is kept under 3/4; growth doubles.
  */
 #ifndef BASE_HASH_H
