@@ -20,7 +20,8 @@ struct xml_state {
 	int depth;
 	int outside; /* open elements around records */
 	char name[128];
-	bool leaf; /* the element just opened outside of records has had no child */
+	bool found; /* there was a record */
+	bool leaf;  /* the element just opened outside of records has had no child */
 	size_t record_bytes;
 	int err;
 };
@@ -72,6 +73,7 @@ static void XMLCALL on_start(void *ctx, const char *name, const char **attribute
 		return;
 	if (s->depth > 0 || is_record(d, local(name))) {
 		if (s->depth == 0) {
+			s->found = true;
 			s->record_bytes = 0;
 			buf_clear(&d->buf);
 		}
@@ -199,7 +201,13 @@ static int xml_feed(struct decoder *d, const char *p, size_t n)
 
 static int xml_end(struct decoder *d)
 {
-	return parse(d, "", 0, 1);
+	const struct xml_state *s = d->state;
+	int err = parse(d, "", 0, 1);
+	if (err < 0 || s->found)
+		return err;
+	/* the source has another shape: that is not the same as no news */
+	return decode_fail(d, ERR_MALFORMED, "there is no element %s in it%s", d->conf->records[0],
+	                   d->conf->n_records > 1 ? ", nor another of records" : "");
 }
 
 static void xml_done(struct decoder *d)

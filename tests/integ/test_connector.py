@@ -57,6 +57,7 @@ def test_decoders(connector, decoder, options, text, expected):
 @pytest.mark.parametrize("decoder,options,text", [
     ("json", {"records": []}, '{"a":'), ("json", {"records": ["d"]}, '{"d":[{"a":1}'), ("csv", {"records": []}, 'a\n"x'),
     ("xml", {"records": ["s"]}, "<a><s>1</a>"), ("senml", {"records": []}, '[{"n":"a","v":1,"x_":1}]'),
+    ("xml", {"records": ["s"]}, "<a><t>1</t></a>"), ("xml", {"records": ["s", "u"]}, "<a/>"),
     ("xml", {"records": ["s"]}, '<!DOCTYPE a [<!ENTITY b "bb">]><a><s>&b;</s></a>'), ("senml", {"records": []}, '[{"n":"a b","v":1}]'),
 ])
 def test_what_is_no_document_is_said(connector, decoder, options, text):
