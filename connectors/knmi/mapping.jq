@@ -32,32 +32,46 @@ def axis($a): if $a == null then null elif ($a.values | type) == "array" then $a
   elif ($a.num | type) == "number" then [range($a.num) | $a.start
     + (if $a.num > 1 then . * ($a.stop - $a.start) / ($a.num - 1) else 0 end)] else null end;
 
+# Where and when the values of a range stand: points [[x, y], ...] and times. A domain has an axis for each coordinate, or
+# one axis of points (composite), which then may have the time in it too.
+def places($axes): ($axes.composite | objects | select((.values | type) == "array")) as $c
+  | ($c.coordinates // ["x", "y"]) as $names | ($names | index("x")) as $x | ($names | index("y")) as $y
+  | if $x == null or $y == null then empty else [$c.values[] | [.[$x], .[$y]]] end;
+def domain: (.domain | objects | .axes | objects) as $axes
+  | if $axes.composite then {points: places($axes), axis: "composite"}
+    else {xs: (axis($axes.x) // [null]), ys: (axis($axes.y) // [null])} end
+  | .times = (axis($axes.t) // []);
+
+def station: ([.["eumetnet:locationId"], .["custom:locationId"], .["rodeo:wigosId"], .["oudp:id"],
+  (.id | strings | split("/") | .[-1])] | map(select(. != null and . != ""))) | .[0];
+
 def coverage($parameters):
-  . as $c | (.parameters // $parameters // {}) as $ps | (.domain.axes // {}) as $axes
-  | (if ($axes.composite.values | type) == "array" then null else [axis($axes.t) // [], axis($axes.x) // [null],
-    axis($axes.y) // [null]] end) as $a
-  | if $a == null or ($a[0] | length) == 0 then {ignored: "a coverage without times"}
+  . as $c | (.parameters // $parameters // {}) as $ps | ([domain] | .[0]) as $d | station as $station
+  | if (.domain | type) == "string" then {refused: "a coverage whose domain stands elsewhere"}
+    elif $d == null or ($d.times | length) == 0 then {ignored: "a coverage without times"}
     elif ($c.ranges | type) != "object" then {refused: "a coverage without ranges"}
+    elif any($c.ranges[]; type != "object" or .type == "TiledNdArray")
+      then {refused: "a coverage whose values stand elsewhere"}
     else
-      (($c["eumetnet:locationId"] // $c["custom:locationId"] // $c["rodeo:wigosId"] // $c["oudp:id"]
-        // ($c.id | strings | split("/") | .[-1])) // null) as $station
-      | [$c.ranges | to_entries[] | hit(.key; $ps[.key] // {}) as $h
+      [$c.ranges | to_entries[] | hit(.key; $ps[.key] // {}) as $h
         | select($h != null and (.value.values | type) == "array")
           | {m: $h[0], to: $h[1], from: ($ps[.key] // {} | symbol), v: .value.values,
             s: stride(.value.axisNames // ["t"]; .value.shape // [.value.values | length])}] as $ranges
-      | ((($a[1] | length) * ($a[2] | length)) > 1) as $grid
-      | [range($a[0] | length) as $ti | range($a[1] | length) as $xi | range($a[2] | length) as $yi
-          | ([$a[0][$ti] | utc_time] | .[0]) as $time
-          | ([$ranges[] | . as $r | ($r.v[$ti * ($r.s.t // 0) + $xi * ($r.s.x // 0) + $yi * ($r.s.y // 0)])
-            | number_not([-999, -9999]) | {($r.m): converted(.; $r.from; $r.to)}] | add // {}) as $values
+      | (if $d.points then [range($d.points | length) | {at: {composite: .}, p: $d.points[.]}]
+         else [range($d.xs | length) as $xi | range($d.ys | length) as $yi | {at: {x: $xi, y: $yi}, p: [$d.xs[$xi], $d.ys[$yi]]}]
+         end) as $points
+      | [range($d.times | length) as $ti | ([$d.times[$ti] | utc_time] | .[0]) as $time | $points[] as $p
+          | ([$ranges[] | . as $r
+              | $r.v[$ti * ($r.s.t // 0) + ([$p.at | to_entries[] | .value * ($r.s[.key] // 0)] | add)]
+              | number_not([-999, -9999]) | {($r.m): converted(.; $r.from; $r.to)}] | add // {}) as $values
           | if $values == {} then empty
             elif $time == null then {refused: "no time that can be read"}
             else
-              (if $grid or $station == null then "point-" + ($a[1][$xi] | tostring) + "-" + ($a[2][$yi] | tostring)
+              (if ($points | length) > 1 or $station == null then "point-" + ($p.p | map(tostring) | join("-"))
                 else $station end) as $thing
               | {topic: (topic("city/weather") + ($thing | topic_level)),
                 payload: ({dateObserved: $time, source: ($settings["source"] // "https://dataplatform.knmi.nl")}
-                + member("location"; point($a[1][$xi]; $a[2][$yi])) + $values)}
+                + member("location"; point($p.p[0]; $p.p[1])) + $values)}
             end]
       | if length == 0 then {ignored: "no value that we know"} else . end
     end;

@@ -29,7 +29,7 @@ def _names: {
   "co2": ["co2", "[ppm]"], "co2ppm": ["co2", "[ppm]"], "co2concentration": ["co2", "[ppm]"],
     "carbondioxide": ["co2", "[ppm]"], "eco2": ["co2Equivalent", "[ppm]"],
   "tvoc": ["tvoc", ""], "voc": ["tvoc", ""], "co": ["co", "[ppm]"], "formaldehyde": ["formaldehyde", ""],
-  "hcho": ["formaldehyde", ""], "pm1": ["pm1", "ug/m3"], "pm10": ["pm10", "ug/m3"], "pm25": ["pm25", "ug/m3"],
+  "hcho": ["formaldehyde", ""], "formaldehyd": ["formaldehyde", ""], "pm1": ["pm1", "ug/m3"], "pm10": ["pm10", "ug/m3"], "pm25": ["pm25", "ug/m3"],
   "pm2.5": ["pm25", "ug/m3"], "pm4": ["pm4", "ug/m3"], "pm1.0": ["pm1", "ug/m3"], "pm10.0": ["pm10", "ug/m3"],
   "pm4.0": ["pm4", "ug/m3"], "no2": ["no2", ""], "o3": ["o3", ""], "nh3": ["nh3", ""], "h2s": ["h2s", ""],
   "laeq": ["noiseLevel", "dB"], "leq": ["noiseLevel", "dB"], "noise": ["noiseLevel", "dB"],
@@ -91,7 +91,7 @@ def _unit_words: {"c": "Cel", "degc": "Cel", "°c": "Cel", "celsius": "Cel", "ce
     "us/cm": "uS/cm", "µs/cm": "uS/cm", "μs/cm": "uS/cm", "l": "L", "m3": "m3", "m³": "m3"};
 # [from, to]: [factor, offset]
 def _conversion($from; $to): {
-  "Pa>hPa": [0.01, 0], "kPa>hPa": [10, 0], "mV>V": [0.001, 0], "km/h>m/s": [0.2777777777777778, 0], "cm>m": [0.01, 0],
+  "Pa>hPa": [0.01, 0], "kPa>hPa": [10, 0], "mV>V": [0.001, 0], "km/h>m/s": [0.2777777777777778, 0], "cm>m": [0.01, 0], "dm>m": [0.1, 0],
   "mm>m": [0.001, 0], "m>mm": [1000, 0], "cm>mm": [10, 0], "K>Cel": [1, -273.15],
   "[degF]>Cel": [0.5555555555555556, -17.77777777777778], "kW>W": [1000, 0], "mA>A": [0.001, 0], "W.h>kW.h": [0.001, 0],
   "%>1": [0.01, 0],
@@ -146,6 +146,7 @@ def _named_value($hit; $x; $unit; $channel):
    elif $hit[2] then $x.n * $hit[2] | rounded
    elif $hit[0] == "atmosphericPressure" and $x.n > 20000 then $x.n / 100 | rounded
    elif $hit[0] == "atmosphericPressure" and $x.n < 120 and $x.n > 50 then $x.n * 10 | rounded else $x.n end)
+  | select(. > -100 or $hit[1] != "Cel")  # -127 is what a chip says that is not there
   | {property: $hit[0], value: ., unit: (if $hit[1] == "" then ($unit // "") else $hit[1] end), channel: $channel};
 
 def _slow_value($k; $v; $u):
@@ -156,7 +157,8 @@ def _slow_value($k; $v; $u):
     elif _names[$q] then [_names[$q], $parent]
      elif ($last | test("^[0-9]+$")) and ($path | length) > 1 then [_names[$path[-2] | _plain],
        $last]  # Cayenne LPP: {"temperatureSensor": {"1": 21}}
-     elif ($last | test("_[0-9]+$")) then ($last | capture("^(?<n>.*)_(?<c>[0-9]+)$")) as $c | [_names[$c.n | _plain], $c.c]
+     elif ($last | test("_(l?[0-9]+|left|right)$")) then ($last | capture("^(?<n>.*)_l?(?<c>[0-9]+|left|right)$")) as $c
+       | [_names[$c.n | _plain], $c.c]
      else [null, ""] end) as $found
   | if _silent[$q] == 1 then empty
     else ($v | _quantity) as $x | ($x.u // $u) as $unit
@@ -172,7 +174,7 @@ def _value($k; $v; $u): $settings["member." + $k] as $own
 # What an object of members says, as values. A number under a name of the table is the common case, and the fast one.
 
 def values_of: [keys_unsorted[] as $key | .[$key] | type as $type | _names[$key] as $hit
-  | if $hit and $type == "number" and . != -999 and . != -9999 and $settings["member." + $key] == null then
+  | if $hit and $type == "number" and . > -100 and $settings["member." + $key] == null then
       (if ($hit | length) == 2 and $hit[0] != "atmosphericPressure"
         then {property: $hit[0], value: ., unit: $hit[1], channel: ""}
        else _named_value($hit; {n: ., u: null}; null; "") end)

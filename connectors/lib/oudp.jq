@@ -50,7 +50,8 @@ def _zone: if . == null then null elif ascii_upcase == "Z" then 0
 def utc_time: if type != "string" then empty
   else . as $text | {utc: .} | ask // ($text
     | try (_parts | (.z | _zone) as $z | _seconds | (if $z == null then wall_to_utc else . - $z end) | todate) catch empty) end;
-def epoch_time: number | floor | todate;
+# Seconds since 1970, or milliseconds: those of any time after March 1973 are more than 1e11.
+def epoch_time: number | (if . > 1e11 then . / 1000 else . end) | floor | todate;
 
 # Units, where there is one factor and nothing to state.
 def pa_to_hpa: . / 100;

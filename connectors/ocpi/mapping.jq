@@ -47,7 +47,7 @@ def location:
     end;
 
 if type == "array" then [.[] | location]
-elif type == "object" and has("status_code") then (if .status_code != 1000
+elif type == "object" and has("status_code") then (if (.status_code | type) != "number" or .status_code < 1000 or .status_code >= 2000
   then {refused: ("the operator answers " + (.status_code | tostring) + ": " + (.status_message // "" | tostring))}
   else .data | if type == "array" then [.[] | location] elif type == "object" then location
     else {ignored: "no data"} end end)

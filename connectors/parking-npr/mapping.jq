@@ -10,7 +10,7 @@ include "oudp";
   elif $id == "00000000-0000-0000-0000-000000000000" then {ignored: "the nil identifier"}
   else
     ([$s.lastUpdated | epoch_time] | .[0]) as $time
-    | ([$s.vacantSpaces | number] | .[0]) as $free | ([$s.parkingCapacity | number | select(. > 0)] | .[0]) as $all
+    | ([$s.vacantSpaces | number | select(. >= 0)] | .[0]) as $free | ([$s.parkingCapacity | number | select(. > 0)] | .[0]) as $all
     | if $time == null then {refused: "no time that can be read"}
       elif $free != null and $all != null and $free > $all then {refused: "more free places than there are"}
       elif $free == null and $all == null then {ignored: "neither free places nor capacity"}

@@ -14,6 +14,8 @@ def settle: with_entries(select((.key | endswith("_calibration") or endswith("_p
     .battery_low, .power_outage_count, .device_temperature_unit)
   # of the battery
   | if (.voltage | type) == "number" and .voltage > 1000 then .battery_mv = .voltage | del(.voltage) else . end
+  # in older releases illuminance is the sensor's own number beside illuminance_lux
+  | (if .illuminance_lux != null then del(.illuminance) else . end)
   | if .temperature_unit == "fahrenheit" then .temperature |= (numbers | (. - 32) / 1.8 | rounded) else . end;
 def seen: .last_seen | if type == "string" then utc_time elif type == "number" then (if . > 1e11 then . / 1000 else . end)
   | floor | todate else empty end;
