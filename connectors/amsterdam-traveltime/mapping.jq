@@ -11,5 +11,5 @@ def section: .properties as $p
     else {topic: (topic("city/traffic") + ("ams-" + $p.Id | topic_level)),
           payload: ({dateObserved: $time, averageVehicleSpeed: $v, source: "https://data.amsterdam.nl"}
             + member("travelTime"; $t) + member("name"; $p.Name | strings) + member("location"; .geometry | objects))} end;
-if type == "object" and (.features | type) == "array" then [.features[] | section] elif type == "object"
-  and (.properties | type) == "object" then section else {refused: "no GeoJSON"} end
+if type == "object" and (.features | type) == "array" then [.features[] | each(section)] elif type == "object"
+  and (.properties | type) == "object" then each(section) else {refused: "no GeoJSON"} end

@@ -18,7 +18,7 @@ def any_time: if type == "string" and (test("^[0-9.]+$") | not) then utc_time
 
 def strip($paths): reduce ($paths[] | strings | split(".") | map(if test("^[0-9]+$") then tonumber else . end)) as $p (.;
   try delpaths([$p]) catch .);
-if type != "object" then {refused: "no JSON object"}
+def record: if type != "object" then {refused: "no JSON object"}
 else
   . as $m
   | ((set("thing") // $settings["thing.text"]) | if type == "string" or type == "number" then tostring
@@ -39,4 +39,5 @@ else
           | if length == 0 then {ignored: "no value"} else . end
         end
     end
-end
+end;
+each(record)

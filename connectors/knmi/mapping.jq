@@ -26,10 +26,10 @@ def hit($key; $p): parameters[$key] // parameters[$key | split(":") | .[0]]
 def converted($v; $from; $to): if $from == "mm/h" or ($from == null and $to == "mm/h") then $v / 6
   elif $to == "mm/h" then empty else ({n: $v, u: $from} | in_unit($to)) end | rounded;
 
-def stride($names; $shape): reduce range($names | length - 1; -1; -1) as $i ({s: 1, o: {}}; .o[$names[$i]] = .s
-  | .s *= $shape[$i]) | .o;
+def stride($names; $shape): reduce range($names | length - 1; -1; -1) as $i ({s: 1, o: {}}; .o[$names[$i] | tostring] = .s
+  | .s *= ($shape[$i] // 1)) | .o;
 def axis($a): if $a == null then null elif ($a.values | type) == "array" then $a.values
-  elif ($a.num | type) == "number" then [range($a.num) | $a.start
+  elif ($a.num | type) == "number" and $a.num <= 100000 then [range($a.num) | $a.start
     + (if $a.num > 1 then . * ($a.stop - $a.start) / ($a.num - 1) else 0 end)] else null end;
 
 # Where and when the values of a range stand: points [[x, y], ...] and times. A domain has an axis for each coordinate, or
@@ -96,8 +96,8 @@ def message: .properties as $p | ($p.content // {}) as $c
     end;
 
 if type != "object" then {refused: "no CoverageJSON"}
-elif .type == "Feature" and (.properties.content | type) == "object" then message
-elif .type == "Coverage" then coverage(null)
-elif .type == "CoverageCollection" then .parameters as $p | [.coverages[]? | coverage($p)] | flatten | if length == 0
+elif .type == "Feature" and (.properties | if type == "object" then .content else null end | type) == "object" then each(message)
+elif .type == "Coverage" then each(coverage(null))
+elif .type == "CoverageCollection" then .parameters as $p | [.coverages[]? | each(coverage($p))] | flatten | if length == 0
   then {ignored: "an empty collection"} else . end
 else {refused: "no CoverageJSON: ask for f=CoverageJSON"} end

@@ -98,7 +98,7 @@ def _conversion($from; $to): {
   "1>%": [100, 0], "mg/m3>ug/m3": [1000, 0], "L>m3": [0.001, 0]}[$from + ">" + $to];
 
 # A unit as somebody wrote it, as UCUM; what is not known stays as it was written.
-def ucum: . as $u | _unit_words[ascii_downcase] // $u;
+def ucum: if type == "string" then . as $u | _unit_words[ascii_downcase] // $u else null end;
 # {n, u} in the unit that is wanted, or nothing: never a number in a unit that it has not.
 def in_unit($to): if .u == null or .u == $to or $to == "" then .n
   else _conversion(.u; $to) as $c | if $c == null then empty else (.n * $c[0] + $c[1] | rounded) end end;

@@ -4,6 +4,10 @@
 # The envelope of the record: connector, received, url or file, head.
 def source: input;
 
+# jq 1.6 ends the process when a time is beyond what the C library can write.
+def todate: if type == "number" and . > -62135596800 and . < 253402300800 then strftime("%Y-%m-%dT%H:%M:%SZ")
+  else empty end;
+
 # A number, of a number or of a text that is one; nothing for everything that means "missing".
 def number:
   if type == "number" then (if isnan or isinfinite then empty else . end)
@@ -21,6 +25,9 @@ def several: if . == null then empty elif type == "array" then .[] else . end;
 
 # A question to the host and its answer (words.h): debug is the way out that jq has, input the way in.
 def ask: debug | input;
+
+# One element of several, or the one there is: what is wrong with it is said, and costs the others nothing.
+def each(f): try f catch {refused: ("not in the documented shape: " + tostring)};
 
 # A level of a topic: no separators, no wildcards.
 def topic_level: {level: tostring} | ask;

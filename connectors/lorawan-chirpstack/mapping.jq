@@ -46,4 +46,4 @@ def event: . as $e
         $e | .deviceInfo.deviceProfileName, .deviceProfileName, .deviceInfo.deviceName, .deviceName, $eui)
     end;
 
-if type == "array" then [.[] | event] elif type == "object" then event else {refused: "no event of ChirpStack"} end
+if type == "array" then [.[] | each(event)] elif type == "object" then each(event) else {refused: "no event of ChirpStack"} end

@@ -32,4 +32,4 @@ def one: if type != "object" then {refused: "no message of LORIOT"}
   elif has("hotspots") and has("dev_eui") then helium
   elif has("devEui") and has("timestamp") and has("sensorType") then netmore
   else {refused: "no message of LORIOT"} end;
-if type == "array" then [.[] | one] else one end
+if type == "array" then [.[] | each(one)] else each(one) end

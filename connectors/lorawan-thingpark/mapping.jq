@@ -26,4 +26,4 @@ def one: (.DevEUI_uplink // .) as $u
         $u | .DriverCfg.mod.mId?, .CustomerData.alr.pro?, .CustomerData.name?, (.DevEUI | ascii_downcase))
     end;
 
-if type == "array" then [.[] | one] else one end
+if type == "array" then [.[] | each(one)] else each(one) end

@@ -62,4 +62,4 @@ def one: (.result // .)
     elif has("dev_id") and has("metadata") then v2
     else {ignored: "no uplink"} end;
 
-if type == "array" then [.[] | one] else one end
+if type == "array" then [.[] | each(one)] else each(one) end

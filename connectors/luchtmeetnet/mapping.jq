@@ -3,7 +3,7 @@
 # (a concentration is 0 or more): they are 0 when they are within the noise, else refused by the schema.
 include "oudp";
 
-{"PM25": "pm25", "PM10": "pm10", "NO2": "no2", "NO": "no", "NOX": "nox", "O3": "o3", "SO2": "so2", "CO": "co",
+def record: {"PM25": "pm25", "PM10": "pm10", "NO2": "no2", "NO": "no", "NOX": "nox", "O3": "o3", "SO2": "so2", "CO": "co",
  "NH3": "nh3", "H2S": "sh2", "C6H6": "c6h6"} as $members
 | if (.station_number | type) != "string" or (.formula | type) != "string" then {refused: "no station and formula"}
   elif $members[.formula] == null then {ignored: ("no member for " + .formula)}
@@ -15,4 +15,5 @@ include "oudp";
             payload: {dateObserved: $time, ($members[.formula]): (if $value < 0 and $value > -5 then 0 else $value end),
                       source: "https://www.luchtmeetnet.nl"}}
       end
-  end
+  end;
+each(record)

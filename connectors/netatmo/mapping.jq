@@ -38,8 +38,8 @@ def own($place): (.dashboard_data | objects) as $d | ([$d.time_utc | epoch_time]
 if type != "object" then {refused: "no answer of Netatmo"}
 elif .error or (.status // "ok") != "ok" then {refused: ("Netatmo answers: "
   + ((.error.message? // .error // .status) | tostring))}
-elif (.body | type) == "array" then [.body[] | objects | public] | if length == 0 then {ignored: "no stations"} else . end
+elif (.body | type) == "array" then [.body[] | objects | each(public)] | if length == 0 then {ignored: "no stations"} else . end
 elif (.body.devices? | type) == "array" then
-  [.body.devices[] | member("location"; point(.place.location[0]; .place.location[1])) as $place | (., (.modules // [])[])
-    | if (.dashboard_data | type) == "object" then own($place) else {ignored: "not reachable"} end]
+  [.body.devices[] | each(member("location"; point(.place.location[0]; .place.location[1])) as $place | (., (.modules // [])[])
+    | if (.dashboard_data | type) == "object" then own($place) else {ignored: "not reachable"} end)]
 else {ignored: "no measurements of stations"} end

@@ -104,5 +104,5 @@ def entity:
 def rows: if type == "array" then .[] elif type == "object" and (.data | type) == "array"
   and (has("subscriptionId") or .type == "Notification") then .data[]
   elif type == "object" and .type == "FeatureCollection" then .features[]? else . end;
-[rows | if type == "object" then entity else {refused: "no entity"} end] | if length == 0
+[rows | if type == "object" then each(entity) else {refused: "no entity"} end] | if length == 0
   then {ignored: "nobody in the notification"} else . end

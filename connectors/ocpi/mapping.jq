@@ -46,10 +46,10 @@ def location:
         end
     end;
 
-if type == "array" then [.[] | location]
+if type == "array" then [.[] | each(location)]
 elif type == "object" and has("status_code") then (if (.status_code | type) != "number" or .status_code < 1000 or .status_code >= 2000
   then {refused: ("the operator answers " + (.status_code | tostring) + ": " + (.status_message // "" | tostring))}
-  else .data | if type == "array" then [.[] | location] elif type == "object" then location
+  else .data | if type == "array" then [.[] | each(location)] elif type == "object" then each(location)
     else {ignored: "no data"} end end)
-elif type == "object" then location
+elif type == "object" then each(location)
 else {refused: "no location"} end

@@ -50,4 +50,4 @@ def box:
     | [.sensors[] | objects | sensor($thing; {source: "https://opensensemap.org", location: $place})]
     | if length == 0 then {ignored: "a box without sensors"} else . end
   end // {ignored: "a box without a place"};
-if type == "array" then [.[] | box] else box end
+if type == "array" then [.[] | each(box)] else each(box) end

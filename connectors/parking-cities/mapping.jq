@@ -113,6 +113,6 @@ if type == "object" and (.["@element"] == "parkingRecordStatus" or .["@element"]
 else
   . as $doc | (if type == "object" and (has("lots") or has("features")) then (.last_updated // .timestamp // null)
     else null end) as $published
-  | [rows | if type == "object" then lot($published) else {refused: "no entry of a car park"} end]
+  | [rows | if type == "object" then each(lot($published)) else {refused: "no entry of a car park"} end]
   | if length == 0 then {ignored: "no car park"} else . end
 end

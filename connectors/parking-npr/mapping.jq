@@ -3,7 +3,7 @@
 # as too old; the second are refused here.
 include "oudp";
 
-(.parkingFacilityDynamicInformation // .) as $d
+def record: (.parkingFacilityDynamicInformation // .) as $d
 | ($d.facilityActualStatus) as $s
 | ($d.identifier // $d.uuid) as $id
 | if ($s | type) != "object" or ($id | type) != "string" then {refused: "no state of a car park"}
@@ -20,4 +20,5 @@ include "oudp";
               + member("status"; if $s.open == false then "closed" elif $s.full == true and $free == 0 then "full"
                                  elif $s.open == true then "open" else empty end))}
       end
-  end
+  end;
+each(record)

@@ -22,7 +22,7 @@ def rws_unit: if type != "string" then null else {"oC": "Cel", "graad": "deg", "
 
 # One value. $m: quantity, unit, datum, code, place, kind of process.
 def value($m; $time; $v; $quality):
-  quantities[$m.quantity] as $q | ($m.unit | rws_unit // documented[$m.quantity]) as $u
+  quantities[$m.quantity // ""] as $q | ($m.unit | rws_unit // documented[$m.quantity // ""]) as $u
   | ([$v | number | select(fabs < 900000)] | .[0]) as $n
   | if $q == null then {ignored: ("no member for " + ($m.quantity | tostring))}
     elif ($m.process // "meting") != "meting" then {ignored: ("no measurement: " + $m.process)}
@@ -63,9 +63,9 @@ def feature: .properties as $p
 if type != "object" then {refused: "no answer of WaterWebservices"}
 elif .Succesvol == false or .Succesvol == "false" then {ignored: ("the service has nothing: "
   + (.Foutmelding // "" | tostring))}
-elif has("WaarnemingenLijst") then [.WaarnemingenLijst | several | series] | if length == 0
+elif has("WaarnemingenLijst") then [.WaarnemingenLijst | several | each(series)] | if length == 0
   then {ignored: "no observations"} else . end
-elif has("AquoMetadata") then [series]
-elif .type == "FeatureCollection" then [.features[]? | feature] | if length == 0 then {ignored: "no features"} else . end
-elif .type == "Feature" then feature
+elif has("AquoMetadata") then [each(series)]
+elif .type == "FeatureCollection" then [.features[]? | each(feature)] | if length == 0 then {ignored: "no features"} else . end
+elif .type == "Feature" then each(feature)
 else {refused: "no answer of WaterWebservices"} end

@@ -28,7 +28,7 @@ def pushed: {sensor: {id: ("node-" + (.esp8266id // .raspiid // .esp32id | tostr
     | sub("^(SDS|SDS011|PMS|HPM|NPM|SPS30|SEN5X|BME280|BMP280|BMP|DHT22|DHT|HTU21D|SHT3X|DNMS|noise_DNMS)_"; "")
     | if startswith("LA") then "noise_" + . else . end)]};
 
-(if type != "object" then {} elif has("sensor_id") then archived elif has("esp8266id") or has("esp32id") or has("raspiid")
+def record: (if type != "object" then {} elif has("sensor_id") then archived elif has("esp8266id") or has("esp32id") or has("raspiid")
   then pushed else . end)
 | if (.sensor.id == null) or (.sensordatavalues | type) != "array" then {refused: "no sensor and its values"}
 else
@@ -40,4 +40,5 @@ else
         message("noise"; $thing; $base; noise)]
       | if length == 0 then {ignored: "no value that we know"} else . end
     end
-end
+end;
+each(record)

@@ -22,12 +22,12 @@ def instant: if type == "string" then (split("/") | .[-1] | utc_time) else empty
 def thing_name($t): ($t.name // $t.properties.station // (if $t["@iot.id"] then "thing-" + ($t["@iot.id"] | tostring)
   else null end));
 def place($t): [$t.Locations | several | .location | objects | if .type == "Feature" then .geometry else . end | objects
-  | select((.type // "" | ascii_downcase) == "point") | point(.coordinates[0]; .coordinates[1])] | .[0];
+  | select((.type | if type == "string" then ascii_downcase else "" end) == "point") | point(.coordinates[0]; .coordinates[1])] | .[0];
 # {quantity, calibrated} of a datastream: by its name where that is one of Samen Meten, else by its observed property.
 def quantity($ds; $thing):
   (($ds.description // $ds.name // "") | tostring) as $d | (($ds.name // $ds.description // "") | tostring) as $n
   | ([($n, $d) | capture("^(?<s>.+)-(?<i>[0-9]+)-(?<f>[A-Za-z0-9.]+?)(?<k>_kal)?$")?] | .[0]) as $c
-  | if $c then {station: $c.s, formula: ($c.f | ascii_downcase), kal: ($c.k != null)}
+  | if $c then {station: $c.s, formula: ($c.f // "" | ascii_downcase), kal: ($c.k != null)}
     else {station: null, kal: ($n | test("_kal|calibrated|gekalibreerd"; "i")),
       formula: (($ds.ObservedProperty.name // ($n | sub("_kal$"; ""))) | tostring | ascii_downcase
       | gsub("[ _-]"; ""))} end;
@@ -63,10 +63,11 @@ def observation($o; $ds; $t):
 def datastream($ds; $t): if ($ds.Observations | type) == "array" then $ds.Observations[] | observation(.; $ds; $t)
   else empty end;
 def rows: if type == "object" and (.value | type) == "array" then .value[] elif type == "array" then .[] else . end;
-[rows | if type != "object" then {refused: "no entity of SensorThings"}
-   elif (.Datastreams | type) == "array" then . as $t | [$t.Datastreams[] | datastream(.; $t)] | if length == 0
-     then {ignored: "a thing without observations"} else .[] end
-   elif has("Observations") and (has("unitOfMeasurement") or has("ObservedProperty")) then datastream(.; .Thing)
-   elif has("result") and (.Datastream | type) == "object" then observation(.; .Datastream; .Datastream.Thing)
-   elif has("result") then {refused: "an observation alone: expand Datastream and Thing"}
-   else {ignored: "no observations"} end]
+def row: if type != "object" then {refused: "no entity of SensorThings"}
+  elif (.Datastreams | type) == "array" then . as $t | [$t.Datastreams[] | datastream(.; $t)] | if length == 0
+    then {ignored: "a thing without observations"} else .[] end
+  elif has("Observations") and (has("unitOfMeasurement") or has("ObservedProperty")) then datastream(.; .Thing)
+  elif has("result") and (.Datastream | type) == "object" then observation(.; .Datastream; .Datastream.Thing)
+  elif has("result") then {refused: "an observation alone: expand Datastream and Thing"}
+  else {ignored: "no observations"} end;
+[rows | each(row)]

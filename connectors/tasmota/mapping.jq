@@ -70,4 +70,4 @@ def one: (.topic | levels) as $l | (.payload | if type == "object" then .StatusS
           | if length == 0 then {ignored: "no sensor in the message"} else . end
         end
     end;
-[mqtt_messages | one]
+[mqtt_messages | each(one)]

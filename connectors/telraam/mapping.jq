@@ -27,7 +27,7 @@ def report:
 if type != "object" then {refused: "no answer of Telraam"}
 elif (.status_code // 200 | tostring) != "200" then {refused: ("Telraam answers " + (.status_code | tostring) + ": "
   + (.message // .errorMessage // "" | tostring))}
-elif (.report | type) == "array" then [.report[] | objects | report] | if length == 0 then {ignored: "an empty report"}
+elif (.report | type) == "array" then [.report[] | objects | each(report)] | if length == 0 then {ignored: "an empty report"}
   else . end
-elif has("segment_id") and has("date") then report
+elif has("segment_id") and has("date") then each(report)
 else {refused: "no report"} end

@@ -35,4 +35,4 @@ def one: (.topic | device) as $d | .payload as $p
           | if length == 0 then {ignored: "no value in the state"} else . end
         end
     end;
-[mqtt_messages | one]
+[mqtt_messages | each(one)]
