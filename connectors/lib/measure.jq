@@ -150,7 +150,7 @@ def _named_value($hit; $x; $unit; $channel):
   | {property: $hit[0], value: ., unit: (if $hit[1] == "" then ($unit // "") else $hit[1] end), channel: $channel};
 
 def _slow_value($k; $v; $u):
-  ($k | split(".")) as $path | $path[-1] as $last | ($k | _plain) as $p | ($last | _plain) as $q
+  ($k | split(".")) as $path | ($path[-1] // "") as $last | ($k | _plain) as $p | ($last | _plain) as $q
   | ($path[:-1] | join(".")) as $parent
   | ($path[-2:] | join(".") | _plain) as $pair
   | (if _names[$p] then [_names[$p], $parent] elif _names[$pair] then [_names[$pair], ($path[:-2] | join("."))]
