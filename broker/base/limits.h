@@ -246,6 +246,7 @@ enum {
 	LIMIT_ENTITIES = 200000,       /* tombstones too; 1 KB each in memory */
 	LIMIT_ENTITY_BYTES = 16 << 10, /* one: a page of text, as an entry of the register */
 	LIMIT_ENTITY_PLACES = 8,       /* Locations of one Thing: one place in several forms */
+	LIMIT_ENTITY_MOVES = 100,      /* former places of one Thing: they are deleted with it */
 	LIMIT_ENTITY_CHANGE = 256,     /* entities of one request: a Thing with its Datastreams */
 	LIMIT_ENTITY_CHANGE_BYTES = 1 << 20, /* and their rows: they share one commit */
 	LIMIT_ENTITY_DEPTH = 16,             /* of the JSON of one: a polygon is five */

@@ -200,6 +200,8 @@ void entity_take_out(struct entities *e, struct entity *x)
 	struct list_of *l = &e->all[x->type];
 	list_take(l, x);
 	l->deleted -= x->deleted;
+	if (x->number) /* its first data came just now */
+		map_remove(&e->numbers, number_key(mem, x->type, x->number));
 	if (x->to.thing)
 		list_take(map_get(&e->parts, part_key(mem, x->type, x->to.thing)), x);
 	e->n--;
@@ -227,6 +229,20 @@ static int load_row(void *arg, struct span key, struct span value)
 	return 0;
 }
 
+static int load_last(struct entities *e)
+{
+	struct buf b;
+	uint64_t last;
+	buf_init(&b, sizeof(last));
+	int err = store_get(hub_store(e->hub), STORE_STATE, SPAN(ENTITY_LAST_ROW), &b);
+	if (!err && b.len == sizeof(last)) {
+		memcpy(&last, b.p, sizeof(last));
+		e->last_id = MAX_OF(e->last_id, (int64_t)last);
+	}
+	buf_done(&b);
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
 int entities_new(struct hub *h, struct entities **ret)
 {
 	struct entities *e = xcalloc(1, sizeof(*e));
@@ -239,6 +255,7 @@ int entities_new(struct hub *h, struct entities **ret)
 	map_init(&e->parts);
 	int err = store_scan(hub_store(h), STORE_STATE, (struct span){0}, span_str(row_prefix),
 	                     SIZE_MAX, load_row, e);
+	err = err ? err : load_last(e);
 	if (err) {
 		entities_free(e);
 		return err;

@@ -3,7 +3,7 @@
  *
  * Beside them stand those that are derived from data (web/sta.h), which have no row here until
  * somebody writes about one: that row lies over it. A number from ENTITY_FIRST on was given here, a
- * lower one by the series. Numbers are given once: what is deleted stays as a tombstone.
+ * lower one by the series. Numbers are given once.
  *
  * An entity belongs to a feed and an organisation. A Thing is a thing of its feed (the level
  * {thing} of its topic), a Datastream one member of that thing's messages: when data of that name
@@ -77,6 +77,9 @@ int64_t entities_add(struct entities_change *c, const struct entity *x) MUSTCHEC
  * changed by another. */
 int entities_replace(struct entities_change *c, const struct entity *x) MUSTCHECK;
 int entities_remove(struct entities_change *c, enum sta_type t, int64_t id) MUSTCHECK;
+/* Where a Thing was (SensorThings 1.1, 8.2.3): its Locations now, as a HistoricalLocation; the
+ * oldest of more than LIMIT_ENTITY_MOVES goes. id of thing is set. */
+int entities_note_place(struct entities_change *c, const struct entity *thing) MUSTCHECK;
 /* What was added or replaced in this change; NULL: nothing of that kind. */
 const struct entity *entities_pending(const struct entities_change *c, enum sta_type t, int64_t id);
 /* Nothing of it happens. */

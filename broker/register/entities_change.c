@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/rfc3339.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +13,14 @@ struct op {
 	struct entity *target; /* in the table */
 	struct entity next;    /* what it becomes; nothing for one that is new */
 	bool fresh, removes;
+	bool drops; /* no tombstone is needed: it had no data */
 };
 
 struct entities_change {
 	struct entities *e;
 	struct op op[LIMIT_ENTITY_CHANGE];
 	unsigned n;
+	size_t bytes; /* of what was added and replaced */
 	char by[THING_BY_BYTES];
 	void (*done)(void *arg, int err);
 	void *arg;
@@ -59,12 +62,19 @@ static struct entity copy_of(const struct entities_change *c, const struct entit
 	return y;
 }
 
+static bool takes(struct entities_change *c, const struct entity *x)
+{
+	size_t n = x->text ? strlen(x->text) : 0;
+	c->bytes += n + 2 * ENTITY_NAME_BYTES;
+	return n <= LIMIT_ENTITY_BYTES && c->bytes <= LIMIT_ENTITY_CHANGE_BYTES;
+}
+
 int64_t entities_add(struct entities_change *c, const struct entity *x)
 {
 	struct entities *e = c->e;
 	int64_t id = x->id ? x->id : e->last_id + 1;
 	if (c->n == LIMIT_ENTITY_CHANGE || e->n >= LIMIT_ENTITIES || id > ENTITY_LAST ||
-	    (x->text && strlen(x->text) > LIMIT_ENTITY_BYTES))
+	    !takes(c, x))
 		return ERR_TOO_LARGE;
 	struct entity *y = xmalloc(sizeof(*y));
 	*y = copy_of(c, x);
@@ -95,7 +105,9 @@ static struct op *op_for(struct entities_change *c, enum sta_type t, int64_t id,
 		return o;
 	o = &c->op[c->n++];
 	*o = (struct op){.target = x};
+	pthread_rwlock_rdlock(&c->e->lock);
 	o->next = copy_of(c, x);
+	pthread_rwlock_unlock(&c->e->lock);
 	x->changing = true;
 	return o;
 }
@@ -106,7 +118,7 @@ int entities_replace(struct entities_change *c, const struct entity *x)
 	struct op *o = op_for(c, x->type, x->id, &err);
 	if (!o)
 		return err;
-	if (x->text && strlen(x->text) > LIMIT_ENTITY_BYTES)
+	if (!takes(c, x))
 		return ERR_TOO_LARGE;
 	struct entity *y = o->fresh ? o->target : &o->next;
 	struct entity z = copy_of(c, x);
@@ -139,6 +151,30 @@ int entities_remove(struct entities_change *c, enum sta_type t, int64_t id)
 	return 0;
 }
 
+int entities_note_place(struct entities_change *c, const struct entity *thing)
+{
+	const struct entity *first = NULL, *x = NULL;
+	unsigned n = 0;
+	char text[64], when[RFC3339_BYTES];
+	struct entity h = {.type = STA_HISTORICAL_LOCATION,
+	                   .feed = thing->feed,
+	                   .organisation = thing->organisation,
+	                   .thing = thing->thing,
+	                   .text = text,
+	                   .to = thing->to};
+	if (!thing->to.n_places)
+		return 0;
+	rfc3339_format(clock_wall_ms(hub_clock(c->e->hub)), when);
+	snprintf(text, sizeof(text), "{\"time\":\"%.*s\"}", RFC3339_BYTES, when);
+	h.to.thing = thing->id;
+	while ((x = entities_part_after(c->e, h.type, thing->id, x ? x->id : 0))) {
+		first = first ? first : x;
+		n++;
+	}
+	int err = entities_add(c, &h) < 0 ? ERR_TOO_LARGE : 0;
+	return err || n < LIMIT_ENTITY_MOVES ? err : entities_remove(c, h.type, first->id);
+}
+
 const struct entity *entities_pending(const struct entities_change *c, enum sta_type t, int64_t id)
 {
 	const struct op *o = op_of(c, t, id);
@@ -160,6 +196,13 @@ static void undo(struct entities *e, struct op *o)
 static void happen(struct entities *e, struct op *o)
 {
 	struct entity *x = o->target;
+	if (o->drops) {
+		if (!o->fresh && strcmp(o->next.name, x->name) != 0)
+			entity_drop_name(e, x, o->next.name);
+		entity_done(&o->next);
+		entity_take_out(e, x);
+		return;
+	}
 	x->pending = x->changing = false;
 	if (!o->fresh) {
 		if (strcmp(o->next.name, x->name) != 0)
@@ -206,19 +249,24 @@ static void committed(const struct answer *a, int err)
 	free(c);
 }
 
-static size_t bytes_of(const struct entities_change *c)
+/* The highest number given is kept by itself once a row goes that might have it. */
+static void write_last(const struct entities_change *c)
 {
-	size_t n = 0;
-	for (unsigned i = 0; i < c->n; i++) {
-		const struct op *o = &c->op[i];
-		n += strlen(o->fresh ? o->target->text : o->next.text) + 2 * ENTITY_NAME_BYTES;
-	}
-	return n;
+	uint64_t last = (uint64_t)c->e->last_id;
+	hub_put(c->e->hub, STORE_STATE, SPAN(ENTITY_LAST_ROW),
+	        span_of((char *)&last, sizeof(last)));
 }
 
-static void write_op(const struct entities_change *c, const struct op *o, struct buf *b)
+static void write_op(const struct entities_change *c, struct op *o, struct buf *b)
 {
 	char key[ENTITY_ROW_BYTES];
+	o->drops = o->removes && o->target->id >= ENTITY_FIRST && !o->target->number;
+	if (o->drops) {
+		write_last(c);
+		hub_del(c->e->hub, STORE_STATE,
+		        entity_row_key(key, o->target->type, o->target->id));
+		return;
+	}
 	char none[] = "{}";
 	struct entity tomb;
 	const struct entity *x = o->fresh ? o->target : &o->next;
@@ -237,13 +285,15 @@ static void write_op(const struct entities_change *c, const struct op *o, struct
 int entities_commit(struct entities_change *c, void (*done)(void *arg, int err), void *arg)
 {
 	struct buf b;
-	if (!hub_has_state_room(c->e->hub, MIN_OF(bytes_of(c), (size_t)LIMIT_ENTITY_CHANGE_BYTES)))
+	if (!hub_has_state_room(c->e->hub, c->bytes + (size_t)c->n * 2 * ENTITY_NAME_BYTES))
 		return ERR_AGAIN;
 	c->done = done;
 	c->arg = arg;
 	buf_init(&b, 8 * LIMIT_ENTITY_BYTES);
+	pthread_rwlock_rdlock(&c->e->lock); /* numbers are found on other threads */
 	for (unsigned i = 0; i < c->n; i++)
 		write_op(c, &c->op[i], &b);
+	pthread_rwlock_unlock(&c->e->lock);
 	buf_done(&b);
 	const struct answer a = {.done = committed, .owner = c, .feed = UINT32_MAX};
 	hub_answer(c->e->hub, &a);

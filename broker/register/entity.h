@@ -6,9 +6,10 @@
 #include "register/entry.h"
 #include "sta/model.h"
 
-#define ENTITY_ROWS  "entity/"          /* their keys in STORE_STATE begin so */
-#define ENTITY_FIRST ((int64_t)1 << 31) /* above any number of the series */
-#define ENTITY_LAST  ((int64_t)UINT32_MAX)
+#define ENTITY_ROWS     "entity/"          /* their keys in STORE_STATE begin so */
+#define ENTITY_LAST_ROW "entity-last"      /* u64: the highest number given */
+#define ENTITY_FIRST    ((int64_t)1 << 31) /* above any number of the series */
+#define ENTITY_LAST     ((int64_t)UINT32_MAX)
 
 struct entity_links { /* 0: none */
 	int64_t thing, sensor, property;

@@ -134,10 +134,13 @@ void sta_amend(struct req *r, int64_t id)
 		return;
 	}
 	entities_fill(r->web->entities, r->web->series);
+	entities_lock(r->web->entities); /* numbers are found on other threads too */
 	const struct entity *w =
 	    entities_of_number(r->web->entities, STA_DATASTREAM, (uint32_t)stream);
+	stream = w ? w->id : stream;
+	entities_unlock(r->web->entities);
 	a->instant.ms = id & (((int64_t)1 << STA_ID_SHIFT) - 1);
-	a->instant.stream = sta_find_add(&a->find, STA_DATASTREAM, w ? w->id : stream);
+	a->instant.stream = sta_find_add(&a->find, STA_DATASTREAM, stream);
 	sta_find_add(&a->find, STA_OBSERVATION, id);
 	a->find.instant = &a->instant;
 	a->find.n_instants = 1;

@@ -4,7 +4,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/rfc3339.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,21 +194,6 @@ static bool take_link(struct changing *c, struct entity *x, const struct sta_dra
 	return false;
 }
 
-static bool note_move(struct changing *c, const struct entity *thing)
-{
-	char text[64], when[RFC3339_BYTES];
-	struct entity h = {.type = STA_HISTORICAL_LOCATION,
-	                   .feed = thing->feed,
-	                   .organisation = thing->organisation,
-	                   .thing = thing->thing,
-	                   .text = text,
-	                   .to = thing->to};
-	rfc3339_format(clock_wall_ms(hub_clock(c->r->web->hub)), when);
-	snprintf(text, sizeof(text), "{\"time\":\"%.*s\"}", RFC3339_BYTES, when);
-	h.to.thing = thing->id;
-	return went(c, entities_add(c->change, &h) < 0 ? ERR_TOO_LARGE : 0);
-}
-
 static bool take_name(struct changing *c, struct entity *x)
 {
 	const char *name = c->draft->name;
@@ -252,7 +236,8 @@ static bool take_draft(struct changing *c)
 	int err = row                               ? entities_replace(c->change, &x)
 	          : entities_add(c->change, &x) < 0 ? ERR_TOO_LARGE
 	                                            : 0;
-	return went(c, err) && (!places || c->type != STA_THING || note_move(c, &x));
+	return went(c, err) &&
+	       (!places || c->type != STA_THING || went(c, entities_note_place(c->change, &x)));
 }
 
 /* ---- the way of a request ---- */

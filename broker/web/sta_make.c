@@ -5,7 +5,6 @@
 #include "access/audit.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/rfc3339.h"
 #include "json/write.h"
 
 #include <stdio.h>
@@ -21,7 +20,6 @@ struct making {
 	struct feed *feed;
 	const char *organisation;
 	const char *places_of; /* the thing whose Locations are being made, or NULL */
-	int64_t now_ms;
 };
 
 static void making_free(void *arg)
@@ -282,21 +280,14 @@ static int64_t missing(struct making *m, const struct sta_draft *d, const char *
 	return -1;
 }
 
-/* Where a Thing was: SensorThings 1.1, 8.2.3. */
-static bool note_places(struct making *m, int64_t thing, const char *of_thing,
-                        const struct entity_links *to)
+static bool note_place(struct making *m, const struct entity *thing)
 {
-	struct sta_draft d = {.type = STA_HISTORICAL_LOCATION, .name = (char[]){""}};
-	struct entity x = {.to = *to};
-	char text[64], when[RFC3339_BYTES];
-	if (!to->n_places)
-		return true;
-	rfc3339_format(m->now_ms, when);
-	snprintf(text, sizeof(text), "{\"time\":\"%.*s\"}", RFC3339_BYTES, when);
-	d.text = text;
-	x.thing = (char *)of_thing;
-	x.to.thing = thing;
-	return add(m, &d, &x) > 0;
+	int err = entities_note_place(m->change, thing);
+	if (err == ERR_TOO_LARGE)
+		sta_refuse(m->r, 507, "too-many", "", "there is no room for where it was");
+	else if (err)
+		sta_refuse(m->r, 503, "busy", "", "it is being changed: send it again");
+	return !err;
 }
 
 static bool take_places(struct making *m, const struct sta_draft *d, struct entity_links *to)
@@ -349,7 +340,8 @@ static int64_t make_thing(struct making *m, struct sta_draft *d)
 	if (m->parent_id && m->parent == STA_LOCATION && d == m->draft)
 		x.to.place[x.to.n_places++] = m->parent_id;
 	d->id = add(m, d, &x);
-	if (d->id < 0 || !note_places(m, d->id, name, &x.to) || !make_streams(m, d, d->id, 0))
+	x.id = d->id;
+	if (d->id < 0 || !note_place(m, &x) || !make_streams(m, d, d->id, 0))
 		return -1;
 	return d->id;
 }
@@ -368,6 +360,8 @@ static bool move(struct making *m, int64_t thing, const struct entity_links *pla
 		memcpy(x.to.place, places->place, sizeof(x.to.place));
 		err = entities_replace(m->change, &x);
 	} else if (f) { /* a derived one: a row over it */
+		if (!sta_allows(m->r, m->feed, true, f->of_thing))
+			return false;
 		x.feed = (char *)f->feed;
 		x.organisation = (char *)f->organisation;
 		x.thing = (char *)f->of_thing;
@@ -377,7 +371,7 @@ static bool move(struct making *m, int64_t thing, const struct entity_links *pla
 	if (err)
 		sta_refuse(m->r, 503, "busy", "", "Things(%lld) is being changed: send it again",
 		           (long long)thing);
-	return !err && note_places(m, thing, x.thing, places);
+	return !err && note_place(m, &x);
 }
 
 static int64_t make_location(struct making *m, struct sta_draft *d, int64_t thing)
@@ -588,7 +582,6 @@ void sta_make(struct req *r, const struct sta_query *q)
 	struct making *m = xcalloc(1, sizeof(*m));
 	struct sta_faults faults;
 	m->r = r;
-	m->now_ms = clock_wall_ms(hub_clock(r->web->hub));
 	r->own = m;
 	r->own_free = making_free;
 	if (sta_draft_read(sta_query_type(q), span_of(r->body.p, r->body.len), (struct span){0},

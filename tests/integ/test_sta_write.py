@@ -370,6 +370,36 @@ def test_a_feed_with_schemas(own):
     assert ask(d, "/ObservedProperties", filter=f"definition eq '{city.PM25}'")["value"][0]["@iot.id"] == p
 
 
+def test_a_derived_thing_gets_more(lab):
+    with lab.client("v") as c:
+        assert c.publish("lab/found", b'[{"n":"x","v":1}]').reason == 0
+    t, = (x["@iot.id"] for x in ask(lab, "/Things")["value"])
+    s = send(lab, "POST", f"/Things({t})/Datastreams", stream("more"))
+    assert len(ask(lab, f"/Things({t})/Datastreams")["value"]) == 2 and ask(lab, f"/Datastreams({s})/Thing")["@iot.id"] == t
+    assert send(lab, "POST", f"/Things({t})/Datastreams", stream("x", Sensor=sensor("q"), ObservedProperty=observed("q")), 409)["code"] == "datastream-taken"
+    assert send(lab, "POST", f"/Things({t})/Locations", place(), 403)["code"] == "denied"
+    assert send(lab, "POST", "/Things", thing("found"), 409)["code"] == "thing-taken"
+    a = lab.admin("POST", f"/sta/v1.1/Things({t})/Locations", json.dumps(place()), {"Content-Type": "application/json"})
+    assert a.status == 201, a.body
+    lab.restart()
+    x = ask(lab, f"/Things({t})", expand="Locations,Datastreams,HistoricalLocations")
+    assert [p["name"] for p in x["Locations"]] == ["corner"] and len(x["Datastreams"]) == 2 and x["name"] == "found"
+
+
+def test_pages_while_entities_come_and_go(lab):
+    want = [send(lab, "POST", "/Things", thing(f"t-{k}")) for k in range(40)]
+    a = ask(lab, "/Things", top=7)
+    got, k = [x["@iot.id"] for x in a["value"]], 0
+    while "@iot.nextLink" in a:
+        k += 1
+        send(lab, "POST", "/Things", thing(f"new-{k}"))
+        send(lab, "DELETE", f"/Things({got[-2]})", None, 200)  # of those that were shown
+        a = follow(lab, a["@iot.nextLink"])
+        got += [x["@iot.id"] for x in a["value"]]
+        assert k < 20
+    assert got[:40] == want and len(set(got)) == len(got)
+
+
 def test_an_erased_thing_leaves_no_word(lab):
     t = send(lab, "POST", "/Things", thing("of-a-person", Locations=[place("at home")]))
     kept = send(lab, "POST", "/Things", thing("hall"))

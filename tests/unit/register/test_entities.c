@@ -125,7 +125,7 @@ static void changes_and_takes_turns(void **state UNUSED)
 	assert_string_equal(entities_get(e, STA_SENSOR, id)->text, "{\"a\":2}");
 }
 
-static void a_tombstone_stays(void **state UNUSED)
+static void what_is_deleted_goes(void **state UNUSED)
 {
 	struct entities_change *c = entities_begin(e, SPAN("me"));
 	int64_t id = add(c, STA_THING, "n", 0), first = add(c, STA_DATASTREAM, "d", id),
@@ -139,17 +139,42 @@ static void a_tombstone_stays(void **state UNUSED)
 	assert_int_equal(entities_remove(c, STA_THING, 77), ERR_NOT_FOUND);
 	commit(c);
 	for (int round = 0; round < 2; round++, again()) {
-		assert_true(entities_get(e, STA_THING, id)->deleted);
-		assert_string_equal(entities_get(e, STA_THING, id)->text, "{}");
-		assert_true(entities_any_deleted(e, STA_THING));
+		assert_null(entities_get(e, STA_THING, id)); /* there was no data */
 		assert_int_equal(entities_part_after(e, STA_DATASTREAM, id, 0)->id, second);
 		assert_false(has(STA_THING, "n"));
 		assert_null(entities_of_thing(e, SPAN("f"), SPAN("o"), SPAN("n"), SPAN("")));
 	}
 	c = entities_begin(e, SPAN("me"));
 	assert_int_equal(entities_remove(c, STA_THING, id), ERR_NOT_FOUND);
-	assert_true(add(c, STA_THING, "n", 0) > second);
+	int64_t last = add(c, STA_THING, "n", 0);
+	assert_true(last > second);
 	commit(c);
+	c = entities_begin(e, SPAN("me"));
+	assert_int_equal(entities_remove(c, STA_THING, last), 0);
+	commit(c);
+	again(); /* the highest number is gone, and not given again */
+	c = entities_begin(e, SPAN("me"));
+	assert_true(add(c, STA_THING, "n", 0) > last);
+	entities_abort(c);
+}
+
+static void places_are_bounded(void **state UNUSED)
+{
+	struct entities_change *c = entities_begin(e, SPAN("me"));
+	int64_t id = add(c, STA_THING, "n", 0);
+	commit(c);
+	struct entity x = *entities_get(e, STA_THING, id);
+	x.to.place[x.to.n_places++] = ENTITY_LAST;
+	for (int i = 0; i < LIMIT_ENTITY_MOVES + 5; i++) {
+		c = entities_begin(e, SPAN("me"));
+		assert_int_equal(entities_note_place(c, &x), 0);
+		commit(c);
+	}
+	int n = 0;
+	for (const struct entity *h = NULL;
+	     (h = entities_part_after(e, STA_HISTORICAL_LOCATION, id, h ? h->id : 0)); n++)
+		assert_true(h->to.place[0] == ENTITY_LAST);
+	assert_int_equal(n, LIMIT_ENTITY_MOVES);
 }
 
 static void is_bounded(void **state UNUSED)
@@ -198,7 +223,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(is_seen_when_it_is_kept, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_given_up_never_was, setup, teardown),
 	    cmocka_unit_test_setup_teardown(changes_and_takes_turns, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_tombstone_stays, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_deleted_goes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(places_are_bounded, setup, teardown),
 	    cmocka_unit_test_setup_teardown(is_bounded, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_erased_thing_leaves_a_number, setup, teardown),
 	};
