@@ -541,6 +541,7 @@ static void build(struct daemon *d)
 	if (err)
 		fatal("The broker could not be built: %s", err_text(err));
 	ingest_set_things(d->ingest, d->things);
+	access_set_things(d->access, d->things);
 	struct eraser_hooks eh = {
 	    .arg = d, .record = on_abandoned, .feed = on_erased_feed, .done = on_erased};
 	char ledger[4096];

@@ -39,19 +39,35 @@ int access_check(const struct identity *who, enum access_right right, const stru
                  struct span thing) MUSTCHECK;
 /* Whether the feed exists for who: it has any right there. */
 bool access_sees(const struct identity *who, const struct feed *feed);
-/* The same for one record, whose thing may be none: n == 0 then needs a right to all things. */
+/* Where a thing is, as far as its message or the series say. Where they do not, and the loop asks,
+ * the register does, else what it published last. A thing without a place is in no area. */
+struct access_spot {
+	struct span organisation; /* whose thing; n == 0: what the spot has is all there is */
+	bool known;
+	int32_t lat_e7, lon_e7;
+};
+
+/* The same for one message, whose thing may be none: n == 0 then needs a right to all things. The
+ * areas of grants are asked here, and not by access_check(). */
 int access_covers(const struct identity *who, enum access_right right, const struct feed *feed,
-                  struct span thing) MUSTCHECK;
-/* Whether access_covers() depends on the thing: who may see all of a feed need not be asked about
- * each record. */
+                  struct span thing, const struct access_spot *spot) MUSTCHECK;
+struct access_spot access_spot_of(const struct record *r);
+int access_covers_record(const struct identity *who, enum access_right right,
+                         const struct feed *feed, const struct record *r) MUSTCHECK;
+/* Whether access_covers() depends on the thing or its place: who may see all of a feed need not be
+ * asked about each record. */
 bool access_is_partial(const struct identity *who, enum access_right right,
                        const struct feed *feed);
 
-/* Of a feed where access_is_partial(): the things that are granted, each an id or a beginning and
- * '*', terminated, an empty one at the end; the caller frees it. For threads that cannot ask. */
-char *access_things(const struct identity *who, enum access_right right, const struct feed *feed);
-/* Whether one of such a list covers the thing. Any thread. */
-bool access_listed(const char *things, struct span thing);
+/* Of a feed where access_is_partial(): what is granted, as a copy for threads that cannot ask. Made
+ * and freed on the loop. */
+struct access_parts;
+struct access_parts *access_parts(const struct identity *who, enum access_right right,
+                                  const struct feed *feed);
+void access_parts_free(struct access_parts *p); /* accepts NULL */
+/* As access_covers(), by what the spot knows itself. Any thread. */
+bool access_parts_cover(const struct access_parts *p, struct span thing,
+                        const struct access_spot *spot);
 
 /* One message of so many bytes for this feed, which access_check() allows: takes it from rate and
  * quota of a grant that covers it. 0; ERR_TOO_LARGE, ERR_QUOTA, or ERR_SLOW: hand it in again when

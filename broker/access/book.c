@@ -160,12 +160,18 @@ static int take_grant(struct access *a, struct grant_form *f)
 	struct organisation *o = access_organisation(a, span_str(f->organisation));
 	struct principal *p = *f->identity ? access_principal(a, span_str(f->identity)) : NULL;
 	struct grant *g = access_grant(a, f->id);
+	struct area *area = NULL;
+	const char *why;
 	if (!f->id || !o || (*f->identity && (!p || p->organisation != o)) ||
 	    (g && (g->organisation != o || g->identity != p)))
+		return ERR_INVALID;
+	if (f->area && *f->area &&
+	    area_read(span_str(f->area), f->area_crs == AREA_RD, &area, &why))
 		return ERR_INVALID;
 	if (!g) {
 		g = xcalloc(1, sizeof(*g));
 		g->id = f->id;
+		g->things = &a->things;
 		g->organisation = o;
 		g->identity = p;
 		list_append(p ? &p->grants : &o->grants, &g->node);
@@ -174,6 +180,10 @@ static int take_grant(struct access *a, struct grant_form *f)
 	}
 	memcpy(g->feed, f->feed, sizeof(g->feed));
 	memcpy(g->thing, f->thing, sizeof(g->thing));
+	area_done(g->area);
+	g->area = area;
+	g->area_rd = f->area_crs == AREA_RD;
+	take_text(&g->area_text, &f->area);
 	g->rights = (uint8_t)f->rights;
 	g->state = f->state;
 	g->tokens = g->rate == f->rate ? g->tokens : (double)f->rate;
@@ -313,6 +323,8 @@ void access_free(struct access *a)
 	for (size_t i = 0; i < a->n_grants; i++) {
 		free(a->grant_list[i]->purpose);
 		free(a->grant_list[i]->contract);
+		free(a->grant_list[i]->area_text);
+		area_done(a->grant_list[i]->area);
 		free(a->grant_list[i]);
 	}
 	for (size_t i = 0; i < a->n_principals; i++)
@@ -386,6 +398,11 @@ struct tickets *access_tickets(const struct access *a)
 struct tickets *access_signins(const struct access *a)
 {
 	return a->signins;
+}
+
+void access_set_things(struct access *a, const struct things *t)
+{
+	a->things = t;
 }
 
 struct hub *access_hub(const struct access *a)

@@ -15,6 +15,8 @@
 #include "base/list.h"
 
 struct access;
+struct area;
+struct things;
 
 struct organisation {
 	char name[ACCESS_NAME_BYTES]; /* [a-z0-9.-]{1,64} */
@@ -53,7 +55,11 @@ struct grant {
 	struct principal *identity;       /* NULL: everybody of the organisation */
 	char feed[ACCESS_NAME_BYTES + 1]; /* a name, or a beginning and '*' */
 	char thing[FEED_THING_BYTES];     /* "": all; a thing's id, or a beginning and '*' */
-	uint8_t rights;                   /* bits 1 << enum access_right */
+	struct area *area;                /* NULL: everywhere */
+	char *area_text;                  /* as it was given; "" */
+	bool area_rd;
+	const struct things *const *things; /* where things are: access_set_things() */
+	uint8_t rights;                     /* bits 1 << enum access_right */
 	enum grant_state state;
 	uint64_t rate;             /* messages a second it may publish; 0: any */
 	uint64_t size_bytes;       /* of one message; 0: as the server allows */
@@ -80,6 +86,8 @@ void access_reconfigured(struct access *a); /* after hub_configure() */
 bool access_second(struct access *a) MUSTCHECK;
 /* A connection with this identity has begun: its token is watched. */
 void access_watch(struct access *a, const struct identity *who);
+/* The register says where things are; it outlives a. Without it a message's own place counts. */
+void access_set_things(struct access *a, const struct things *t);
 struct hub *access_hub(const struct access *a);
 struct audit *access_audit(const struct access *a);     /* audit.h */
 struct tickets *access_tickets(const struct access *a); /* ticket.h */

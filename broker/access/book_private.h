@@ -3,6 +3,7 @@
 #ifndef ACCESS_BOOK_PRIVATE_H
 #define ACCESS_BOOK_PRIVATE_H
 
+#include "access/area.h"
 #include "access/audit.h"
 #include "access/book.h"
 #include "access/form.h"
@@ -16,6 +17,7 @@ enum { MATCH_BYTES = 512, TITLE_BYTES = 256, PURPOSE_BYTES = 512, CONTRACT_BYTES
 
 struct access {
 	struct hub *hub;
+	const struct things *things; /* NULL: nobody knows where things are */
 	struct map organisations, principals, keys, matches, grants;
 	struct organisation **organisation_list;
 	struct principal **principal_list;
@@ -32,6 +34,8 @@ struct access {
 	struct tickets *tickets, *signins;
 	struct audit *audit;
 };
+
+enum area_crs { AREA_UNSAID, AREA_CRS84, AREA_RD };
 
 /* What a row says, before it is taken into memory. */
 struct organisation_form {
@@ -55,7 +59,8 @@ struct grant_form {
 	unsigned rights, state;
 	uint64_t rate, size_bytes, quota;
 	int64_t from_ms, until_ms, made_ms;
-	char *purpose, *contract;
+	char *purpose, *contract, *area;
+	unsigned area_crs; /* enum area_crs */
 };
 void organisation_form_done(struct organisation_form *o);
 void identity_form_done(struct identity_form *i);

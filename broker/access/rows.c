@@ -13,6 +13,7 @@
 
 static const char *const kinds[] = {"password", "key", "certificate", "token", NULL};
 static const char *const states[] = {"active", "suspended", "revoked", NULL};
+static const char *const systems[] = {"", "CRS84", "EPSG:28992", NULL};
 static const char *const rights[] = {"", "publish", "subscribe", "read", "admin", NULL};
 
 /* ---- done ---- */
@@ -40,6 +41,7 @@ void grant_form_done(struct grant_form *g)
 {
 	free(g->purpose);
 	free(g->contract);
+	free(g->area);
 }
 
 /* ---- reading ---- */
@@ -84,6 +86,25 @@ static bool is_pattern(const char *s)
 	return *s && (!star || !star[1]);
 }
 
+static void read_area(struct form *f, struct grant_form *g)
+{
+	struct area *area;
+	const char *why;
+	form_long_text(f, "area", &g->area, LIMIT_AREA_BYTES);
+	form_word(f, "areaCrs", systems, &g->area_crs);
+	if (!g->area || !*g->area) {
+		g->area_crs = AREA_UNSAID;
+	} else if (g->area_crs == AREA_UNSAID) {
+		form_fault(f, "areaCrs",
+		           "is needed beside area: CRS84 (longitude and latitude in "
+		           "degrees) or EPSG:28992 (RD, metres)");
+	} else if (area_read(span_str(g->area), g->area_crs == AREA_RD, &area, &why)) {
+		form_fault(f, "area", "%s", why);
+	} else {
+		area_done(area);
+	}
+}
+
 void grant_form_read(struct form *f, struct grant_form *g, bool row)
 {
 	if (row) {
@@ -99,6 +120,7 @@ void grant_form_read(struct form *f, struct grant_form *g, bool row)
 	form_text(f, "thing", g->thing, sizeof(g->thing));
 	if (*g->thing && !is_pattern(g->thing))
 		form_fault(f, "thing", "is no thing; write its id, or a beginning and '*'");
+	read_area(f, g);
 	form_words(f, "rights", rights, &g->rights);
 	if (!(g->rights & ~1u))
 		form_fault(f, "rights",
@@ -181,6 +203,9 @@ void grant_form_write(struct buf *b, const struct grant_form *g)
 	write_text(b, "identity", g->identity);
 	write_text(b, "feed", g->feed);
 	write_text(b, "thing", g->thing);
+	write_text(b, "area", g->area);
+	if (g->area && *g->area)
+		write_text(b, "areaCrs", systems[g->area_crs]);
 	buf_add_str(b, ",\"rights\":[");
 	for (unsigned i = 1; rights[i]; i++)
 		if (g->rights & 1u << i) {
@@ -237,7 +262,11 @@ struct grant_form grant_form_of(const struct grant *g)
 	                       .until_ms = g->until_ms,
 	                       .made_ms = g->made_ms,
 	                       .purpose = xstrdup(g->purpose),
-	                       .contract = xstrdup(g->contract)};
+	                       .contract = xstrdup(g->contract),
+	                       .area = xstrdup(g->area_text),
+	                       .area_crs = !g->area     ? AREA_UNSAID
+	                                   : g->area_rd ? AREA_RD
+	                                                : AREA_CRS84};
 	copy_name(f.organisation, g->organisation->name);
 	copy_name(f.identity, g->identity ? g->identity->name : "");
 	copy_name(f.feed, g->feed);

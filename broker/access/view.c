@@ -1,9 +1,11 @@
 /* view.c - see view.h. A walk over the grants of one identity; feeds that a grant names are looked
  * up, patterns are held against all of them. */
+#include "access/area.h"
 #include "access/book.h"
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "register/register.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +111,7 @@ static void build(struct rights *v, const struct making *m)
 		struct rights_row *r = &v->rows[v->n - 1];
 		uint8_t rights = g ? g->rights : READS;
 		r->some |= rights;
-		r->all |= g && g->thing[0] ? 0 : rights;
+		r->all |= g && (g->thing[0] || g->area) ? 0 : rights;
 		v->some |= rights;
 		if (g && r->n < UINT16_MAX) {
 			v->grants[v->n_grants++] = g;
@@ -197,19 +199,50 @@ static int check_other(const struct identity *who, enum access_right right, cons
 	return is_reading(right) && feed && feed->conf->access == CONFIG_PUBLIC ? 0 : ERR_DENIED;
 }
 
-static bool thing_granted(const struct rights *v, const struct rights_row *r, unsigned bit,
-                          struct span thing)
+/* Where the thing is: as the spot says, else as the register does, else where it was seen. */
+static bool place_of(const struct grant *g, struct span thing, const struct access_spot *spot,
+                     int32_t *lat_e7, int32_t *lon_e7)
+{
+	const struct thing *x = spot->known || !*g->things || !spot->organisation.n
+	                            ? NULL
+	                            : things_find(*g->things, spot->organisation, thing);
+	*lat_e7 = spot->lat_e7;
+	*lon_e7 = spot->lon_e7;
+	if (!x)
+		return spot->known;
+	bool entry = x->registered && x->entry.has_location;
+	*lat_e7 = entry ? x->entry.lat_e7 : x->lat_e7;
+	*lon_e7 = entry ? x->entry.lon_e7 : x->lon_e7;
+	return entry || x->has_location;
+}
+
+static bool in_area(const struct grant *g, struct span thing, const struct access_spot *spot)
+{
+	int32_t lat_e7, lon_e7;
+	return !g->area || (spot && place_of(g, thing, spot, &lat_e7, &lon_e7) &&
+	                    area_holds(g->area, lat_e7, lon_e7));
+}
+
+static bool thing_fits(const char *pattern, struct span thing)
+{
+	return !pattern[0] || (thing.n && pattern_fits(pattern, thing));
+}
+
+/* places: the areas of grants count too. */
+static bool granted(const struct rights *v, const struct rights_row *r, unsigned bit,
+                    struct span thing, bool places, const struct access_spot *spot)
 {
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct grant *g = v->grants[r->first + i];
-		if ((g->rights & bit) && thing.n && pattern_fits(g->thing, thing))
+		if ((g->rights & bit) && thing_fits(g->thing, thing) &&
+		    (!places || in_area(g, thing, spot)))
 			return true;
 	}
 	return false;
 }
 
-int access_check(const struct identity *who, enum access_right right, const struct feed *feed,
-                 struct span thing)
+static int check(const struct identity *who, enum access_right right, const struct feed *feed,
+                 struct span thing, bool places, const struct access_spot *spot)
 {
 	const struct principal *p = who->principal;
 	unsigned bit = 1u << right;
@@ -226,8 +259,16 @@ int access_check(const struct identity *who, enum access_right right, const stru
 	const struct rights_row *r = row_of(&p->view, feed->index);
 	if (!r || !(r->some & bit))
 		return ERR_DENIED;
-	return !thing.p || (r->all & bit) || thing_granted(&p->view, r, bit, thing) ? 0
-	                                                                            : ERR_DENIED;
+	return (!thing.p && !places) || (r->all & bit) ||
+	               granted(&p->view, r, bit, thing, places, spot)
+	           ? 0
+	           : ERR_DENIED;
+}
+
+int access_check(const struct identity *who, enum access_right right, const struct feed *feed,
+                 struct span thing)
+{
+	return check(who, right, feed, thing, false, NULL);
 }
 
 bool access_sees(const struct identity *who, const struct feed *feed)
@@ -239,9 +280,24 @@ bool access_sees(const struct identity *who, const struct feed *feed)
 }
 
 int access_covers(const struct identity *who, enum access_right right, const struct feed *feed,
-                  struct span thing)
+                  struct span thing, const struct access_spot *spot)
 {
-	return access_check(who, right, feed, thing.p ? thing : SPAN(""));
+	return check(who, right, feed, thing.p ? thing : SPAN(""), true, spot);
+}
+
+struct access_spot access_spot_of(const struct record *r)
+{
+	return (struct access_spot){.organisation = r->organisation,
+	                            .known = r->flags & RECORD_LOCATION,
+	                            .lat_e7 = r->lat_e7,
+	                            .lon_e7 = r->lon_e7};
+}
+
+int access_covers_record(const struct identity *who, enum access_right right,
+                         const struct feed *feed, const struct record *r)
+{
+	const struct access_spot spot = access_spot_of(r);
+	return access_covers(who, right, feed, r->thing, &spot);
 }
 
 bool access_is_partial(const struct identity *who, enum access_right right, const struct feed *feed)
@@ -253,27 +309,47 @@ bool access_is_partial(const struct identity *who, enum access_right right, cons
 	return !r || !(r->all & 1u << right);
 }
 
-char *access_things(const struct identity *who, enum access_right right, const struct feed *feed)
+struct access_parts {
+	unsigned n;
+	struct part {
+		char thing[FEED_THING_BYTES];
+		struct area *area;
+	} one[];
+};
+
+struct access_parts *access_parts(const struct identity *who, enum access_right right,
+                                  const struct feed *feed)
 {
 	const struct principal *p = who->principal;
 	const struct rights_row *r = p ? row_of(&p->view, feed->index) : NULL;
-	size_t room = 1, at = 0;
-	for (unsigned i = 0; r && i < r->n; i++)
-		room += sizeof(p->view.grants[0]->thing);
-	char *list = xcalloc(room, 1);
+	struct access_parts *all = xcalloc(1, sizeof(*all) + (r ? r->n : 0) * sizeof(all->one[0]));
 	for (unsigned i = 0; r && i < r->n; i++) {
 		const struct grant *g = p->view.grants[r->first + i];
-		if ((g->rights & 1u << right) && g->thing[0])
-			at += (size_t)sprintf(list + at, "%s", g->thing) + 1;
+		if (!(g->rights & 1u << right))
+			continue;
+		struct part *one = &all->one[all->n++];
+		memcpy(one->thing, g->thing, sizeof(one->thing));
+		one->area = area_use(g->area);
 	}
-	return list;
+	return all;
 }
 
-bool access_listed(const char *things, struct span thing)
+void access_parts_free(struct access_parts *p)
 {
-	for (; *things; things += strlen(things) + 1)
-		if (thing.n && pattern_fits(things, thing))
+	for (unsigned i = 0; p && i < p->n; i++)
+		area_done(p->one[i].area);
+	free(p);
+}
+
+bool access_parts_cover(const struct access_parts *p, struct span thing,
+                        const struct access_spot *spot)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct area *a = p->one[i].area;
+		if (thing_fits(p->one[i].thing, thing) &&
+		    (!a || (spot->known && area_holds(a, spot->lat_e7, spot->lon_e7))))
 			return true;
+	}
 	return false;
 }
 

@@ -312,9 +312,11 @@ enum {
 	LIMIT_SIGNINS = 1000,    /* browsers that are signed in at one time; */
 	LIMIT_SIGNINS_EACH = 20, /* of one identity: a desk, a phone, and those never signed out */
 	LIMIT_SIGNIN_S = 28800,  /* a working day; then the password is asked for again */
-	LIMIT_AUDIT_WAITING = 1000, /* lines of the audit that wait for their commit */
-	LIMIT_AUDIT_SELDOM = 4096,  /* what was told in the last minute, by hash */
-	LIMIT_LOGIN_SLOTS = 4096,   /* of failures remembered; the oldest is forgotten */
+	LIMIT_AUDIT_WAITING = 1000,  /* lines of the audit that wait for their commit */
+	LIMIT_AUDIT_SELDOM = 4096,   /* what was told in the last minute, by hash */
+	LIMIT_LOGIN_SLOTS = 4096,    /* of failures remembered; the oldest is forgotten */
+	LIMIT_AREA_POINTS = 500,     /* of a grant's area: 1 us a message in the worst case, 4 KB */
+	LIMIT_AREA_BYTES = 12 << 10, /* of its text; a row of access holds no more */
 	LIMIT_LOGIN_WRONG = 64, /* wrong passwords remembered: told at once to who comes again */
 
 	/* oudp-connect */

@@ -2,6 +2,7 @@
 #include "cli/access.h"
 #include "cli/table.h"
 
+#include "base/limits.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -115,7 +116,7 @@ static json_t *words(const char *list)
 }
 
 /* Options are members of the body, in this order: texts, then numbers. */
-enum { FIRST_NUMBER = CLI_OWN + 9 };
+enum { FIRST_NUMBER = CLI_OWN + 9, AREA = CLI_OWN + 12, AREA_CRS };
 static const struct option options[] = {{"organisation", required_argument, NULL, CLI_OWN},
                                         {"identity", required_argument, NULL, CLI_OWN + 1},
                                         {"feed", required_argument, NULL, CLI_OWN + 2},
@@ -128,7 +129,29 @@ static const struct option options[] = {{"organisation", required_argument, NULL
                                         {"rate", required_argument, NULL, FIRST_NUMBER},
                                         {"size", required_argument, NULL, FIRST_NUMBER + 1},
                                         {"quota", required_argument, NULL, FIRST_NUMBER + 2},
+                                        {"area", required_argument, NULL, AREA},
+                                        {"area-crs", required_argument, NULL, AREA_CRS},
                                         {0}};
+
+/* A text, or @FILE; line ends mean nothing in WKT and GeoJSON. NULL: trouble was told. */
+static json_t *read_area(struct cli *c, const char *text)
+{
+	struct buf b;
+	json_t *area = NULL;
+	if (*text != '@')
+		return json_string(text);
+	buf_init(&b, LIMIT_AREA_BYTES + 1);
+	if (cli_read_file(c, text + 1, LIMIT_AREA_BYTES, &b)) {
+		buf_done(&b);
+		return NULL;
+	}
+	for (size_t i = 0; i < b.len; i++)
+		if ((unsigned char)b.p[i] < ' ')
+			b.p[i] = ' ';
+	area = json_stringn(b.p, b.len);
+	buf_done(&b);
+	return area;
+}
 
 /* One option into the body; the server says what is wrong with its text. */
 static int take(struct cli *c, json_t *body, const struct option *o, const char *text)
@@ -136,6 +159,13 @@ static int take(struct cli *c, json_t *body, const struct option *o, const char 
 	uint64_t n;
 	if (strcmp(o->name, "rights") == 0) {
 		json_object_set_new(body, o->name, words(text));
+	} else if (o->val == AREA) {
+		json_t *area = read_area(c, text);
+		if (!area)
+			return CLI_TROUBLE;
+		json_object_set_new(body, "area", area);
+	} else if (o->val == AREA_CRS) {
+		json_object_set_new(body, "areaCrs", json_string(text));
 	} else if (o->val >= FIRST_NUMBER) {
 		char option[16];
 		snprintf(option, sizeof(option), "--%s", o->name);

@@ -26,7 +26,7 @@ struct span behalf_mark(const struct identity *who, struct span properties, uint
 }
 
 bool behalf_may(const struct access *a, const struct hub *h, struct span name, struct span origin,
-                const struct feed *to, struct span thing)
+                const struct feed *to, struct span thing, const struct access_spot *spot)
 {
 	const struct principal *p = a ? access_principal(a, name) : NULL;
 	if (!p || !p->active)
@@ -35,6 +35,6 @@ bool behalf_may(const struct access *a, const struct hub *h, struct span name, s
 	const char *colon = origin.n ? memchr(origin.p, ':', origin.n) : NULL;
 	const struct feed *raw =
 	    colon ? hub_feed(h, span_of(origin.p, (size_t)(colon - origin.p))) : NULL;
-	return access_covers(&who, ACCESS_PUBLISH, to, thing) == 0 ||
-	       (raw && access_covers(&who, ACCESS_PUBLISH, raw, thing) == 0);
+	return access_covers(&who, ACCESS_PUBLISH, to, thing, spot) == 0 ||
+	       (raw && access_covers(&who, ACCESS_PUBLISH, raw, thing, spot) == 0);
 }

@@ -17,6 +17,6 @@ struct span behalf_mark(const struct identity *who, struct span properties, uint
 
 /* origin: "feed:EPOCH:SEQUENCE" or empty. access NULL: nobody has a name, and nobody may. */
 bool behalf_may(const struct access *a, const struct hub *h, struct span name, struct span origin,
-                const struct feed *to, struct span thing);
+                const struct feed *to, struct span thing, const struct access_spot *spot);
 
 #endif

@@ -563,10 +563,17 @@ static bool reduce(struct ingest *in, struct way *w, struct span topic_thing)
 static bool is_granted(struct ingest *in, const struct way *w)
 {
 	const struct ingest_message *m = w->m;
-	if (access_covers(m->who, ACCESS_PUBLISH, w->feed, w->thing))
+	const struct extract *e = w->extract;
+	struct access_spot spot = {.organisation = span_str(m->who->organisation)};
+	if (e && e->has_location) {
+		spot.known = true;
+		spot.lat_e7 = e->lat_e7;
+		spot.lon_e7 = e->lon_e7;
+	}
+	if (access_covers(m->who, ACCESS_PUBLISH, w->feed, w->thing, &spot))
 		deny(in, w, denied_text);
 	else if (m->behalf.n &&
-	         !behalf_may(in->access, in->hub, m->behalf, m->origin, w->feed, w->thing))
+	         !behalf_may(in->access, in->hub, m->behalf, m->origin, w->feed, w->thing, &spot))
 		deny(in, w, "who sent what this was mapped from may not publish about this thing");
 	else
 		return true;

@@ -4,7 +4,7 @@
  * machine, and a square must not move. The seven parameters are PROJ's "Amersfoort to WGS 84 (4)";
  * they are within a quarter of a metre of the national correction grid, which a square of ten
  * metres or more does not show. */
-#include "privacy/private.h"
+#include "privacy/grid.h"
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -55,10 +55,25 @@ void grid_free(struct grid *g)
 	free(g);
 }
 
+static bool is_on_grid(double x, double y)
+{
+	return x >= x_min && x <= x_max && y >= y_min && y <= y_max;
+}
+
+bool grid_degrees(struct grid *g, double x, double y, double *lon, double *lat)
+{
+	if (!is_on_grid(x, y))
+		return false;
+	PJ_COORD c = proj_trans(g->pj, PJ_INV, proj_coord(x, y, 0, 0));
+	*lon = c.xy.x;
+	*lat = c.xy.y;
+	return isfinite(*lon) && isfinite(*lat);
+}
+
 bool grid_snap(struct grid *g, double metres, double *lon, double *lat)
 {
 	PJ_COORD c = proj_trans(g->pj, PJ_FWD, proj_coord(*lon, *lat, 0, 0));
-	if (!(c.xy.x >= x_min && c.xy.x <= x_max && c.xy.y >= y_min && c.xy.y <= y_max)) {
+	if (!is_on_grid(c.xy.x, c.xy.y)) {
 		proj_errno_reset(g->pj);
 		return false;
 	}

@@ -4,6 +4,7 @@
 #define PRIVACY_PRIVATE_H
 
 #include "base/limits.h"
+#include "privacy/grid.h"
 #include "privacy/privacy.h"
 
 enum step_kind { STEP_DROP, STEP_ROUND, STEP_COARSEN, STEP_BLUR, STEP_PSEUDONYM, STEP_SUPPRESS };
@@ -33,13 +34,5 @@ int key_read(const char *path, int64_t rotate_ms, struct key **ret, char *why,
 void key_free(struct key *k); /* wipes it */
 void key_pseudonym(struct key *k, struct span text, int64_t now_ms,
                    char ret[PRIVACY_PSEUDONYM_BYTES]);
-
-/* grid.c: EPSG:28992 within a quarter of a metre, always by the same constants, so that a square
- * stays where it is whatever grids a machine has. */
-struct grid;
-int grid_new(struct grid **ret) MUSTCHECK;
-void grid_free(struct grid *g);
-/* Degrees to the middle of the square of size m; false: outside of the grid. */
-bool grid_snap(struct grid *g, double metres, double *lon, double *lat);
 
 #endif

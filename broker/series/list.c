@@ -50,11 +50,12 @@ static bool thing_fits(const struct series *s, const struct series_filter *f, ui
 	if (t->gone || !t->on_disk || (f->thing_id && f->thing_id != id))
 		return false;
 	const struct source *src = s->sources[t->feed];
+	const struct series_spot spot = {t->has_place, t->lon_e7, t->lat_e7};
 	struct span feed = span_str(src->name), organisation = text_span(t->organisation),
 	            name = text_span(t->name);
 	return is(f->thing, name) && is(f->feed, feed) && is(f->organisation, organisation) &&
 	       (!f->stored_since_ms || t->last_stored_ms >= f->stored_since_ms) && in_shape(f, t) &&
-	       (!f->may || f->may(f->may_arg, feed, organisation, name));
+	       (!f->may || f->may(f->may_arg, feed, organisation, name, &spot));
 }
 
 static bool stream_fits(const struct series *s, const struct series_filter *f, uint32_t id)

@@ -53,6 +53,12 @@ struct series_cursor {
 
 enum series_shape { SERIES_EVERYWHERE, SERIES_BBOX, SERIES_RADIUS };
 
+/* Where a thing is that has published a place. */
+struct series_spot {
+	bool known;
+	int32_t lon_e7, lat_e7;
+};
+
 struct series_filter { /* all that is given must hold; n == 0: not given */
 	struct span feed, organisation, thing, member;
 	struct span property;                         /* observedProperty as the schema says it */
@@ -64,7 +70,8 @@ struct series_filter { /* all that is given must hold; n == 0: not given */
 	int64_t stored_since_ms;                      /* 0: not given; something was stored since */
 	/* A feed that the asker may not read is left out when this says so; NULL: all. Called on
 	 * any thread, under a lock: look at a table, do no more. */
-	bool (*may)(void *arg, struct span feed, struct span organisation, struct span thing);
+	bool (*may)(void *arg, struct span feed, struct span organisation, struct span thing,
+	            const struct series_spot *spot);
 	void *may_arg;
 	void (*may_done)(void *arg); /* on the loop, when may is called no more; NULL */
 };

@@ -208,7 +208,7 @@ void sessions_record(struct sessions *t, struct feed *f, const struct record *r)
 		struct session *s = t->hits[i].session;
 		if (s->state != SESSION_CONNECTED || (!list_empty(&s->lags) && lag_find(s, f)))
 			continue;
-		if (access_covers(&s->who, ACCESS_SUBSCRIBE, f, r->thing))
+		if (access_covers_record(&s->who, ACCESS_SUBSCRIBE, f, r))
 			continue;
 		if (deliver(s, &t->hits[i], r, f, false))
 			continue;

@@ -102,7 +102,7 @@ void lag_since(struct session *s, struct feed *f, int64_t since_ms, uint64_t liv
 bool lag_take(struct lag *l, const struct record *r, const struct hit *hit)
 {
 	struct session *s = l->session;
-	if (access_covers(&s->who, ACCESS_SUBSCRIBE, l->cursor.feed, r->thing))
+	if (access_covers_record(&s->who, ACCESS_SUBSCRIBE, l->cursor.feed, r))
 		return true;
 	if (r->sequence < l->qos0_from && (hit->qos == 0 || record_qos(r) == 0))
 		return true; /* it was away, and QoS 0 is for who is there */

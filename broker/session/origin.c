@@ -32,7 +32,7 @@ bool origin_find(const struct session *s, const char *origin, struct origin *ret
 	struct feed *f;
 	struct record r;
 	if (!find_record(s->table->hub, span_str(origin), &f, &r) ||
-	    access_check(&s->who, ACCESS_READ, f, r.thing))
+	    access_covers_record(&s->who, ACCESS_READ, f, &r))
 		return false;
 	*ret = (struct origin){
 	    .client = r.publisher, .identity = sender_of(f, &r), .organisation = r.organisation};

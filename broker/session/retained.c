@@ -178,7 +178,7 @@ static bool take(struct retained_job *j)
 		int err = record_read(span_of(j->found.p + j->taken + 4, n), false, &r);
 		assert(!err);
 		struct feed *f = feed_of(s->table->hub, r.topic);
-		if (f && access_covers(&s->who, ACCESS_SUBSCRIBE, f, r.thing) == 0 &&
+		if (f && access_covers_record(&s->who, ACCESS_SUBSCRIBE, f, &r) == 0 &&
 		    !deliver(s, &j->hit, &r, f, true))
 			return false;
 		j->taken += 4 + n;

@@ -120,7 +120,7 @@ static enum share_given give(struct share *g, struct feed *f, const struct recor
 		struct session *s = m->session;
 		list_remove(&m->node);
 		list_append(&g->ready, &m->node); /* the next one's turn */
-		if (access_covers(&s->who, ACCESS_SUBSCRIBE, f, r->thing))
+		if (access_covers_record(&s->who, ACCESS_SUBSCRIBE, f, r))
 			continue;
 		struct hit hit = share_hit(m, fl);
 		int sent = deliver_now(s, &hit, r, f, false);

@@ -110,8 +110,9 @@ struct erased_one {
 static bool may_know(const struct session *s, const void *arg)
 {
 	const struct erased_one *e = arg;
-	return access_check(&s->who, ACCESS_SUBSCRIBE, e->feed,
-	                    e->thing.n ? e->thing : (struct span){0}) == 0;
+	if (!e->thing.n)
+		return access_check(&s->who, ACCESS_SUBSCRIBE, e->feed, e->thing) == 0;
+	return access_covers(&s->who, ACCESS_SUBSCRIBE, e->feed, e->thing, NULL) == 0;
 }
 
 void sessions_erased(struct sessions *t, const struct feed *f, struct span thing, struct span event)

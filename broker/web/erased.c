@@ -16,7 +16,7 @@ static bool concerns(const struct live *l, const struct feed *f, struct span thi
 {
 	if (l->feed != f || l->kind == LIVE_PAGE || !l->wsi || l->ended)
 		return false;
-	if (thing.n && l->partial && access_covers(&l->who, ACCESS_SUBSCRIBE, f, thing))
+	if (thing.n && l->partial && access_covers(&l->who, ACCESS_SUBSCRIBE, f, thing, NULL))
 		return false;
 	return !l->filter.thing_n || !thing.n ||
 	       span_eq(thing, span_of(l->filter.thing, l->filter.thing_n));

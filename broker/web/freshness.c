@@ -97,9 +97,13 @@ static void on_things(struct series_ask *a)
 		observing_fail(g, a->err);
 		return;
 	}
-	for (size_t i = 0; i < a->n; i++)
-		if (observing_may(g, a->things[i].feed, a->things[i].thing))
-			take(g, &a->things[i]);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct series_thing *t = &a->things[i];
+		const struct access_spot spot = {
+		    .known = t->has_place, .lat_e7 = t->lat_e7, .lon_e7 = t->lon_e7};
+		if (observing_may(g, t->feed, t->thing, &spot))
+			take(g, t);
+	}
 	if (a->more && !a->err)
 		series_ask(g->r->web->series, a);
 	else

@@ -122,7 +122,7 @@ bool record_is_expired(const struct web *w, const struct record *r)
 bool live_shows(const struct live *l, const struct record *r)
 {
 	return filter_match(&l->filter, r) &&
-	       (!l->partial || access_covers(&l->who, right_of(l), l->feed, r->thing) == 0);
+	       (!l->partial || access_covers_record(&l->who, right_of(l), l->feed, r) == 0);
 }
 
 static bool may_stay(const struct live *l, int64_t now_ms)

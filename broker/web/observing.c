@@ -286,10 +286,18 @@ static void ask_streams(struct observing *g)
 }
 
 /* The permit is of when the question began; a grant may have ended since. */
-bool observing_may(const struct observing *g, struct span feed, struct span thing)
+bool observing_may(const struct observing *g, struct span feed, struct span thing,
+                   const struct access_spot *spot)
 {
 	const struct feed *f = hub_feed(g->r->web->hub, feed);
-	return f ? access_covers(&g->r->who, ACCESS_READ, f, thing) == 0 : g->permit->all;
+	return f ? access_covers(&g->r->who, ACCESS_READ, f, thing, spot) == 0 : g->permit->all;
+}
+
+static bool may_stream(const struct observing *g, const struct series_stream *s)
+{
+	const struct access_spot spot = {
+	    .known = s->has_place, .lat_e7 = s->lat_e7, .lon_e7 = s->lon_e7};
+	return observing_may(g, s->feed, s->thing, &spot);
 }
 
 /* One row for each; then true when its turn is over. */
@@ -321,7 +329,7 @@ static void next_stream(struct observing *g)
 				ask_streams(g);
 			return;
 		}
-		if (!observing_may(g, observing_stream(g)->feed, observing_stream(g)->thing)) {
+		if (!may_stream(g, observing_stream(g))) {
 			g->at++;
 			continue;
 		}
@@ -342,7 +350,7 @@ static void on_streams(struct series_ask *a)
 		observing_fail(g, a->err);
 		return;
 	}
-	bool none = a->n ? !observing_may(g, a->streams->feed, a->streams->thing) : !a->more;
+	bool none = a->n ? !may_stream(g, a->streams) : !a->more;
 	if (g->id && none) {
 		observing_fail(g, ERR_NOT_FOUND);
 		return;

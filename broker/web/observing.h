@@ -41,7 +41,8 @@ void observing_begin(struct observing *g);
 /* The same for the one datastream that the path names; 404 when it names none. */
 void observing_begin_one(struct observing *g);
 const struct series_stream *observing_stream(const struct observing *g);
-bool observing_may(const struct observing *g, struct span feed, struct span thing);
+bool observing_may(const struct observing *g, struct span feed, struct span thing,
+                   const struct access_spot *spot);
 /* What cannot be answered any more: a problem, or the end of the stream without its end. */
 void observing_fail(struct observing *g, int err);
 /* "</path?query&cursor=...>" into a Link header. */

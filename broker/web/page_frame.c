@@ -30,7 +30,11 @@ bool page_may_see(const struct req *r, const struct feed *f)
 
 bool page_may_see_thing(const struct req *r, const struct seen_thing *t)
 {
-	return access_covers(&r->who, ACCESS_READ, t->feed, t->thing) == 0;
+	const struct access_spot spot = {.organisation = t->organisation,
+	                                 .known = t->has_location,
+	                                 .lat_e7 = t->lat_e7,
+	                                 .lon_e7 = t->lon_e7};
+	return access_covers(&r->who, ACCESS_READ, t->feed, t->thing, &spot) == 0;
 }
 
 /* Room is made for others after so many records in one go. */

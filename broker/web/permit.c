@@ -13,8 +13,8 @@
 struct permit_feed {
 	char name[65];
 	bool personal;
-	atomic_bool seen; /* something of it was let through, on whatever thread */
-	char *things;     /* access_things(); NULL: all */
+	atomic_bool seen;           /* something of it was let through, on whatever thread */
+	struct access_parts *parts; /* NULL: all */
 };
 
 static int by_name(const void *a, const void *b)
@@ -29,7 +29,7 @@ static void add(struct permit *p, enum access_right right, const struct identity
 	memcpy(one->name, f->name.p, f->name.n);
 	one->personal = f->conf->personal_data;
 	if (!p->all && access_is_partial(who, right, f))
-		one->things = access_things(who, right, f);
+		one->parts = access_parts(who, right, f);
 }
 
 struct permit *permit_new(const struct req *r)
@@ -71,7 +71,7 @@ void permit_done(void *permit)
 		if (p->feeds[i].personal && atomic_load(&p->feeds[i].seen))
 			audit_seldom(p->audit, "read", p->feeds[i].name, "done", p->origin, p->name,
 			             span_str(p->organisation));
-		free(p->feeds[i].things);
+		access_parts_free(p->feeds[i].parts);
 	}
 	free(p->feeds);
 	free(p);
@@ -85,7 +85,8 @@ void permit_put(struct permit *p, struct series_filter *f)
 	f->may_done = permit_done;
 }
 
-bool permit_may(void *permit, struct span feed, struct span organisation UNUSED, struct span thing)
+bool permit_may(void *permit, struct span feed, struct span organisation UNUSED, struct span thing,
+                const struct series_spot *spot)
 {
 	const struct permit *p = permit;
 	struct permit_feed key = {.name = ""};
@@ -93,7 +94,9 @@ bool permit_may(void *permit, struct span feed, struct span organisation UNUSED,
 		return p->all;
 	memcpy(key.name, feed.p, feed.n);
 	struct permit_feed *one = bsearch(&key, p->feeds, p->n, sizeof(*p->feeds), by_name);
-	if (!one || (one->things && !access_listed(one->things, thing)))
+	const struct access_spot at = {
+	    .known = spot->known, .lat_e7 = spot->lat_e7, .lon_e7 = spot->lon_e7};
+	if (!one || (one->parts && !access_parts_cover(one->parts, thing, &at)))
 		return p->all;
 	if (one->personal)
 		atomic_store_explicit(&one->seen, true, memory_order_relaxed);

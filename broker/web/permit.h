@@ -29,6 +29,8 @@ void permit_done(void *permit);
 struct series_filter;
 /* Into the filter of a question. */
 void permit_put(struct permit *p, struct series_filter *f);
-bool permit_may(void *permit, struct span feed, struct span organisation, struct span thing);
+struct series_spot;
+bool permit_may(void *permit, struct span feed, struct span organisation, struct span thing,
+                const struct series_spot *spot);
 
 #endif

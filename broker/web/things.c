@@ -21,7 +21,8 @@ enum { PAGE_DEFAULT = 100, CURSOR_BYTES = 400 };
 static bool may_read(const struct req *r, const struct thing *x, unsigned i)
 {
 	const struct feed *f = hub_feed_at(r->web->hub, x->feeds[i]);
-	return !f->ended && access_check(&r->who, ACCESS_READ, f, x->id) == 0;
+	const struct access_spot spot = {.organisation = x->organisation}; /* of the register */
+	return !f->ended && access_covers(&r->who, ACCESS_READ, f, x->id, &spot) == 0;
 }
 
 static bool sees_data(const struct req *r, const struct thing *x)

@@ -2,10 +2,12 @@
  * in force: asked as ingest/ does for a publish (check, spend, covers), and as session/ does for
  * each delivery (covers). And what a change of one grant, and working all of them out anew, costs
  * the loop. Prints nanoseconds; not a test. */
+#include "access/area.h"
 #include "access/book.h"
 #include "base/limits.h"
 #include "unit/broker.h"
 
+#include <math.h>
 #include <time.h>
 
 enum { FEEDS = 200, ORGANISATIONS = 50, IDENTITIES = 2000, GRANTS = 10000, ROUNDS = 2000000 };
@@ -91,23 +93,59 @@ static void measure(const struct broker *b, const struct access *a)
 		struct span thing = SPAN("t-17");
 		yes += access_check(&who[k], ACCESS_PUBLISH, feeds[k], thing) == 0 &&
 		       access_spend(&who[k], feeds[k], thing, 100, 1000) == 0 &&
-		       access_covers(&who[k], ACCESS_PUBLISH, feeds[k], thing) == 0;
+		       access_covers(&who[k], ACCESS_PUBLISH, feeds[k], thing, NULL) == 0;
 	}
 	printf("a publish (check, spend, covers)   %6.0f ns\n", (now_s() - begin) / ROUNDS * 1e9);
 	begin = now_s();
 	for (int i = 0; i < ROUNDS; i++) {
 		unsigned k = (unsigned)i * 2654435761u >> 22;
-		yes += access_covers(&who[k], ACCESS_SUBSCRIBE, feeds[k], SPAN("t-17")) == 0;
+		yes += access_covers(&who[k], ACCESS_SUBSCRIBE, feeds[k], SPAN("t-17"), NULL) == 0;
 	}
 	printf("a delivery (covers)                %6.0f ns\n", (now_s() - begin) / ROUNDS * 1e9);
 	struct identity trusted = access_anonymous(b->config, true);
 	begin = now_s();
 	for (int i = 0; i < ROUNDS; i++)
-		yes +=
-		    access_covers(&trusted, ACCESS_SUBSCRIBE, feeds[i & 1023], SPAN("t-17")) == 0;
+		yes += access_covers(&trusted, ACCESS_SUBSCRIBE, feeds[i & 1023], SPAN("t-17"),
+		                     NULL) == 0;
 	printf("anonymous on loopback              %6.1f ns\n", (now_s() - begin) / ROUNDS * 1e9);
 	if (yes != 3ul * ROUNDS)
 		printf("of %d questions %lu were answered with yes\n", 3 * ROUNDS, yes);
+}
+
+/* A circle of as many points as may be, in and around which the questions lie. */
+static void measure_area(void)
+{
+	char text[LIMIT_AREA_BYTES];
+	size_t n = (size_t)snprintf(text, sizeof(text), "POLYGON((");
+	struct area *a;
+	const char *why = "";
+	unsigned long in = 0;
+	for (int i = 0; i < LIMIT_AREA_POINTS; i++) {
+		double angle = 2 * M_PI * (i % (LIMIT_AREA_POINTS - 1)) / (LIMIT_AREA_POINTS - 1);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.5f %.5f", i ? "," : "",
+		                      4.9 + 0.1 * cos(angle), 52.37 + 0.1 * sin(angle));
+	}
+	snprintf(text + n, sizeof(text) - n, "))");
+	if (area_read(span_str(text), false, &a, &why)) {
+		printf("the area %s\n", why);
+		return;
+	}
+	for (int far = 0; far < 2; far++) {
+		double begin = now_s();
+		for (int i = 0; i < ROUNDS / 10; i++) {
+			uint32_t chance = (uint32_t)i * 2654435761u;
+			in += area_holds(a, 522700000 + (int32_t)(chance % 2000000),
+			                 (far ? 60000000 : 48000000) +
+			                     (int32_t)(chance / 2000 % 2000000));
+		}
+		printf("%s %6.0f ns\n",
+		       far ? "a place outside of its box        "
+		           : "an area of 500 points, in its box ",
+		       (now_s() - begin) / (ROUNDS / 10) * 1e9);
+	}
+	printf("of the places %.0f %% were in the area (%.0f %% of its box is)\n",
+	       (double)in * 100.0 / (ROUNDS / 10), M_PI / 4 * 100);
+	area_done(a);
 }
 
 int main(void)
@@ -129,6 +167,7 @@ int main(void)
 	printf("%d grants, %d identities of %d organisations, %d feeds\n", GRANTS, IDENTITIES,
 	       ORGANISATIONS, FEEDS);
 	measure(&b, a);
+	measure_area();
 	double begin = now_s();
 	access_reconfigured(a);
 	printf("all worked out anew (a reload)     %6.1f ms\n", (now_s() - begin) * 1e3);

@@ -152,7 +152,8 @@ static void test_grants_by_thing_time_and_state(void **state UNUSED)
 	assert_false(may(&s, "p", ACCESS_PUBLISH, "air", "v-1"));
 	struct identity i = who(&s, "gw");
 	const struct feed *air = hub_feed(s.b.hub, SPAN("air"));
-	assert_int_equal(access_covers(&i, ACCESS_PUBLISH, air, (struct span){0}), ERR_DENIED);
+	assert_int_equal(access_covers(&i, ACCESS_PUBLISH, air, (struct span){0}, NULL),
+	                 ERR_DENIED);
 	assert_true(access_is_partial(&i, ACCESS_PUBLISH, air));
 	assert_int_equal(change_grant(&s, 1, "{\"state\":\"suspended\"}"), 0);
 	assert_false(may(&s, "gw", ACCESS_PUBLISH, "air", "v-1"));

@@ -1,0 +1,125 @@
+"""Grants for a piece of the city: publishing, and every way of reading; a thing without a place is outside of it."""
+import json
+
+import pytest
+
+from kit import city, mqtt, web
+from kit.access import add_key, bearer, grant, must
+from kit.daemon import SLOW, feed, wait_for
+
+CENTRE = "4.88,52.36,4.92,52.38"
+CENTRE_RD = "POLYGON((120300 486000,123300 486000,123300 488300,120300 488300,120300 486000))"
+DAM, ZUID, NOORD = [4.8926, 52.3731], [4.87, 52.34], [4.91, 52.40]
+ENTRY = {"name": {"nl": "N"}, "owner": {"organisation": "G"}, "goal": {"nl": "x"}, "legalGround": "y", "personalData": False}
+
+
+def at(place, n=None):
+    return city.air(n if n is not None else 12, **({"location": {"type": "Point", "coordinates": place}} if place else {}))
+
+
+@pytest.fixture
+def d(own):
+    d = own({"air": feed("city/air/{thing}", ["test-place/1"], access="restricted")})
+    city.write_schema(d.schemas, "test-place", 1, city.air_schema(location={"type": "object", "x-oudp": {"role": "location"}}))
+    d.start()
+    for o in ("vendor", "partner"):
+        must(d, "organisation", "add", o)
+    return d
+
+
+@pytest.mark.parametrize("area,crs", [(CENTRE, "CRS84"), (CENTRE_RD, "EPSG:28992"), (json.dumps({
+    "type": "Polygon", "coordinates": [[[4.88, 52.36], [4.92, 52.36], [4.92, 52.38], [4.88, 52.38], [4.88, 52.36]]]}), "CRS84")])
+def test_reading(d, name, area, crs):
+    """Live over MQTT, WebSocket and a stream, pages, retained, what was missed, series, SensorThings, things, pages for people."""
+    key = add_key(d, "reader", "partner")
+    grant(d, "air", "subscribe,read", identity="reader", area=area, **{"area-crs": crs})
+    d.admin("PUT", "/v1/things/registered", {**ENTRY, "location": {"latitude": DAM[1], "longitude": DAM[0]}})
+    messages = [("dam", at(DAM)), ("zuid", at(ZUID)), ("noord", at(NOORD)), ("nowhere", at(None)), ("registered", at(None)),
+                ("roams", at(ZUID)), ("roams", at(DAM))]
+    inside = ["dam", "registered", "roams"]
+    away = d.client("away", user="", password=key, clean=False, props={"session_expiry": 1000})
+    away.subscribe(("city/air/#", 1))
+    away.send(mqtt.disconnect())
+    away.close()
+    with d.client(name) as c, d.client("live", user="", password=key) as s, \
+            web.WebSocket(d.web_port, "/v1/feeds/air/events", headers=bearer(key), timeout=10 * SLOW) as w, \
+            web.Events(d.web_port, "/v1/feeds/air/events", bearer(key), timeout=10 * SLOW) as stream:
+        web.until_live(w)
+        assert stream.event()["type"] == "nl.oudp.feed.live.v1"
+        assert s.subscribe("city/air/#") == [0]
+        for thing, text in messages:
+            assert c.publish(f"city/air/{thing}", text, retain=True).reason == 0
+        assert [s.expect(mqtt.PUBLISH).topic.rsplit("/")[-1] for _ in inside] == inside
+        assert [w.event()["subject"] for _ in inside] == inside
+        assert [stream.event()["subject"] for _ in inside] == inside
+        s.expect_quiet()
+    with d.client("away", user="", password=key, clean=False, props={"session_expiry": 1000}) as s:
+        assert [s.expect(mqtt.PUBLISH).topic.rsplit("/")[-1] for _ in inside] == inside
+        s.expect_quiet()
+    with d.client("retained", user="", password=key) as s:
+        s.subscribe("city/air/#")
+        assert sorted(s.expect(mqtt.PUBLISH).topic.rsplit("/")[-1] for _ in inside) == inside
+        s.expect_quiet()
+
+    def get(path):
+        a = web.request(d.web_port, "GET", path, None, bearer(key), timeout=10 * SLOW)
+        assert a.status == 200, (path, a)
+        return a
+    assert [e["subject"] for e in get("/v1/feeds/air/events?after=0").json() if "sequence" in e] == inside
+    assert {t["id"] for t in get("/v1/things").json()["things"] if t.get("seen")} == set(inside)
+    # the series know places that were published, and not the register
+    assert {s["thing"] for s in get("/v1/datastreams").json()["datastreams"]} == {"dam", "roams"}
+    assert {o["thing"] for o in get("/v1/observations").json()["observations"]} == {"dam", "roams"}
+    assert {t["name"] for t in get("/sta/v1.1/Things").json()["value"]} == {"dam", "roams"}
+    html = get("/feeds/air").body.decode()
+    assert "dam" in html and "zuid" not in html and "noord" not in html and "nowhere" not in html
+
+
+def test_publishing(d):
+    """A message from outside is refused, whatever it says else; so is one that tells no place of a thing that has none."""
+    key = add_key(d, "sender")
+    grant(d, "air", "publish", identity="sender", area=CENTRE, **{"area-crs": "CRS84"})
+    d.admin("PUT", "/v1/things/known?organisation=vendor", {**ENTRY, "location": {"latitude": DAM[1], "longitude": DAM[0]}})
+    with d.client("s", user="", password=key) as c:
+        assert c.publish("city/air/a", at(DAM)).reason == 0
+        assert c.publish("city/air/b", at(ZUID)).reason == 0x87
+        assert c.publish("city/air/c", at(None)).reason == 0x87
+        assert c.publish("city/air/known", at(None)).reason == 0, "the register says where it is"
+        assert c.publish("city/air/known", at(NOORD)).reason == 0x87, "what the message says comes first"
+        assert c.publish("city/air/a", at(None)).reason == 0, "where it was last"
+    for place, status in ((DAM, 201), (ZUID, 403)):
+        a = web.request(d.web_port, "POST", "/v1/feeds/air/events?thing=x", at(place), {**bearer(key), "Content-Type": "application/json"})
+        assert a.status == status, a
+    assert [e["subject"] for e in d.all_events("air")] == ["a", "known", "a", "x"]
+
+
+def test_with_a_thing_and_with_others(d):
+    """Thing and area of one grant both count; of several grants one is enough; a grant changes and is kept over a restart."""
+    key = add_key(d, "sender")
+    grant(d, "air", "publish", identity="sender", thing="v-*", area=CENTRE, **{"area-crs": "CRS84"})
+    id_ = grant(d, "air", "publish", identity="sender", thing="z-*", area="4.86,52.33,4.88,52.35", **{"area-crs": "CRS84"})
+
+    def tries():
+        with d.client("s", user="", password=key) as c:
+            return [c.publish(f"city/air/{t}", at(p)).reason for t, p in
+                    (("v-1", DAM), ("v-1", ZUID), ("z-1", ZUID), ("z-1", DAM), ("x", DAM))]
+    assert tries() == [0, 0x87, 0, 0x87, 0x87]
+    d.restart()
+    assert tries() == [0, 0x87, 0, 0x87, 0x87]
+    assert d.admin("PATCH", f"/v1/grants/{id_}", {"area": None}).json().get("area") is None
+    assert tries() == [0, 0x87, 0, 0, 0x87]
+
+
+def test_what_is_no_area(d, tmp_path):
+    add_key(d, "sender")
+    for area, crs, words in ((CENTRE, None, "areaCrs: is needed"), (CENTRE, "WGS84", "areaCrs: is none of"), ("POINT(1 2)", "CRS84", "neither POLYGON"),
+                             ("POLYGON((0 0,1 1,1 0,0 1,0 0))", "CRS84", "cross"), (CENTRE, "EPSG:28992", "outside of the Dutch grid")):
+        done = d.oudp("grant", "add", "air", "--identity", "sender", "--rights", "publish", "--area", area,
+                      *(["--area-crs", crs] if crs else []))
+        assert done.returncode == 2 and words in done.stderr, done
+    path = tmp_path / "area.geojson"
+    path.write_text(json.dumps({"type": "Feature", "properties": {}, "geometry": {
+        "type": "Polygon", "coordinates": [[[4.88, 52.36], [4.92, 52.36], [4.92, 52.38], [4.88, 52.36]]]}}, indent=1))
+    grant(d, "air", "publish", identity="sender", area=f"@{path}", **{"area-crs": "CRS84"})
+    wait_for("the grant", lambda: d.admin("GET", "/v1/grants").json()["grants"], 5)
+    assert d.oudp("grant", "add", "air", "--identity", "sender", "--rights", "publish", "--area", "@/nothing").returncode == 2
