@@ -63,6 +63,7 @@ static void take_entity(struct sta_found *x, const struct entity *e)
 /* A row of its own; a written one is complete with it. */
 static bool find_row(struct sta_find *f, struct sta_found *x)
 {
+	static const struct series_spot nowhere = {0}; /* in no area of a grant */
 	struct entities *e = f->written.entities;
 	bool there = false;
 	entities_lock(e);
@@ -71,7 +72,7 @@ static bool find_row(struct sta_find *f, struct sta_found *x)
 		y = entities_get(e, STA_LOCATION, x->id);
 	if (y && !y->deleted &&
 	    permit_may(f->things.permit, span_str(y->feed), span_str(y->organisation),
-	               span_str(y->thing))) {
+	               span_str(y->thing), &nowhere)) {
 		there = true;
 		take_entity(x, y);
 	}
