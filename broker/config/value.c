@@ -84,8 +84,30 @@ static int read_string(char **f, const char *text)
 	return 0;
 }
 
+static const char credential[] = "credential:";
+
+/* A file that systemd hands to the unit alone (LoadCredential, systemd.exec(5)). */
+static int read_credential(char **f, const char *name, char *why)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	if (!*name || strchr(name, '/') || name[0] == '.')
+		return say(why, "names no credential; write credential:NAME, as in LoadCredential");
+	if (!dir || !*dir)
+		return say(
+		    why,
+		    "is a credential, and CREDENTIALS_DIRECTORY is not set; let systemd start "
+		    "oudpd, with LoadCredential=%s:FILE in the unit, or set it to try",
+		    name);
+	size_t size = strlen(dir) + 1 + strlen(name) + 1;
+	*f = xmalloc(size);
+	snprintf(*f, size, "%s/%s", dir, name);
+	return 0;
+}
+
 static int read_path(char **f, const char *text, const char *dir, char *why)
 {
+	if (strncmp(text, credential, sizeof(credential) - 1) == 0)
+		return read_credential(f, text + sizeof(credential) - 1, why);
 	if (!*text)
 		return say(why, "is empty; write a path, or leave the option out");
 	size_t n = strlen(text);

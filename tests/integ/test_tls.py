@@ -92,15 +92,12 @@ def test_offered_and_refused(secure):
     secure.daemon.alive()
 
 
-def test_no_renegotiation_no_compression_no_early_data(secure):
+def test_no_renegotiation_no_compression(secure):
     for port in (secure.mqtts, secure.https):
         done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_2"], input="R\n",
                               capture_output=True, text=True, timeout=20 * SLOW)
         assert "no renegotiation" in (done.stdout + done.stderr).lower()
         assert "Compression: NONE" in done.stdout
-        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3"], input="",
-                              capture_output=True, text=True, timeout=20 * SLOW)
-        assert "Max Early Data: 0" in done.stdout or "Max Early Data" not in done.stdout
 
 
 def test_mqtt_both_ways(secure, name, version):
@@ -366,3 +363,73 @@ def test_beyond_loopback_anonymous_reads_public_feeds_only(own, tmp_path, name):
     assert get("/v1/status").status == 403
     assert get("/v1/_reload", "POST", b"{}").status == 403
     assert {f["name"] for f in d.get("/v1/feeds").json()["feeds"]} == {"open", "mine"}, "loopback is as it was"
+
+
+def test_a_key_that_systemd_hands_over(own, tmp_path, monkeypatch):
+    """credential:NAME is a file of CREDENTIALS_DIRECTORY; without that, or with a path in the name, -n says what to do."""
+    ca = certs.Authority(tmp_path / "ca")
+    certificate, key = ca.sign("server", san="DNS:localhost,IP:127.0.0.1")
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    shutil.move(key, folder / "city.key")
+    port = free_ports(1)[0]
+
+    def listener(name):
+        return block("tls", "city", {"certificate": certificate, "key": name}) \
+            + f'listener "m" {{\n\tprotocol = mqtt\n\tport = {port}\n\ttls = "city"\n}}\n'
+    for name, where, words in (("credential:city.key", None, "LoadCredential=city.key:FILE"), ("credential:../city.key", folder, "names no credential"),
+                               ("credential:", folder, "names no credential"), ("credential:other", folder, "cannot read")):
+        monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+        if where:
+            monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(where))
+        d = own(extra=listener(name))
+        done = subprocess.run([d.binary, "-n", "-f", d.conf], capture_output=True, text=True, timeout=20 * SLOW)
+        assert done.returncode == 1 and words in done.stderr, done.stderr
+    d = own(extra=listener("credential:city.key"))
+    d.start()
+    with mqtt.Client(port, timeout=10 * SLOW, tls=ca.context()) as c:
+        c.open("c")
+
+
+def test_authorities_change_under_open_connections(own, tmp_path, name):
+    """client-ca is replaced by another authority: who is connected stays, who comes is judged by the new one."""
+    s = Secure(own, tmp_path, clients=True)
+    s.ca.sign("old")
+    other = certs.Authority(tmp_path / "other")
+    other.sign("new")
+    trusting = {who: s.ca.context() for who in ("old", "new")}
+    trusting["old"].load_cert_chain(s.ca.path("old"), s.ca.path("old", "key"))
+    trusting["new"].load_cert_chain(other.path("new"), other.path("new", "key"))
+    s.live["client-ca"] = str(tmp_path / "live-ca.pem")
+    shutil.copy(s.ca.path("ca"), s.live["client-ca"])
+    s.daemon.extra = s.daemon.extra.replace(s.ca.path("ca"), s.live["client-ca"])
+    s.daemon.write_conf()
+    s.daemon.start()
+    refused = (ssl.SSLError, mqtt.Closed, ConnectionError)
+    with s.client(name, context=trusting["old"]) as inside:
+        with pytest.raises(refused):
+            s.client(name + "x", context=trusting["new"])
+        shutil.copy(other.path("ca"), s.live["client-ca"])
+        shutil.copy(other.revoke(), s.live["crl"])
+        s.daemon.reload()
+        s.daemon.wait_error("was reloaded")
+        with s.client(name + "n", context=trusting["new"]) as c:
+            c.ping()
+        with pytest.raises(refused):
+            s.client(name + "o", context=trusting["old"])
+        inside.ping()
+        assert inside.publish(f"raw/{name}", b"still here").reason == 0
+
+
+def test_resumption_of_1_3_without_early_data(secure):
+    """A ticket of 1.3 saves the second handshake, and allows no data before its end (0-RTT)."""
+    session = secure.ca.path("early")
+    for port in (secure.mqtts, secure.https, secure.admins):
+        common = f"openssl s_client -connect 127.0.0.1:{port} -tls1_3"
+        for arguments, signs in ((f"-sess_out {session}", ["New, TLSv1.3", "New Session Ticket arrived", "Max Early Data: 0"]),
+                                 (f"-sess_in {session} -early_data {secure.ca.path('ca')}", ["Reused, TLSv1.3", "Early data was not sent"])):
+            done = subprocess.run(["sh", "-c", f"sleep {SLOW} | {common} {arguments}"], capture_output=True, text=True,
+                                  timeout=30 * SLOW)
+            for sign in signs:
+                assert sign in done.stdout, (port, sign, done.stdout)
+        os.unlink(session)
