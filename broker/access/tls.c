@@ -94,7 +94,11 @@ static int ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
 	if (EVP_MAC_CTX_set_params(mac, p) != 1 ||
 	    EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->cipher, iv, seal) != 1)
 		return -1;
-	return !seal && k != &t->keys[0] ? 2 : 1;
+	/* Clients use a ticket of 1.3 once (RFC 8446, C.4): without a new one each second handshake
+	 * would be a full one. Where certificates of clients are looked at, a chain of tickets must
+	 * not outlast them, so that the next look is two hours away at most. */
+	bool renew = k != &t->keys[0] || SSL_version(ssl) == TLS1_3_VERSION;
+	return !seal && renew && !t->files.from.client_ca ? 2 : 1;
 }
 
 /* ---- contexts ---- */

@@ -422,14 +422,28 @@ def test_authorities_change_under_open_connections(own, tmp_path, name):
 
 
 def test_resumption_of_1_3_without_early_data(secure):
-    """A ticket of 1.3 saves the second handshake, and allows no data before its end (0-RTT)."""
+    """A ticket of 1.3 saves the second handshake, which brings another ticket; none allows data before the end (0-RTT)."""
     session = secure.ca.path("early")
     for port in (secure.mqtts, secure.https, secure.admins):
         common = f"openssl s_client -connect 127.0.0.1:{port} -tls1_3"
         for arguments, signs in ((f"-sess_out {session}", ["New, TLSv1.3", "New Session Ticket arrived", "Max Early Data: 0"]),
-                                 (f"-sess_in {session} -early_data {secure.ca.path('ca')}", ["Reused, TLSv1.3", "Early data was not sent"])):
+                                 (f"-sess_in {session} -sess_out {session} -early_data {secure.ca.path('ca')}",
+                                  ["Reused, TLSv1.3", "Early data was not sent", "New Session Ticket arrived", "Max Early Data: 0"]),
+                                 (f"-sess_in {session}", ["Reused, TLSv1.3"])):
             done = subprocess.run(["sh", "-c", f"sleep {SLOW} | {common} {arguments}"], capture_output=True, text=True,
                                   timeout=30 * SLOW)
             for sign in signs:
                 assert sign in done.stdout, (port, sign, done.stdout)
         os.unlink(session)
+
+
+def test_tickets_do_not_outlast_certificates_of_clients(own, tmp_path):
+    """With client-ca a resumed session gives no new ticket: after two hours at most the certificate is looked at again."""
+    s = Secure(own, tmp_path, clients=True)
+    s.ca.sign("good")
+    s.daemon.start()
+    session = s.ca.path("session")
+    common = f"openssl s_client -connect 127.0.0.1:{s.mqtts} -tls1_3 -cert {s.ca.path('good')} -key {s.ca.path('good', 'key')}"
+    for arguments, sign, tickets in ((f"-sess_out {session}", "New, TLSv1.3", 1), (f"-sess_in {session}", "Reused, TLSv1.3", 0)):
+        done = subprocess.run(["sh", "-c", f"sleep {SLOW} | {common} {arguments}"], capture_output=True, text=True, timeout=30 * SLOW)
+        assert sign in done.stdout and done.stdout.count("New Session Ticket arrived") == tickets, done.stdout
