@@ -250,6 +250,11 @@ static void outside(void *arg, struct status_outside *o)
 	const struct web_stats *w = web_stats(d->web);
 	o->mqtt_connections = tcp_stats(d->tcp)->open + w->mqtt_connections;
 	o->tls_connections = tcp_stats(d->tcp)->tls_open;
+	struct access_certificates k = access_certificates(d->access);
+	o->client_certificates = k.known;
+	o->client_certificates_ending = k.ending;
+	o->client_ends_ms = k.soonest ? k.soonest->certificate_ends_ms : 0;
+	o->client_identity = k.soonest ? k.soonest->name : NULL;
 	o->tls_failed = tcp_stats(d->tcp)->tls_failed;
 	o->sessions = s->connected;
 	o->sessions_most = s->connected_most;

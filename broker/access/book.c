@@ -2,6 +2,7 @@
 #include "access/book_private.h"
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -383,6 +384,22 @@ void access_watch(struct access *a, const struct identity *who)
 {
 	if (who->expires_ms)
 		a->watch_ms = MIN_OF(a->watch_ms, who->expires_ms);
+}
+
+struct access_certificates access_certificates(const struct access *a)
+{
+	struct access_certificates c = {0};
+	int64_t soon_ms = now_of(a) + (int64_t)LIMIT_TLS_WARN_DAYS * 86400 * 1000;
+	for (size_t i = 0; i < a->n_principals; i++) {
+		const struct principal *p = a->principal_list[i];
+		if (!p->certificate_ends_ms || !p->active)
+			continue;
+		c.known++;
+		c.ending += p->certificate_ends_ms < soon_ms;
+		if (!c.soonest || p->certificate_ends_ms < c.soonest->certificate_ends_ms)
+			c.soonest = p;
+	}
+	return c;
 }
 
 struct audit *access_audit(const struct access *a)

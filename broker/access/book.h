@@ -42,6 +42,9 @@ struct principal {
 	uint32_t losses;     /* counts changes after which it may do less */
 	uint8_t proven[32];  /* of the last password that was verified; login.c */
 	bool has_proven;
+	/* of the certificate that it showed last, since the start; 0: none */
+	int64_t certificate_ends_ms;
+	int64_t certificate_warned_ms;
 	struct list grants; /* struct grant.node of its own */
 	struct rights view;
 };
@@ -92,6 +95,13 @@ struct hub *access_hub(const struct access *a);
 struct audit *access_audit(const struct access *a);     /* audit.h */
 struct tickets *access_tickets(const struct access *a); /* ticket.h */
 struct tickets *access_signins(const struct access *a);
+
+/* Certificates of clients that were shown since the start. */
+struct access_certificates {
+	unsigned known, ending;          /* ending: within LIMIT_TLS_WARN_DAYS */
+	const struct principal *soonest; /* NULL: none is known */
+};
+struct access_certificates access_certificates(const struct access *a);
 
 /* ---- finding ---- */
 struct principal *access_principal(const struct access *a, struct span name); /* NULL: none */

@@ -352,6 +352,21 @@ static struct principal *by_certificate(const struct login *l, const struct ssl_
 	return m.found;
 }
 
+/* Its owner hears of the end in time, and the administrator too. */
+static void note_certificate(const struct login *l, struct principal *p, const struct ssl_st *ssl)
+{
+	int64_t now_ms = now_of(l), day_ms = 86400 * 1000;
+	p->certificate_ends_ms = tls_client_not_after_s(ssl) * 1000;
+	if (p->certificate_ends_ms - now_ms >= LIMIT_TLS_WARN_DAYS * day_ms ||
+	    now_ms < p->certificate_warned_ms + day_ms)
+		return;
+	p->certificate_warned_ms = now_ms;
+	log_warn("The certificate of a client ends soon: its owner has to put a new one in its "
+	         "place. identity=%s organisation=%s days=%lld",
+	         p->name, p->organisation->name,
+	         (long long)((p->certificate_ends_ms - now_ms) / day_ms));
+}
+
 static int by_nothing(struct login *l, const struct login_request *q, struct identity *ret)
 {
 	struct principal *p = by_certificate(l, q->ssl);
@@ -359,6 +374,8 @@ static int by_nothing(struct login *l, const struct login_request *q, struct ide
 		return fail(l, address_of(q->address), span_str(p->name), "it has ended");
 	if (!p && q->known_only)
 		return ERR_NOT_FOUND; /* nothing was tried: no failure */
+	if (p)
+		note_certificate(l, p, q->ssl);
 	*ret = p ? access_identity(p) : access_anonymous(hub_config(l->access->hub), q->trusted);
 	return 0;
 }

@@ -286,6 +286,7 @@ void identity_write(struct buf *b, const struct principal *p)
 	struct identity_form f = identity_form_of(p);
 	identity_form_write(b, &f, false);
 	b->len -= !b->err; /* the closing brace: whether it may come in now is told too */
+	write_time(b, "certificateEnds", p->certificate_ends_ms);
 	buf_addf(b, ",\"active\":%s}", p->active ? "true" : "false");
 	identity_form_done(&f);
 }

@@ -55,6 +55,7 @@ struct tls_facts tls_facts(const struct tls_set *s, unsigned i);
  * is returned. 0 when there is no certificate. Names with a zero byte or over
  * LIMIT_CERTIFICATE_NAME_BYTES are left out. ssl NULL: no certificate. */
 int tls_client_names(const struct ssl_st *ssl, int (*each)(void *arg, struct span name), void *arg);
+int64_t tls_client_not_after_s(const struct ssl_st *ssl); /* 0: there is no certificate */
 
 /* The sentence of OpenSSL's first queued error; empties the queue. */
 const char *tls_error(char *out, size_t size);

@@ -156,7 +156,7 @@ static void judge_key(struct reading *r, const struct tls_files *f)
 	ERR_clear_error();
 }
 
-static int64_t seconds_of(const ASN1_TIME *t)
+int64_t tls_seconds_of(const ASN1_TIME *t)
 {
 	struct tm tm;
 	return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
@@ -164,8 +164,8 @@ static int64_t seconds_of(const ASN1_TIME *t)
 
 static void judge_time(struct reading *r, struct tls_files *f, int64_t now_s)
 {
-	int64_t from = seconds_of(X509_get0_notBefore(f->certificate));
-	f->not_after_s = seconds_of(X509_get0_notAfter(f->certificate));
+	int64_t from = tls_seconds_of(X509_get0_notBefore(f->certificate));
+	f->not_after_s = tls_seconds_of(X509_get0_notAfter(f->certificate));
 	if (f->not_after_s <= now_s)
 		bad(r, "certificate", r->c->certificate, "has expired %lld days ago; get a new one",
 		    (long long)((now_s - f->not_after_s) / 86400));
@@ -210,9 +210,9 @@ static void read_revoked(struct reading *r, struct tls_files *f, int64_t now_s)
 		return;
 	for (X509_CRL *x; (x = PEM_read_bio_X509_CRL(b, NULL, NULL, NULL)); n++) {
 		const ASN1_TIME *next = X509_CRL_get0_nextUpdate(x);
-		if (next && seconds_of(next) <= now_s)
+		if (next && tls_seconds_of(next) <= now_s)
 			bad(r, "crl", r->c->crl, "is stale: it had to be renewed %lld days ago",
-			    (long long)((now_s - seconds_of(next)) / 86400));
+			    (long long)((now_s - tls_seconds_of(next)) / 86400));
 		if (X509_STORE_add_crl(f->clients, x) != 1)
 			bad(r, "crl", r->c->crl, "list %u cannot be used", n + 1);
 		X509_CRL_free(x);
@@ -316,6 +316,14 @@ static int subject_name(X509 *x, int (*each)(void *arg, struct span name), void 
 	}
 	BIO_free(b);
 	return result;
+}
+
+int64_t tls_client_not_after_s(const struct ssl_st *ssl)
+{
+	X509 *x = ssl ? SSL_get1_peer_certificate(ssl) : NULL;
+	int64_t s = x ? tls_seconds_of(X509_get0_notAfter(x)) : 0;
+	X509_free(x);
+	return s;
 }
 
 int tls_client_names(const SSL *ssl, int (*each)(void *arg, struct span name), void *arg)

@@ -46,6 +46,16 @@ static void certificates(const struct cli *c, struct buf *b, const json_t *all)
 	}
 }
 
+static void client_certificates(struct buf *b, const json_t *of)
+{
+	if (!of)
+		return;
+	buf_addf(b, "%-12s %llu of %llu certificates end within 30 days; first %s, in %lld days\n",
+	         "clients", (unsigned long long)reply_count(of, "ending"),
+	         (unsigned long long)reply_count(of, "known"), reply_text(of, "soonest", "?"),
+	         (long long)json_integer_value(json_object_get(of, "daysLeft")));
+}
+
 static void series(struct buf *b, const json_t *s)
 {
 	if (!s)
@@ -102,6 +112,7 @@ static void page(const struct cli *c, const json_t *r)
 	buf_add_str(&b, " free on the disk\n");
 	series(&b, json_object_get(r, "series"));
 	certificates(c, &b, json_object_get(r, "tls"));
+	client_certificates(&b, json_object_get(r, "clientCertificates"));
 	buf_add_char(&b, '\n');
 	fwrite(b.p, 1, b.len, stdout);
 	buf_done(&b);

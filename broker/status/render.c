@@ -140,9 +140,9 @@ static void commit_metrics(const struct hub_stats *h, struct buf *b)
 }
 
 /* Whole days that are left; a certificate that ends today has none. */
-static int64_t days_left(const struct status *s, const struct tls_facts *f)
+static int64_t days_left(const struct status *s, int64_t not_after_s)
 {
-	int64_t left_s = f->not_after_s - clock_wall_ms(hub_clock(s->o.hub)) / 1000;
+	int64_t left_s = not_after_s - clock_wall_ms(hub_clock(s->o.hub)) / 1000;
 	return left_s < 0 ? -1 : left_s / 86400;
 }
 
@@ -155,7 +155,15 @@ static void tls_metrics(const struct status *s, const struct status_outside *o, 
 	for (unsigned i = 0; i < tls_count(s->o.tls); i++) {
 		struct tls_facts f = tls_facts(s->o.tls, i);
 		buf_addf(b, "oudp_tls_certificate_days{tls=\"%s\"} %lld\n", f.name,
-		         (long long)days_left(s, &f));
+		         (long long)days_left(s, f.not_after_s));
+	}
+	if (o->client_ends_ms) {
+		one(b, "oudp_tls_client_certificates", "gauge",
+		    "Certificates of clients that were shown since the start.",
+		    o->client_certificates);
+		one(b, "oudp_tls_client_certificates_ending", "gauge",
+		    "Those of them that expire within 30 days, or have.",
+		    o->client_certificates_ending);
 	}
 	family(b, "oudp_tls_handshakes_total", "counter", "TLS handshakes begun.");
 	for (unsigned i = 0; i < tls_count(s->o.tls); i++) {
@@ -169,7 +177,7 @@ static void tls_metrics(const struct status *s, const struct status_outside *o, 
 	    o->tls_connections);
 }
 
-static void write_tls(const struct status *s, struct buf *b)
+static void write_tls(const struct status *s, const struct status_outside *o, struct buf *b)
 {
 	char t[RFC3339_BYTES];
 	buf_add_str(b, ",\"tls\":[");
@@ -177,9 +185,18 @@ static void write_tls(const struct status *s, struct buf *b)
 		struct tls_facts f = tls_facts(s->o.tls, i);
 		rfc3339_format(f.not_after_s * 1000, t);
 		buf_addf(b, "%s{\"name\":\"%s\",\"notAfter\":\"%.*s\",\"daysLeft\":%lld}",
-		         i ? "," : "", f.name, RFC3339_BYTES, t, (long long)days_left(s, &f));
+		         i ? "," : "", f.name, RFC3339_BYTES, t,
+		         (long long)days_left(s, f.not_after_s));
 	}
 	buf_add_char(b, ']');
+	if (!o->client_ends_ms)
+		return;
+	buf_addf(b,
+	         ",\"clientCertificates\":{\"known\":%llu,\"ending\":%llu,\"soonest\":\"%s\","
+	         "\"daysLeft\":%lld}",
+	         (unsigned long long)o->client_certificates,
+	         (unsigned long long)o->client_certificates_ending, o->client_identity,
+	         (long long)days_left(s, o->client_ends_ms / 1000));
 }
 
 static struct status_outside ask_outside(struct status *s)
@@ -354,7 +371,7 @@ void status_write_json(struct status *s, struct buf *b)
 	         (unsigned long long)in->duplicates, (unsigned long long)in->unrouted,
 	         (unsigned long long)in->denied,
 	         (unsigned long long)(o.mqtt_delivered + o.web_delivered));
-	write_tls(s, b);
+	write_tls(s, &o, b);
 	status_write_series(s, b);
 	buf_addf(b, ",\"rates\":{\"storedPerSecond\":%.0f},\"feeds\":[", s->stored_per_second);
 	bool first = true;

@@ -17,6 +17,11 @@ struct series;
 
 /* From the rooms that this one may not include. */
 struct status_outside {
+	/* certificates of clients, as struct access_certificates; client_ends_ms 0: none is known
+	 */
+	uint64_t client_certificates, client_certificates_ending;
+	int64_t client_ends_ms;
+	const char *client_identity;
 	uint64_t tls_connections, tls_failed; /* MQTT: of those open; broken off */
 	uint64_t mqtt_connections, http_connections, websocket_connections, stream_connections;
 	uint64_t sessions, sessions_most, sessions_away, subscriptions; /* subscriptions: of all */

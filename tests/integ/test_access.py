@@ -145,6 +145,15 @@ def test_certificate(own, tmp_path):
         h.request("GET", "/v1/feeds")
         assert h.getresponse().status == (401 if reason else 200), who
         h.close()
+    # their days are told, and the owner of one that ends soon is named
+    status = d.admin("GET", "/v1/status").json()["clientCertificates"]
+    assert (status["known"], status["ending"]) == (2, 2) and status["daysLeft"] in (19, 20), status
+    ends = {i["name"]: i.get("certificateEnds") for i in d.admin("GET", "/v1/identities").json()["identities"]}
+    assert ends["gateway"] and ends["plain"]
+    metrics = get(d.admin_port, "/metrics").body.decode()
+    assert "oudp_tls_client_certificates 2\n" in metrics and "oudp_tls_client_certificates_ending 2\n" in metrics
+    assert re.search(r"clients +2 of 2 certificates end within 30 days; first \w+, in (19|20) days", must(d, "status"))
+    assert "identity=gateway" in d.wait_error("The certificate of a client ends soon")
     must(d, "identity", "end", "gateway")
     with mqtt.Client(mqtts, timeout=10 * SLOW, tls=ca.context("gateway")) as c:
         c.send(mqtt.connect("c"))

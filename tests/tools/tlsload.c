@@ -1,10 +1,12 @@
-/* tlsload - publishes over MQTT with TLS or without, or does nothing but handshakes; for tests/bench/tls.
+/* tlsload - publishes over MQTT with TLS or without, or does nothing but handshakes; for
+ * tests/bench/tls.
  *
  *   tlsload [-t CA] -p PORT [-c CONNECTIONS] [-w WINDOW] [-d SECONDS] TOPIC PAYLOAD
  *   tlsload -t CA -p PORT [-d SECONDS] full|resumed
  *
- * A thread each: WINDOW messages of QoS 1 go out in one write, then their PUBACKs come. "%d" in TOPIC is the number of the
- * connection, in PAYLOAD that of the message. Prints messages, or handshakes, a second. Loopback only. */
+ * A thread each: WINDOW messages of QoS 1 go out in one write, then their PUBACKs come. "%d" in
+ * TOPIC is the number of the connection, in PAYLOAD that of the message. Prints messages, or
+ * handshakes, a second. Loopback only. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -104,8 +106,8 @@ static size_t put_publish(uint8_t *to, int connection, unsigned id)
 	char topic[200], payload[MESSAGE_MAX];
 	int number = (int)atomic_fetch_add(&load.numbers, 1);
 	size_t t = fill(topic, sizeof(topic), load.topic, connection),
-	       p = fill(payload, sizeof(payload), load.payload, number),
-	       left = 2 + t + 2 + p, n = 0;
+	       p = fill(payload, sizeof(payload), load.payload, number), left = 2 + t + 2 + p,
+	       n = 0;
 	to[n++] = 0x32; /* PUBLISH, QoS 1 */
 	do {
 		to[n++] = (uint8_t)((left & 127) | (left > 127 ? 128 : 0));
