@@ -19,6 +19,7 @@ struct news { /* feed, organisation, thing and results follow */
 	uint32_t n_results, results_n;
 	uint16_t feed_n, organisation_n, thing_n;
 	bool placed;
+	int32_t lon_e7, lat_e7; /* when placed */
 };
 
 struct listener { /* one subscription */
@@ -89,7 +90,9 @@ void sta_teller_record(struct sta_teller *t, const struct feed *f, const struct 
 	                 .feed_n = (uint16_t)f->name.n,
 	                 .organisation_n = (uint16_t)r->organisation.n,
 	                 .thing_n = (uint16_t)r->thing.n,
-	                 .placed = (r->flags & RECORD_LOCATION) != 0};
+	                 .placed = (r->flags & RECORD_LOCATION) != 0,
+	                 .lon_e7 = r->lon_e7,
+	                 .lat_e7 = r->lat_e7};
 	size_t all = sizeof(n) + n.feed_n + n.organisation_n + n.thing_n + n.results_n;
 	if (t->news.len + all > LIMIT_STA_NEWS_BYTES) {
 		t->dropped++;
@@ -274,7 +277,8 @@ static void tell_item(struct telling *g, const struct item *i)
 	struct record_result x;
 	size_t at = 0;
 	bool any = false;
-	if (!i->number || !permit_may(g->to->permit, i->feed, i->organisation, i->thing))
+	const struct series_spot spot = {i->n.placed, i->n.lon_e7, i->n.lat_e7};
+	if (!i->number || !permit_may(g->to->permit, i->feed, i->organisation, i->thing, &spot))
 		return;
 	while (record_next_result(&i->results, &at, &x)) {
 		struct context c = {.thing = i->number,
