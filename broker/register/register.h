@@ -32,6 +32,7 @@ struct thing {
 	int64_t first_ms, last_ms; /* storedTime; 0: nothing */
 	bool has_location;
 	int32_t lat_e7, lon_e7;
+	uint16_t place_feed; /* where it said so: who may not read that one, may not know it */
 	unsigned n_feeds;
 	uint16_t feeds[LIMIT_THING_FEEDS]; /* indexes in the hub */
 	/* private */

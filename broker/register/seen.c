@@ -115,6 +115,7 @@ static void see(struct thing *x, unsigned feed, const struct sighting *s)
 	bool newer = s->stored_ms >= x->last_ms;
 	if (s->has_location && (newer || !x->has_location)) {
 		x->has_location = true;
+		x->place_feed = (uint16_t)feed;
 		x->lat_e7 = s->lat_e7;
 		x->lon_e7 = s->lon_e7;
 	}

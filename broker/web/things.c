@@ -18,9 +18,9 @@ enum { PAGE_DEFAULT = 100, CURSOR_BYTES = 400 };
 
 /* ---- who may see what ---- */
 
-static bool may_read(const struct req *r, const struct thing *x, unsigned i)
+static bool may_read(const struct req *r, const struct thing *x, unsigned feed)
 {
-	const struct feed *f = hub_feed_at(r->web->hub, x->feeds[i]);
+	const struct feed *f = hub_feed_at(r->web->hub, feed);
 	const struct access_spot spot = {.organisation = x->organisation}; /* of the register */
 	return !f->ended && access_covers(&r->who, ACCESS_READ, f, x->id, &spot) == 0;
 }
@@ -28,9 +28,17 @@ static bool may_read(const struct req *r, const struct thing *x, unsigned i)
 static bool sees_data(const struct req *r, const struct thing *x)
 {
 	for (unsigned i = 0; i < x->n_feeds; i++)
-		if (may_read(r, x, i))
+		if (may_read(r, x, x->feeds[i]))
 			return true;
 	return x->n_feeds && access_check(&r->who, ACCESS_READ, NULL, x->id) == 0;
+}
+
+/* A place that was published, perhaps exactly, to a feed that is not for everybody, or blurred to
+ * another: it is that feed's. */
+static bool sees_place(const struct req *r, const struct thing *x)
+{
+	return x->has_location && (may_read(r, x, x->place_feed) ||
+	                           access_check(&r->who, ACCESS_READ, NULL, x->id) == 0);
 }
 
 bool thing_entry_is_seen(const struct req *r, const struct thing *x)
@@ -54,7 +62,7 @@ static void write_seen(const struct req *r, struct buf *b, const struct thing *x
 	json_write_name(b, "seen");
 	buf_add_str(b, "{\"feeds\":[");
 	for (unsigned i = 0, n = 0; i < x->n_feeds; i++)
-		if (may_read(r, x, i)) {
+		if (may_read(r, x, x->feeds[i])) {
 			if (n++)
 				buf_add_char(b, ',');
 			json_write_string(b, hub_feed_at(r->web->hub, x->feeds[i])->name);
@@ -62,7 +70,7 @@ static void write_seen(const struct req *r, struct buf *b, const struct thing *x
 	buf_add_char(b, ']');
 	write_time(b, "first", x->first_ms);
 	write_time(b, "last", x->last_ms);
-	if (x->has_location) {
+	if (sees_place(r, x)) {
 		buf_add_str(b, ",\"location\":{\"latitude\":");
 		json_write_double(b, x->lat_e7 / 1e7);
 		buf_add_str(b, ",\"longitude\":");
@@ -153,7 +161,8 @@ static void read_asked(const struct req *r, struct asked *a, struct faults *faul
 		fault(faults, v, "%s", wrong);
 }
 
-static bool place_fits(const struct asked *a, const struct thing *x, bool entry, bool data)
+static bool place_fits(const struct req *r, const struct asked *a, const struct thing *x,
+                       bool entry)
 {
 	struct record at = {.flags = RECORD_LOCATION};
 	if (!a->filter.has_bbox)
@@ -161,7 +170,7 @@ static bool place_fits(const struct asked *a, const struct thing *x, bool entry,
 	if (entry && x->entry.has_location) {
 		at.lat_e7 = x->entry.lat_e7;
 		at.lon_e7 = x->entry.lon_e7;
-	} else if (data && x->has_location) {
+	} else if (sees_place(r, x)) {
 		at.lat_e7 = x->lat_e7;
 		at.lon_e7 = x->lon_e7;
 	} else {
@@ -185,7 +194,7 @@ static bool is_asked(const struct req *r, const struct asked *a, const struct th
 	       (!a->organisation.n || span_eq(a->organisation, x->organisation)) &&
 	       (a->registered < 0 || a->registered == entry) &&
 	       (!a->has_state || (entry && x->entry.state == a->state)) &&
-	       place_fits(a, x, entry, data);
+	       place_fits(r, a, x, entry);
 }
 
 void get_things(struct req *r)

@@ -255,6 +255,24 @@ def test_suspended_while_connected(town):
     assert town.oudp("grant", "resume", id_).returncode == 2, "revoked is for good"
 
 
+def test_a_suspended_grant_closes_within_a_second(town):
+    """From the request to the goodbye, over MQTT and WebSocket, each time anew."""
+    key = add_key(town, "p1", "partner")
+    id_ = grant(town, "noise", "subscribe,publish", identity="p1")
+    for _ in range(4):
+        with town.client("b", user="", password=key) as c, \
+                web.WebSocket(town.web_port, "/v1/feeds/noise/events", headers=bearer(key), timeout=10 * SLOW) as w:
+            web.until_live(w)
+            began = time.monotonic()
+            assert town.admin("PATCH", f"/v1/grants/{id_}", {"state": "suspended"}).status == 200
+            assert c.expect(mqtt.DISCONNECT, 3 * SLOW).reason == 0x87
+            assert time.monotonic() - began < 1 + 0.2 * SLOW
+            with pytest.raises(web.WsClosed) as e:
+                w.event(3 * SLOW)
+            assert e.value.code == 1008 and time.monotonic() - began < 1 + 0.2 * SLOW
+        assert town.admin("PATCH", f"/v1/grants/{id_}", {"state": "active"}).status == 200
+
+
 def test_a_feed_that_is_no_longer_public(own):
     """A reload closes those who may not read it any more."""
     d = own(FEEDS)

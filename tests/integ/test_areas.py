@@ -123,3 +123,22 @@ def test_what_is_no_area(d, tmp_path):
     grant(d, "air", "publish", identity="sender", area=f"@{path}", **{"area-crs": "CRS84"})
     wait_for("the grant", lambda: d.admin("GET", "/v1/grants").json()["grants"], 5)
     assert d.oudp("grant", "add", "air", "--identity", "sender", "--rights", "publish", "--area", "@/nothing").returncode == 2
+
+
+def test_a_place_is_its_feeds(own):
+    """What a thing told of its place to a restricted feed is not shown to who reads another feed of it, nor found by it."""
+    d = own({"exact": feed("exact/{thing}", ["test-place/1"], access="restricted"), "open": feed("open/{thing}", access="restricted")})
+    city.write_schema(d.schemas, "test-place", 1, city.air_schema(location={"type": "object", "x-oudp": {"role": "location"}}))
+    d.start()
+    must(d, "organisation", "add", "partner")
+    some, all_ = (add_key(d, n, "partner") for n in ("some", "all"))
+    grant(d, "open", "read", identity="some")
+    grant(d, "*", "read", identity="all")
+    with d.client("c") as c:
+        assert c.publish("exact/pole", at(DAM)).reason == 0 and c.publish("open/pole", city.air(3)).reason == 0
+    for key, shown in ((some, False), (all_, True)):
+        def get(path, k=key):
+            return web.request(d.web_port, "GET", path, None, bearer(k), timeout=10 * SLOW).json()
+        assert ("location" in get("/v1/things/pole?organisation=gemeente-test")["seen"]) == shown
+        assert [t["id"] for t in get("/v1/things?bbox=" + CENTRE)["things"]] == (["pole"] if shown else [])
+        assert [t["id"] for t in get("/v1/things")["things"]] == ["pole"]
