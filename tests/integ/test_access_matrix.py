@@ -65,7 +65,7 @@ def by_the_rules(face, shows, have, covered=True):
     if face == "list":
         return "shown" if have else "hidden"
     if face == "sta-publish":
-        return "404" if "read" not in have or not covered else "201" if "publish" in have else "403"
+        return "404" if "read" not in have or not covered else "201" if "publish" in have and shows == "nothing" else "403"
     return GRANTED[face] if NEEDS[face] in have else "403" if have else "404"
 
 
