@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 import time
+import urllib.parse
 
 import pytest
 
@@ -110,7 +111,7 @@ class Town:
         self.shows = {"anonymous": None, "anonymous@strict": None, "wrong-key": ("", "oudp_" + "A" * 43)}
         for o in ("owner", "partner", "third", "gone"):
             must(d, "organisation", "add", o)
-        for kind in KINDS:
+        for kind in (*KINDS, "cookie"):
             for right in ("none", *RIGHTS):
                 self.add(f"{kind}-{right}", "partner", kind)
                 if right != "none":
@@ -132,7 +133,7 @@ class Town:
         ca.sign("certificate-unbound")
 
     def add_ended(self):
-        for kind in ("key", "token", "certificate"):
+        for kind in ("key", "token", "certificate", "cookie"):
             name = f"{kind}-ended"
             self.add(name, "partner", kind)
             self.grant("restricted", "publish,subscribe,read", identity=name)
@@ -178,6 +179,11 @@ class Town:
         elif kind == "certificate":
             self.ca.sign(name, san=f"URI:urn:test:{name}")
             must(self.d, *common, "--certificate", f"URI:urn:test:{name}")
+        elif kind == "cookie":
+            key = re.search(r"^oudp_\S+$", must(self.d, *common, "--key"), re.M).group(0)
+            a = web.request(self.d.web_port, "POST", "/sign-in", urllib.parse.urlencode({"name": name, "password": key}),
+                            {"Content-Type": "application/x-www-form-urlencoded"})
+            self.shows[name] = ("cookie", a.headers["set-cookie"].split(";")[0])
         else:
             must(self.d, *common, "--issuer", "city", "--subject", name)
             self.shows[name] = ("", self.issuer.token({"iss": self.issuer.iss, "aud": "oudp", "sub": name,
@@ -192,6 +198,8 @@ class Town:
         shown = self.shown(who)
         if not shown:
             return {}
+        if shown[0] == "cookie":
+            return {"Cookie": shown[1]}
         if shown[0]:
             return {"Authorization": "Basic " + base64.b64encode(":".join(shown).encode()).decode()}
         return {"Authorization": "Bearer " + shown[1]}
@@ -373,9 +381,11 @@ def test_faces(town):
     assert head[2:] == list(FACES)
     bad = []
     for who, name, *wanted in table:
-        people = [k + who[4:] for k in KINDS] if who.startswith("kind-") else [who]
+        people = [k + who[4:] for k in (*KINDS, "cookie")] if who.startswith("kind-") else [who]
         for face, want in zip(head[2:], wanted):
             for one in people:
+                if one.startswith("cookie-") and "mqtt" in face:
+                    continue  # CONNECT has no cookies
                 got = attempt(town, face, one, name)
                 if got != want:
                     bad.append(f"{face} of {name} as {one}: {got}, not {want}")
