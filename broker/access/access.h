@@ -70,7 +70,8 @@ bool access_parts_cover(const struct access_parts *p, struct span thing,
                         const struct access_spot *spot);
 
 /* One message of so many bytes for this feed, which access_check() allows: takes it from rate and
- * quota of a grant that covers it. 0; ERR_TOO_LARGE, ERR_QUOTA, or ERR_SLOW: hand it in again when
+ * quota of a grant that covers the thing; where it is, is not known yet, so that of several grants
+ * for areas the first is charged. 0; ERR_TOO_LARGE, ERR_QUOTA, or ERR_SLOW: hand it in again when
  * the next second begins. */
 int access_spend(const struct identity *who, const struct feed *feed, struct span thing,
                  size_t bytes, int64_t now_ms) MUSTCHECK;

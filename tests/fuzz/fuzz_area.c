@@ -1,5 +1,5 @@
-/* Areas of grants as who administers a feed may send them: the first byte says in which coordinates.
- * What was read lies within the world, and answers for every point. */
+/* Areas of grants as who administers a feed may send them: the first byte says in which
+ * coordinates. What was read lies within the world, and answers for every point. */
 #include "access/area.h"
 #include "base/err.h"
 #include "base/limits.h"
