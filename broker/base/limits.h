@@ -378,6 +378,7 @@ enum {
 	LIMIT_STA_ANSWER_BYTES = 16 << 20, /* one answer */
 	LIMIT_STA_ORDERS = 8,              /* keys of one $orderby */
 	LIMIT_STA_FLAT_BYTES = 512,        /* name of a column in GeoJSON: Thing/properties/x/0 */
+	LIMIT_STA_MULTI = 32, /* Datastreams of a MultiDatastream: each is read beside the others */
 	LIMIT_STA_TOPICS = 1000, /* subscriptions to SensorThings over MQTT, of all: each is looked
 	                            at for each record */
 	LIMIT_STA_NEWS_BYTES = 1 << 20, /* records that are to be told there: 5,000 of them */

@@ -117,6 +117,7 @@ static void fill_stream(const struct series *s, uint32_t id, struct series_strea
 	                           .unit = span_str(st->meaning->unit),
 	                           .schema = span_str(st->meaning->schema),
 	                           .count = st->count,
+	                           .amended = st->n_amends > 0,
 	                           .first_ms = st->first_ms,
 	                           .last_ms = st->last_ms,
 	                           .since_ms = MAX_OF(st->since_ms, keep_ms),

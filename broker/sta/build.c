@@ -165,3 +165,25 @@ bool sta_member(const json_t *o, const char *name, char *out, size_t size)
 	memcpy(out, json_string_value(v), n + 1);
 	return true;
 }
+
+void sta_last_text(json_t *array, struct span s)
+{
+	json_t *j = json_stringn(s.n ? s.p : "", s.n);
+	json_array_append_new(array, j ? j : json_string("?"));
+}
+void sta_last_number(json_t *array, double v)
+{
+	json_array_append_new(array, json_real(v));
+}
+void sta_last_truth(json_t *array, bool v)
+{
+	json_array_append_new(array, json_boolean(v));
+}
+void sta_last_null(json_t *array)
+{
+	json_array_append_new(array, json_null());
+}
+void sta_last_of(json_t *array, json_t *o, const char *name)
+{
+	json_array_append(array, json_object_get(o, name));
+}

@@ -21,6 +21,12 @@ void sta_interval(json_t *o, const char *name, int64_t from_ms, int64_t to_ms);
 void sta_point(json_t *o, const char *name, double lon, double lat); /* GeoJSON */
 void sta_put(json_t *o, const char *name, json_t *child);            /* takes child over */
 void sta_append(json_t *array, const char *s);
+/* At the end of an array. */
+void sta_last_text(json_t *array, struct span s);
+void sta_last_number(json_t *array, double v);
+void sta_last_truth(json_t *array, bool v);
+void sta_last_null(json_t *array);
+void sta_last_of(json_t *array, json_t *o, const char *name); /* the member of o */
 /* name and description of a thing, and the rest of its entry (oudp-register(7), a JSON object) into
  * properties: the words are Dutch, else English. What cannot be read changes nothing. */
 void sta_registered(json_t *thing, json_t *properties, struct span entry);

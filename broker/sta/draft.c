@@ -223,7 +223,8 @@ static void read_links(struct reader *r, struct sta_draft *d, const struct sta_r
 	if (relation->to == STA_OBSERVATION && d->type == STA_DATASTREAM && json_is_array(v)) {
 		free(d->observations);
 		d->observations = json_dumps(v, PLAIN);
-	} else if (relation->to == STA_OBSERVATION || (relation->to == STA_HISTORICAL_LOCATION)) {
+	} else if (relation->to == STA_OBSERVATION || relation->to == STA_HISTORICAL_LOCATION ||
+	           relation->to == STA_MULTI_DATASTREAM) {
 		sta_fault(r->faults, "link", pointer, "%s are not written from here",
 		          relation->name);
 	} else if (!relation->many) {

@@ -108,20 +108,23 @@ static json_t *row(const json_t *names, json_t *observation, int64_t id)
 	return r;
 }
 
-static json_t *group_of(const struct run *run, int64_t stream, json_t *groups, const json_t *names)
+static json_t *group_of(const struct run *run, bool multi, int64_t stream, json_t *groups,
+                        const json_t *names)
 {
+	const char *link_name =
+	    multi ? "MultiDatastream@iot.navigationLink" : "Datastream@iot.navigationLink";
 	char url[600];
 	json_t *g;
 	size_t i;
-	render_self(run, STA_DATASTREAM, stream, url, sizeof(url));
+	render_self(run, multi ? STA_MULTI_DATASTREAM : STA_DATASTREAM, stream, url, sizeof(url));
 	json_array_foreach(groups, i, g)
 	{
-		const json_t *link = json_object_get(g, "Datastream@iot.navigationLink");
-		if (strcmp(json_string_value(link), url) == 0)
+		const json_t *link = json_object_get(g, link_name);
+		if (link && strcmp(json_string_value(link), url) == 0)
 			return g;
 	}
 	g = json_object();
-	json_object_set_new(g, "Datastream@iot.navigationLink", json_string(url));
+	json_object_set_new(g, link_name, json_string(url));
 	json_object_set(g, "components", (json_t *)names);
 	json_object_set_new(g, "dataArray@iot.count", json_integer(0));
 	json_object_set_new(g, "dataArray", json_array());
@@ -138,12 +141,12 @@ int format_data_array(struct run *run, struct page *p, json_t **ret)
 	json_array_foreach(p->value, i, o)
 	{
 		int64_t id = json_integer_value(json_array_get(p->ids, i)), stream;
-		const struct sta_relation *r =
-		    sta_find_relation(STA_OBSERVATION, SPAN("Datastream"));
+		const struct sta_relation *r = sta_find_relation(
+		    STA_OBSERVATION, id < 0 ? SPAN("MultiDatastream") : SPAN("Datastream"));
 		err = s->one(s->arg, r, id, &stream);
 		if (err)
 			break;
-		json_t *g = group_of(run, stream, groups, names);
+		json_t *g = group_of(run, id < 0, stream, groups, names);
 		json_t *rows = json_object_get(g, "dataArray");
 		json_array_append_new(rows, row(names, o, id));
 		json_object_set_new(g, "dataArray@iot.count",
@@ -204,10 +207,10 @@ static int geometry_over(struct run *run, enum sta_type t, int64_t id, const cha
 static int geometry_of(struct run *run, enum sta_type t, int64_t id, const json_t *entity,
                        json_t **ret)
 {
-	const char *own = t == STA_LOCATION     ? "location"
-	                  : t == STA_FEATURE    ? "feature"
-	                  : t == STA_DATASTREAM ? "observedArea"
-	                                        : NULL;
+	const char *own = t == STA_LOCATION                                  ? "location"
+	                  : t == STA_FEATURE                                 ? "feature"
+	                  : t == STA_DATASTREAM || t == STA_MULTI_DATASTREAM ? "observedArea"
+	                                                                     : NULL;
 	json_t *g = own ? json_object_get(entity, own) : NULL;
 	*ret = json_null();
 	if (g) {
@@ -218,6 +221,7 @@ static int geometry_of(struct run *run, enum sta_type t, int64_t id, const json_
 	switch (t) {
 	case STA_THING: return geometry_over(run, t, id, "Locations", ret);
 	case STA_DATASTREAM:
+	case STA_MULTI_DATASTREAM:
 	case STA_HISTORICAL_LOCATION: return geometry_over(run, t, id, "Thing", ret);
 	case STA_OBSERVATION: return geometry_over(run, t, id, "FeatureOfInterest", ret);
 	default: return 0;

@@ -29,9 +29,22 @@ static const struct {
     [STA_FEATURE] = {"FeaturesOfInterest",
                      "FeatureOfInterest",
                      {"name", "description", "properties*", "encodingType", "feature*"}},
+    [STA_MULTI_DATASTREAM] = {"MultiDatastreams",
+                              "MultiDatastream",
+                              {"name", "description", "properties*", "unitOfMeasurements*",
+                               "observationType", "multiObservationDataTypes*", "observedArea*",
+                               "phenomenonTime", "resultTime"}},
 };
 
 static const struct sta_relation relations[] = {
+    {STA_THING, STA_MULTI_DATASTREAM, "MultiDatastreams", true},
+    {STA_SENSOR, STA_MULTI_DATASTREAM, "MultiDatastreams", true},
+    {STA_OBSERVED_PROPERTY, STA_MULTI_DATASTREAM, "MultiDatastreams", true},
+    {STA_OBSERVATION, STA_MULTI_DATASTREAM, "MultiDatastream", false},
+    {STA_MULTI_DATASTREAM, STA_THING, "Thing", false},
+    {STA_MULTI_DATASTREAM, STA_SENSOR, "Sensor", false},
+    {STA_MULTI_DATASTREAM, STA_OBSERVED_PROPERTY, "ObservedProperties", true},
+    {STA_MULTI_DATASTREAM, STA_OBSERVATION, "Observations", true},
     {STA_THING, STA_LOCATION, "Locations", true},
     {STA_THING, STA_HISTORICAL_LOCATION, "HistoricalLocations", true},
     {STA_THING, STA_DATASTREAM, "Datastreams", true},

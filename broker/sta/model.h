@@ -1,6 +1,6 @@
 /* model.h - the entities of OGC SensorThings API 1.1 (18-088, clause 8.2): their sets, properties
  * and relations, as tables. Pure. SensorThings 2.0 (23-019) would be a second table over the same
- * source. MultiDatastream is not among them. */
+ * source. */
 #ifndef STA_MODEL_H
 #define STA_MODEL_H
 
@@ -18,6 +18,8 @@ enum sta_type {
 	STA_OBSERVED_PROPERTY,
 	STA_OBSERVATION,
 	STA_FEATURE,
+	STA_MULTI_DATASTREAM, /* its Observations have ids below zero, those of Datastreams have not
+	                       */
 	STA_TYPES
 };
 

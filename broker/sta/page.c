@@ -24,10 +24,13 @@ static bool is_natural(const struct run *run, const struct page *p, bool *ret_de
 	if (!o->n_order)
 		return true;
 	const struct sta_order *k = &o->order[0];
+	enum sta_type from = p->list.relation ? p->list.relation->from : STA_TYPES;
+	if (p->list.type == STA_OBSERVED_PROPERTY && from == STA_MULTI_DATASTREAM)
+		return false; /* they come in the order of its results */
 	if (o->n_order == 1 && p->list.type != STA_OBSERVATION && !k->descending)
 		return is_plain_path(run, k->node, "id") || is_plain_path(run, k->node, "@iot.id");
-	bool one_stream = p->list.type == STA_OBSERVATION && p->list.relation &&
-	                  p->list.relation->from == STA_DATASTREAM;
+	bool one_stream = p->list.type == STA_OBSERVATION &&
+	                  (from == STA_DATASTREAM || from == STA_MULTI_DATASTREAM);
 	if (!one_stream || !is_plain_path(run, k->node, "phenomenonTime"))
 		return false;
 	*ret_descending = k->descending;
@@ -226,6 +229,8 @@ static int natural(struct run *run, struct page *p)
 	struct natural w = {
 	    .run = run, .p = p, .skip = p->token.n ? 0 : p->o->skip, .top = page_top(p->o)};
 	struct sta_list l = p->list;
+	if (p->o->filter == STA_NO_NODE && w.skip < LIMIT_STA_PAGE)
+		l.want = w.top + (size_t)w.skip + 1;
 	char token[STA_TOKEN_BYTES];
 	if (p->token.n) {
 		if (token_read('w', p->token, token, sizeof(token), &l.token.n))

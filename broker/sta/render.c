@@ -153,8 +153,13 @@ static void add_all(const struct run *run, enum sta_type t, int64_t id, json_t *
 	add_self(run, t, id, out);
 	json_object_update(out, entity);
 	const struct sta_relation *r;
+	/* An Observation is one of a Datastream or of a MultiDatastream. */
+	enum sta_type not = t != STA_OBSERVATION ? STA_TYPES
+	                    : id < 0             ? STA_DATASTREAM
+	                                         : STA_MULTI_DATASTREAM;
 	for (unsigned i = 0; (r = sta_relation_at(t, i)); i++)
-		add_link(run, t, id, r, out);
+		if (r->to != not )
+			add_link(run, t, id, r, out);
 }
 
 /* One of $select: a property, what is below it, or a link. */

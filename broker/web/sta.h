@@ -11,6 +11,8 @@
  *                       thing's number
  *   HistoricalLocation  where it was: number of the thing * 2^42 + ms
  *   Sensor              what reports for the thing; the thing's number
+ *   MultiDatastream     all datastreams of a thing that has from two to LIMIT_STA_MULTI, side by
+ *                       side; the thing's number
  *   ObservedProperty    by its definition (else the member's name): 53 bits of a hash that never
  *                       changes */
 #ifndef WEB_STA_H

@@ -5,16 +5,9 @@
 #include "register/register.h"
 #include "sta/build.h"
 #include "web/sta_entity.h"
+#include "web/sta_multi.h"
 
 #include <stdlib.h>
-
-static void ask_init(const struct sta_things *t, struct series_ask *a, enum series_what what)
-{
-	*a =
-	    (struct series_ask){.what = what, .from_ms = SERIES_TIME_MIN, .to_ms = SERIES_TIME_MAX};
-	a->filter.may = permit_may; /* the request has the permit as long as this thread */
-	a->filter.may_arg = t->permit;
-}
 
 /* ---- one thing, one datastream ---- */
 
@@ -26,7 +19,7 @@ static int with_thing(const struct sta_things *t, int64_t id,
 	int err = ERR_NOT_FOUND;
 	if (id <= 0 || id > UINT32_MAX)
 		return err;
-	ask_init(t, &a, SERIES_THINGS);
+	sta_ask_init(t, &a, SERIES_THINGS);
 	a.filter.thing_id = (uint32_t)id;
 	int rc = series_step(t->series, &a);
 	if (rc && rc != ERR_NOT_FOUND)
@@ -102,7 +95,7 @@ static int with_stream(struct sta_things *t, int64_t id, bool property, json_t *
 		return ERR_NOT_FOUND;
 	if (!ret && t->last.there && t->last.id == (uint32_t)id)
 		return 0;
-	ask_init(t, &a, SERIES_STREAMS);
+	sta_ask_init(t, &a, SERIES_STREAMS);
 	a.filter.stream_id = (uint32_t)id;
 	int rc = series_step(t->series, &a);
 	if (!rc && !a.n)
@@ -128,7 +121,7 @@ static int get_observation(struct sta_things *t, int64_t id, json_t **ret)
 	int err = id < 0 ? ERR_NOT_FOUND : with_stream(t, id >> STA_ID_SHIFT, false, NULL);
 	if (err)
 		return err;
-	ask_init(t, &a, SERIES_RAW);
+	sta_ask_init(t, &a, SERIES_RAW);
 	a.id = t->last.id;
 	a.from_ms = ms;
 	a.to_ms = ms + 1;
@@ -180,7 +173,7 @@ static int walk_things(const struct walking *w, uint32_t only)
 {
 	thing_maker *make = maker_of(w->l->type);
 	struct series_ask a;
-	ask_init(w->t, &a, SERIES_THINGS);
+	sta_ask_init(w->t, &a, SERIES_THINGS);
 	a.filter.thing_id = only;
 	int rc = after_number(w->l, &a.cursor);
 	while (!rc && !(rc = series_step(w->t->series, &a))) {
@@ -200,7 +193,7 @@ static int walk_things(const struct walking *w, uint32_t only)
 static int walk_streams(const struct walking *w, uint32_t thing, int64_t property)
 {
 	struct series_ask a;
-	ask_init(w->t, &a, SERIES_STREAMS);
+	sta_ask_init(w->t, &a, SERIES_STREAMS);
 	a.filter.thing_id = thing;
 	int rc = after_number(w->l, &a.cursor);
 	while (!rc && !(rc = series_step(w->t->series, &a))) {
@@ -253,7 +246,7 @@ static int find_properties(struct sta_things *t, int64_t only, struct properties
 {
 	struct series_ask a;
 	int rc;
-	ask_init(t, &a, SERIES_STREAMS);
+	sta_ask_init(t, &a, SERIES_STREAMS);
 	while (!(rc = series_step(t->series, &a))) {
 		for (size_t i = 0; i < a.n; i++)
 			if (!only || sta_property_id(&a.streams[i]) == only)
@@ -328,12 +321,12 @@ static int walk_raw(const struct walking *w, uint32_t stream, const struct inner
 	struct inner_token token = {.outer = stream};
 	struct series_ask a;
 	int rc;
-	ask_init(w->t, &a, SERIES_RAW);
+	sta_ask_init(w->t, &a, SERIES_RAW);
 	a.id = stream;
 	a.descending = w->l->descending;
 	a.from_ms = MAX_OF(w->l->from_ms, 0);
 	a.to_ms = w->l->to_ms == INT64_MAX ? SERIES_TIME_MAX : w->l->to_ms + 1;
-	a.limit = 100; /* most want few; the next steps are whole */
+	a.limit = w->l->want ? MIN_OF(w->l->want, (size_t)100) : 100; /* then whole steps */
 	if (from && from->outer == stream)
 		a.cursor = (struct series_cursor){from->time_ms, from->at, true};
 	while (!(rc = series_step(w->t->series, &a))) {
@@ -365,7 +358,7 @@ static int walk_observations(const struct walking *w, uint32_t thing)
 	struct inner_token from;
 	struct series_ask a;
 	int rc = read_inner(w->l, &from);
-	ask_init(w->t, &a, SERIES_STREAMS);
+	sta_ask_init(w->t, &a, SERIES_STREAMS);
 	a.filter.thing_id = thing;
 	if (from.outer)
 		a.cursor = (struct series_cursor){.at = from.outer - 1, .begun = true};
@@ -393,7 +386,7 @@ static int walk_places(const struct walking *w, uint32_t thing, const struct inn
 	struct inner_token token = {.outer = thing};
 	struct series_ask a;
 	int rc;
-	ask_init(w->t, &a, SERIES_PLACES);
+	sta_ask_init(w->t, &a, SERIES_PLACES);
 	a.id = thing;
 	if (from->outer == thing)
 		a.cursor = (struct series_cursor){.time_ms = from->time_ms, .begun = true};
@@ -417,13 +410,75 @@ static int walk_all_places(const struct walking *w, uint32_t only)
 	struct inner_token from;
 	struct series_ask a;
 	int rc = read_inner(w->l, &from);
-	ask_init(w->t, &a, SERIES_THINGS);
+	sta_ask_init(w->t, &a, SERIES_THINGS);
 	a.filter.thing_id = only;
 	if (from.outer)
 		a.cursor = (struct series_cursor){.at = from.outer - 1, .begun = true};
 	while (!rc && !(rc = series_step(w->t->series, &a))) {
 		for (size_t i = 0; !rc && i < a.n; i++)
 			rc = walk_places(w, a.things[i].id, &from);
+		if (!a.more)
+			break;
+	}
+	series_ask_done(&a);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+/* The ObservedProperties of a MultiDatastream, in the order of its results: one may come twice. */
+static int walk_sides(const struct walking *w, uint32_t thing)
+{
+	struct series_ask a;
+	sta_ask_init(w->t, &a, SERIES_STREAMS);
+	a.filter.thing_id = thing;
+	int rc = after_number(w->l, &a.cursor);
+	while (!rc && !(rc = series_step(w->t->series, &a))) {
+		for (size_t i = 0; !rc && i < a.n; i++) {
+			uint64_t at = a.streams[i].id;
+			rc = hand(w, sta_property_id(&a.streams[i]), sta_property(&a.streams[i]),
+			          &at, sizeof(at));
+		}
+		if (!a.more)
+			break;
+	}
+	series_ask_done(&a);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static bool thing_observes(const struct walking *w, uint32_t thing, int64_t property)
+{
+	struct series_ask a;
+	bool found = false;
+	sta_ask_init(w->t, &a, SERIES_STREAMS);
+	a.filter.thing_id = thing;
+	while (!found && series_step(w->t->series, &a) == 0) {
+		for (size_t i = 0; i < a.n; i++)
+			found = found || sta_property_id(&a.streams[i]) == property;
+		if (!a.more)
+			break;
+	}
+	series_ask_done(&a);
+	return found;
+}
+
+/* Of things with more than one datastream; property 0: any. */
+static int walk_multis(const struct walking *w, uint32_t only, int64_t property)
+{
+	struct series_ask a;
+	sta_ask_init(w->t, &a, SERIES_THINGS);
+	a.filter.thing_id = only;
+	int rc = after_number(w->l, &a.cursor);
+	while (!rc && !(rc = series_step(w->t->series, &a))) {
+		for (size_t i = 0; !rc && i < a.n; i++) {
+			uint64_t at = a.things[i].id;
+			json_t *j = NULL;
+			if (a.things[i].streams < 2 ||
+			    (property && !thing_observes(w, a.things[i].id, property)))
+				continue;
+			rc = sta_multi_get(w->t, (int64_t)at, &j);
+			rc = rc == ERR_NOT_FOUND ? 0
+			     : rc                ? rc
+			                         : hand(w, (int64_t)at, j, &at, sizeof(at));
+		}
 		if (!a.more)
 			break;
 	}
@@ -451,10 +506,19 @@ static int things_walk(void *arg, const struct sta_list *l, sta_visit *visit, vo
 		if (l->relation && l->relation->from == STA_OBSERVED_PROPERTY)
 			return walk_streams(&w, 0, l->id);
 		return walk_streams(&w, thing, 0);
-	case STA_OBSERVED_PROPERTY: return walk_properties(&w);
+	case STA_OBSERVED_PROPERTY:
+		if (l->relation && l->relation->from == STA_MULTI_DATASTREAM)
+			return walk_sides(&w, thing);
+		return walk_properties(&w);
+	case STA_MULTI_DATASTREAM:
+		if (l->relation && l->relation->from == STA_OBSERVED_PROPERTY)
+			return walk_multis(&w, 0, l->id);
+		return walk_multis(&w, thing, 0);
 	case STA_OBSERVATION:
 		if (l->relation && l->relation->from == STA_DATASTREAM)
 			return walk_one_stream(&w);
+		if (l->relation && l->relation->from == STA_MULTI_DATASTREAM)
+			return sta_multi_observations(w.t, l, visit, visit_arg);
 		return walk_observations(&w, thing);
 	case STA_HISTORICAL_LOCATION: return walk_all_places(&w, thing);
 	default: return walk_things(&w, thing);
@@ -472,7 +536,7 @@ static int get_historical(struct sta_things *t, int64_t id, json_t **ret)
 	sta_drop(thing); /* it may be seen */
 	if (err)
 		return err;
-	ask_init(t, &a, SERIES_PLACES);
+	sta_ask_init(t, &a, SERIES_PLACES);
 	a.id = (uint32_t)(id >> STA_ID_SHIFT);
 	a.from_ms = ms;
 	a.to_ms = ms + 1;
@@ -492,7 +556,9 @@ static int things_get(void *arg, enum sta_type type, int64_t id, json_t **ret)
 	switch (type) {
 	case STA_DATASTREAM: return with_stream(t, id, false, ret);
 	case STA_OBSERVED_PROPERTY: return get_property(t, id, ret);
-	case STA_OBSERVATION: return get_observation(t, id, ret);
+	case STA_OBSERVATION:
+		return id < 0 ? sta_multi_observation(t, id, ret) : get_observation(t, id, ret);
+	case STA_MULTI_DATASTREAM: return sta_multi_get(t, id, ret);
 	case STA_HISTORICAL_LOCATION: return get_historical(t, id, ret);
 	default: return with_thing(t, id, maker_of(type), ret);
 	}
@@ -506,6 +572,17 @@ static int things_one(void *arg, const struct sta_relation *r, int64_t id, int64
 	if (r->from == STA_HISTORICAL_LOCATION) {
 		*ret = number;
 		return 0;
+	}
+	if (r->from == STA_MULTI_DATASTREAM) { /* its Thing, its Sensor: the same number */
+		json_t *multi = NULL;
+		int rc = sta_multi_get(t, id, &multi);
+		sta_drop(multi);
+		*ret = id;
+		return rc;
+	}
+	if (r->from == STA_OBSERVATION && (id < 0 || r->to == STA_MULTI_DATASTREAM)) {
+		*ret = sta_multi_thing(id);
+		return !*ret || r->to == STA_DATASTREAM ? ERR_NOT_FOUND : 0;
 	}
 	int err = with_stream(t, number, false, NULL);
 	if (err)
@@ -529,7 +606,7 @@ static int count_stream(struct sta_things *t, uint32_t stream, const struct sta_
 	edges[0] = MAX_OF(edges[0], t->last.since_ms);
 	if (edges[0] >= edges[1])
 		return 0;
-	ask_init(t, &a, SERIES_AGGREGATE);
+	sta_ask_init(t, &a, SERIES_AGGREGATE);
 	a.id = stream;
 	a.edges = edges;
 	a.n_edges = 2;
@@ -543,13 +620,21 @@ static int count_stream(struct sta_things *t, uint32_t stream, const struct sta_
 	return rc;
 }
 
+/* Whether all that is kept of it can be shown: no corrections, no hours in the place of values. */
+static bool is_counted(const struct series_stream *s)
+{
+	return !s->amended && s->since_ms <= s->first_ms && s->first_ms >= 0;
+}
+
 static bool things_number(void *arg, const struct sta_list *l, uint64_t *ret)
 {
 	struct sta_things *t = arg;
 	struct series_ask a;
 	uint64_t sum = 0;
 	int rc;
-	if (l->type != STA_OBSERVATION)
+	bool whole = l->from_ms == INT64_MIN && l->to_ms == INT64_MAX;
+	if (l->type != STA_OBSERVATION ||
+	    (l->relation && l->relation->from == STA_MULTI_DATASTREAM))
 		return false;
 	if (l->relation && l->relation->from == STA_DATASTREAM) {
 		if (l->id <= 0 || l->id > UINT32_MAX || count_stream(t, (uint32_t)l->id, l, &sum))
@@ -557,11 +642,14 @@ static bool things_number(void *arg, const struct sta_list *l, uint64_t *ret)
 		*ret = sum;
 		return true;
 	}
-	ask_init(t, &a, SERIES_STREAMS);
+	sta_ask_init(t, &a, SERIES_STREAMS);
 	a.filter.thing_id = thing_of(l);
 	while (!(rc = series_step(t->series, &a))) {
 		for (size_t i = 0; !rc && i < a.n; i++)
-			rc = count_stream(t, a.streams[i].id, l, &sum);
+			if (whole && is_counted(&a.streams[i]))
+				sum += a.streams[i].count;
+			else
+				rc = count_stream(t, a.streams[i].id, l, &sum);
 		if (rc || !a.more)
 			break;
 	}

@@ -7,6 +7,7 @@
 #include "sta/build.h"
 #include "sta/run.h"
 #include "web/sta_entity.h"
+#include "web/sta_multi.h"
 #include "web/sta_written.h"
 
 #include <stdio.h>
@@ -207,7 +208,7 @@ static bool can_have_changed(struct telling *g, struct context *c, const struct 
 {
 	json_t *entity = NULL;
 	enum sta_type t = sta_query_type(&g->q);
-	if (t == STA_OBSERVATION || t == STA_DATASTREAM)
+	if (t == STA_OBSERVATION || t == STA_DATASTREAM || t == STA_MULTI_DATASTREAM)
 		return c->stream != 0;
 	if (t == STA_THING)
 		return true;
@@ -267,8 +268,10 @@ static void tell_context(struct telling *g, struct context *c, const struct item
 	enum sta_type t = sta_query_type(&g->q);
 	if (!leads_there(g, c))
 		return;
-	int64_t id = id_of(g, c, t);
-	if (id > 0 && can_have_changed(g, c, i) && !seen(g, id))
+	const struct sta_relation *last = g->q.step[g->q.n_steps - 1].relation;
+	bool multi = t == STA_OBSERVATION && last && last->from == STA_MULTI_DATASTREAM;
+	int64_t id = multi ? sta_multi_id(c->thing, c->ms) : id_of(g, c, t);
+	if ((multi ? id < 0 : id > 0) && can_have_changed(g, c, i) && !seen(g, id))
 		tell(g, id);
 }
 

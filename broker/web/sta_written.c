@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "sta/build.h"
 #include "web/sta_entity.h"
+#include "web/sta_multi.h"
 
 /* ---- what stands where ---- */
 
@@ -144,7 +145,10 @@ static int64_t place_of_thing(const struct sta_written *w, int64_t thing)
 static bool is_hidden(struct sta_written *w, enum sta_type t, int64_t id)
 {
 	switch (t) {
-	case STA_OBSERVATION: return stream_is_hidden(w, id >> STA_ID_SHIFT);
+	case STA_OBSERVATION:
+		if (id < 0) /* of a MultiDatastream: it goes with its Thing */
+			return shown_as(w, STA_THING, sta_multi_thing(id)) < 0;
+		return stream_is_hidden(w, id >> STA_ID_SHIFT);
 	case STA_THING: return shown_as(w, t, id) != id;
 	case STA_DATASTREAM: return shown_as(w, t, id) != id || stream_is_hidden(w, id);
 	case STA_HISTORICAL_LOCATION: return shown_as(w, STA_THING, id >> STA_ID_SHIFT) < 0;

@@ -83,7 +83,7 @@ def test_every_link_leads_on(sta):
                 if k.endswith("@iot.navigationLink") and kind not in seen:
                     seen.add(kind)
                     todo.append(url)
-    assert len(seen) == 16, seen
+    assert len(seen) == 19, seen
 
 
 def test_entities(sta):

@@ -1,0 +1,20 @@
+/* sta_multi.h - MultiDatastreams, for sta_source.c. Numbers of theirs are those of their things;
+ * those of their Observations are below zero: -(number of the thing * 2^42 + ms). */
+#ifndef WEB_STA_MULTI_H
+#define WEB_STA_MULTI_H
+
+#include "web/sta.h"
+
+/* A question about what the request may see. */
+void sta_ask_init(const struct sta_things *t, struct series_ask *a, enum series_what what);
+
+int64_t sta_multi_id(uint32_t thing, int64_t ms); /* 0: it has none */
+int64_t sta_multi_thing(int64_t id);              /* of an Observation; 0: it is no such one */
+/* As of struct sta_source. ERR_NOT_FOUND: the thing has not from 2 to LIMIT_STA_MULTI datastreams.
+ */
+int sta_multi_get(const struct sta_things *t, int64_t thing, json_t **ret);
+int sta_multi_observation(const struct sta_things *t, int64_t id, json_t **ret);
+int sta_multi_observations(const struct sta_things *t, const struct sta_list *l, sta_visit *visit,
+                           void *arg);
+
+#endif
