@@ -1,4 +1,5 @@
 /* backup.c - `oudp backup` and `oudp restore`: the store room does the work. */
+#include "cli/bar.h"
 #include "cli/cli.h"
 
 #include "base/err.h"
@@ -43,6 +44,29 @@ static void say_done(const struct cli *c, const char *what, const char *dir, int
 	}
 	puts(buf_str(&b));
 	buf_done(&b);
+}
+
+/* ---- a bar, for who waits at a terminal ---- */
+
+static void draw(void *arg UNUSED, uint64_t records, uint64_t of)
+{
+	if (of)
+		bar_draw((double)records / (double)of, "%llu of %llu messages",
+		         (unsigned long long)records, (unsigned long long)of);
+	else
+		bar_draw(0, "the time series");
+}
+
+static const struct store_watch *watch(const struct cli *c)
+{
+	static const struct store_watch bar = {draw, NULL};
+	return bar_wanted(c) ? &bar : NULL;
+}
+
+static void end_bar(const struct cli *c)
+{
+	if (bar_wanted(c))
+		bar_clear();
 }
 
 /* ---- the ledger of what was erased: it goes with a backup, and rules over what is restored ----
@@ -134,7 +158,8 @@ int cmd_backup(struct cli *c, int argc, char **argv)
 	if (err)
 		return err;
 	time_t began = time(NULL);
-	int rc = store_backup(c->data_dir, dir, why, sizeof(why));
+	int rc = store_backup(c->data_dir, dir, watch(c), why, sizeof(why));
+	end_bar(c);
 	if (rc < 0)
 		return cli_trouble(c, "%s to %s: %s", c->data_dir, dir,
 		                   why[0] ? why : err_text(rc));
@@ -147,6 +172,10 @@ int cmd_backup(struct cli *c, int argc, char **argv)
 	if (err)
 		return err;
 	say_done(c, "backup", dir, (int64_t)(time(NULL) - began));
+	if (!c->json)
+		printf("next: copy it to another place; 'oudp restore %s --data-dir EMPTY' shows "
+		       "that it is whole.\n",
+		       dir);
 	return CLI_OK;
 }
 
@@ -181,7 +210,8 @@ int cmd_restore(struct cli *c, int argc, char **argv)
 	int err = restore_ledger(c, dir, more);
 	if (err)
 		return err;
-	int rc = store_restore(dir, c->data_dir, (int64_t)began * 1000, why, sizeof(why));
+	int rc = store_restore(dir, c->data_dir, (int64_t)began * 1000, watch(c), why, sizeof(why));
+	end_bar(c);
 	if (rc < 0)
 		return cli_trouble(c, "%s to %s: %s", dir, c->data_dir,
 		                   why[0] ? why : err_text(rc));
@@ -210,9 +240,12 @@ int cmd_compact(struct cli *c, int argc, char **argv)
 		return cli_trouble(c, "oudpd runs on %s: stop it first (systemctl stop oudpd)",
 		                   c->data_dir);
 	time_t began = time(NULL);
-	int rc = store_compact(c->data_dir, why, sizeof(why));
+	int rc = store_compact(c->data_dir, watch(c), why, sizeof(why));
+	end_bar(c);
 	if (rc < 0)
 		return cli_trouble(c, "%s: %s", c->data_dir, why[0] ? why : err_text(rc));
 	say_done(c, "compact", c->data_dir, (int64_t)(time(NULL) - began));
+	if (!c->json)
+		puts("next: start oudpd (systemctl start oudpd).");
 	return CLI_OK;
 }

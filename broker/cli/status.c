@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_WATCH = CLI_OWN };
+enum { OPT_WATCH = CLI_OWN, PAGE_BYTES = 256 << 10 };
 
 static void write_uptime(struct buf *b, uint64_t s)
 {
@@ -176,6 +176,8 @@ static int once(struct cli *c, bool clear)
 		fputs("\033[H\033[J", stdout);
 	page(c, r);
 	print_behind(c);
+	if (clear)
+		puts("\nagain each second; Ctrl-C ends");
 	json_decref(r);
 	return CLI_OK;
 }
@@ -194,6 +196,8 @@ int cmd_status(struct cli *c, int argc, char **argv)
 	if (!watch)
 		return once(c, false);
 	cli_stop_init();
+	if (c->terminal) /* a page is written at once, so that nothing flickers */
+		setvbuf(stdout, NULL, _IOFBF, PAGE_BYTES);
 	for (;;) {
 		int status = once(c, c->terminal);
 		if (cli_finish(c, CLI_OK))

@@ -38,6 +38,7 @@ struct backup {
 	struct buf
 	    progress; /* of the quarantine: keys of ROW_KEY_BYTES, the last one copied per feed */
 	bool series_copied;
+	const struct store_watch *watch;
 	char *why;
 	size_t why_size;
 };
@@ -226,6 +227,7 @@ static int capture(struct backup *b)
 static int copy_logs(struct backup *b)
 {
 	int err = 0;
+	copy_watch(&b->to, b->from, b->watch);
 	for (unsigned i = 0, n = atomic_load(&b->from->n_logs); i < n && !err; i++) {
 		if (b->last[i] > 0)
 			err = copy_log(&b->to, b->from, b->from->logs[i], b->last[i]);
@@ -262,6 +264,8 @@ static int backup_try(struct backup *b, const char *data_dir, const char *dir)
 	if (err)
 		return err;
 	b->last = xcalloc(b->from->logs_max, sizeof(*b->last));
+	if (b->watch)
+		b->watch->fn(b->watch->arg, 0, 0);
 	if (!b->series_copied) /* what is copied before the journal is never ahead of it */
 		err = side_copy(data_dir, dir, b->from->id, b->why, b->why_size);
 	if (err)
@@ -313,9 +317,10 @@ static int empty_dir(const char *dir, char *why, size_t size)
 	return err;
 }
 
-int store_backup(const char *data_dir, const char *dir, char *why, size_t why_size)
+int store_backup(const char *data_dir, const char *dir, const struct store_watch *watch, char *why,
+                 size_t why_size)
 {
-	struct backup b = {.why = why, .why_size = why_size};
+	struct backup b = {.watch = watch, .why = why, .why_size = why_size};
 	buf_init(&b.progress, LIMIT_FEEDS * 100 * ROW_KEY_BYTES);
 	int err = empty_dir(dir, why, why_size);
 	if (err)

@@ -99,7 +99,7 @@ static int wipe_old(const char *fresh, const char *file, char *why, size_t size)
 	return err;
 }
 
-int store_compact(const char *data_dir, char *why, size_t why_size)
+int store_compact(const char *data_dir, const struct store_watch *watch, char *why, size_t why_size)
 {
 	auto_free char *fresh = store_path(data_dir, "compact");
 	auto_close int lock = -1;
@@ -107,7 +107,7 @@ int store_compact(const char *data_dir, char *why, size_t why_size)
 	if (err)
 		return err;
 	remove_copy(fresh); /* of one that was cut short */
-	err = store_backup(data_dir, fresh, why, why_size);
+	err = store_backup(data_dir, fresh, watch, why, why_size);
 	if (!err)
 		err = exchange(data_dir, fresh, "series", why, why_size);
 	if (!err)

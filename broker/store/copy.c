@@ -126,6 +126,14 @@ static int log_open(struct copy *c, uint32_t id, MDB_dbi *ret)
 	return rc ? rc : mdb_dbi_open(c->txn, name, MDB_INTEGERKEY, ret);
 }
 
+void copy_watch(struct copy *c, const struct store *from, const struct store_watch *watch)
+{
+	c->watch = watch;
+	c->all = 0;
+	for (unsigned i = 0, n = atomic_load(&from->n_logs); i < n; i++)
+		c->all += from->logs[i]->last + 1 - from->logs[i]->first;
+}
+
 int copy_log(struct copy *c, struct store *from, const struct log *l, uint64_t last)
 {
 	uint64_t next = 1;
@@ -149,6 +157,8 @@ int copy_log(struct copy *c, struct store *from, const struct log *l, uint64_t l
 		err = a.rc ? 0 : copy_flush(c);
 		if (err)
 			return err;
+		if (c->watch)
+			c->watch->fn(c->watch->arg, c->records + a.records, c->all);
 		if (next == start)
 			a.end = true;
 	}

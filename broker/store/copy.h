@@ -15,11 +15,16 @@ struct copy {
 	size_t bytes; /* put since the last flush */
 	uint64_t records;
 	char *journal;
+	const struct store_watch *watch; /* NULL: nobody looks */
+	uint64_t all;                    /* records that there are to copy */
 };
 
 /* Makes the directory journal with empty tables and the identity of from. A code of ours. */
 int copy_open(struct copy *c, const char *journal, const struct store *from, char *why,
               size_t size) MUSTCHECK;
+
+/* From here on watch is told; watch may be NULL. */
+void copy_watch(struct copy *c, const struct store *from, const struct store_watch *watch);
 
 /* LMDB codes. */
 int copy_put(struct copy *c, MDB_dbi dbi, MDB_val k, MDB_val v, unsigned flags) MUSTCHECK;

@@ -88,8 +88,8 @@ static int check_manifest(const char *dir, const struct store *from, char *why, 
 	return 0;
 }
 
-static int restore_into(struct store *from, const char *data_dir, int64_t now_ms, char *why,
-                        size_t size)
+static int restore_into(struct store *from, const char *data_dir, int64_t now_ms,
+                        const struct store_watch *watch, char *why, size_t size)
 {
 	struct copy c;
 	auto_free char *fresh = store_path(data_dir, "journal.new");
@@ -98,6 +98,8 @@ static int restore_into(struct store *from, const char *data_dir, int64_t now_ms
 	bool copying = !err;
 	if (!err)
 		err = copy_state(&c, from);
+	if (!err)
+		copy_watch(&c, from, watch);
 	for (unsigned i = 0, n = atomic_load(&from->n_logs); i < n && !err; i++)
 		err = copy_feed(&c, from, from->logs[i], now_ms);
 	if (!err)
@@ -126,7 +128,8 @@ static int check_free(const char *data_dir, char *why, size_t size)
 	return -EEXIST;
 }
 
-int store_restore(const char *dir, const char *data_dir, int64_t now_ms, char *why, size_t why_size)
+int store_restore(const char *dir, const char *data_dir, int64_t now_ms,
+                  const struct store_watch *watch, char *why, size_t why_size)
 {
 	const struct store_options o = {
 	    .dir = dir, .map_bytes = 1 << 20, .feeds_max = LIMIT_FEEDS, .verify = true};
@@ -145,13 +148,15 @@ int store_restore(const char *dir, const char *data_dir, int64_t now_ms, char *w
 	}
 	if (err)
 		return err;
+	if (watch)
+		watch->fn(watch->arg, 0, 0);
 	err = env_probe(&o, &from, why, why_size);
 	if (!err)
 		err = check_manifest(dir, from, why, why_size);
 	if (!err) /* first: the journal is what makes a store of it */
 		err = side_copy(dir, data_dir, from->id, why, why_size);
 	if (!err)
-		err = restore_into(from, data_dir, now_ms, why, why_size);
+		err = restore_into(from, data_dir, now_ms, watch, why, why_size);
 	store_close(from);
 	return err;
 }

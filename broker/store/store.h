@@ -179,18 +179,27 @@ int store_feed_bytes(struct store *s, uint32_t feed, uint64_t *ret_records,
                      uint64_t *ret_bytes) MUSTCHECK;
 
 /* ---- whole-store work (store/backup.c, store/verify.c); used by the oudp command ---- */
+/* Told now and then how many records are copied, of how many (0: it is not known yet: the time
+ * series are copied first); on the caller's thread. NULL where a watch is asked for: nobody looks.
+ */
+struct store_watch {
+	void (*fn)(void *arg, uint64_t records, uint64_t of);
+	void *arg;
+};
 /* Copies logically, in short read transactions, up to the commit current at the start, into a new
  * store in dir (absent or empty). Hot: the daemon may be writing; but never from the process that
  * has data_dir open. Records and small state are exactly those of one commit; a quarantine row that
  * was retried meanwhile may be there twice, as row and as record. */
-int store_backup(const char *data_dir, const char *dir, char *why, size_t why_size) MUSTCHECK;
+int store_backup(const char *data_dir, const char *dir, const struct store_watch *watch, char *why,
+                 size_t why_size) MUSTCHECK;
 /* Puts a backup back into an empty data_dir. Every feed gets a new epoch that begins after its last
  * record, so that cursors which saw more are told ("rewound"). */
-int store_restore(const char *dir, const char *data_dir, int64_t now_ms, char *why,
-                  size_t why_size) MUSTCHECK;
+int store_restore(const char *dir, const char *data_dir, int64_t now_ms,
+                  const struct store_watch *watch, char *why, size_t why_size) MUSTCHECK;
 
 /* Makes the store anew from its content, so that it holds no byte of what was deleted; the daemon
  * is stopped. Needs as much free disk as the content takes. Cut short, it changed nothing. */
-int store_compact(const char *data_dir, char *why, size_t why_size) MUSTCHECK;
+int store_compact(const char *data_dir, const struct store_watch *watch, char *why,
+                  size_t why_size) MUSTCHECK;
 
 #endif

@@ -211,7 +211,7 @@ static void bench_walk(const char *dir)
 	store_close(s);
 	snprintf(to, sizeof(to), "%s.backup", dir);
 	from = now_s();
-	if (store_backup(dir, to, why, sizeof(why)) != 0)
+	if (store_backup(dir, to, NULL, why, sizeof(why)) != 0)
 		die("backup", why);
 	took = now_s() - from;
 	printf("backup  %.0f MB in %.2f s\n", mb, took);

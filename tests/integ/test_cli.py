@@ -148,13 +148,14 @@ def test_schema_check_against_a_feed(own, tmp_path, name):
     assert d.oudp("check", new, "--last", "4").returncode == 2
 
 
-def on_a_terminal(broker, *arguments, **environment):
+def on_a_terminal(broker, *arguments, both=False, **environment):
     """What the command writes on a terminal of 100 columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
     env = {**os.environ, "OUDP_URL": f"http://127.0.0.1:{broker.web_port}", "OUDP_SOCKET": broker.socket_path, "TERM": "xterm",
-           **SHORT_LIVED, "NO_COLOR": "", **environment}
-    with subprocess.Popen([CLI, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.DEVNULL, env=env) as p:
+           "STATE_DIRECTORY": broker.data_dir, **SHORT_LIVED, "NO_COLOR": "", **environment}
+    with subprocess.Popen([CLI, *arguments], stdin=subprocess.DEVNULL, stdout=theirs,
+                          stderr=theirs if both else subprocess.DEVNULL, env=env) as p:
         os.close(theirs)
         out = b""
         try:
@@ -179,3 +180,22 @@ def test_colour_on_a_terminal_only(broker, name):
         assert "\x1b" not in broker.oudp(*words).stdout
     line = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(broker, *tail)).strip()
     assert name in line and len(line) <= 100
+
+
+def test_bars_on_a_terminal_only(own, tmp_path):
+    """backup, restore and compact show how far they are, and say what to do next; a machine gets its line alone."""
+    d = own()
+    d.start()
+    with d.client("bars") as c:
+        for n in range(50):
+            assert c.publish(f"city/air/t{n}", city.air(n)).reason == 0
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    shown = on_a_terminal(d, "backup", one, both=True)
+    assert "100 %" in shown and re.search(r"(\d+) of \1 messages", shown) and "next: " in shown, shown
+    plain = d.oudp("backup", two)
+    assert plain.returncode == 0 and plain.stderr == "" and "next: " in plain.stdout
+    d.stop()
+    shown = on_a_terminal(d, "compact", both=True)
+    assert "100 %" in shown and "next: start oudpd" in shown, shown
+    shown = on_a_terminal(d, "restore", one, "--data-dir", str(tmp_path / "three"), both=True)
+    assert "100 %" in shown and "next: " in shown, shown

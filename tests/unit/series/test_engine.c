@@ -412,8 +412,8 @@ static void a_backup_is_whole(void **unused UNUSED)
 	broker_stop(&x.b);
 	snprintf(dir, sizeof(dir), "%s.backup", x.b.dir);
 	snprintf(other, sizeof(other), "%s.other", x.b.dir);
-	if (store_backup(x.b.dir, dir, why, sizeof(why)) ||
-	    store_restore(dir, other, NOW, why, sizeof(why)))
+	if (store_backup(x.b.dir, dir, NULL, why, sizeof(why)) ||
+	    store_restore(dir, other, NOW, NULL, why, sizeof(why)))
 		fail_msg("%s", why);
 	snprintf(cmd, sizeof(cmd), "rm -rf %s %s && mv %s %s", x.b.dir, dir, other, x.b.dir);
 	assert_int_equal(system(cmd), 0);

@@ -67,13 +67,13 @@ static void check_get(struct store *s, enum store_table table, struct span key, 
 static int backup(const char *from, const char *to)
 {
 	why[0] = '\0';
-	return store_backup(from, to, why, sizeof(why));
+	return store_backup(from, to, NULL, why, sizeof(why));
 }
 
 static int restore(const char *from, const char *to, int64_t now_ms)
 {
 	why[0] = '\0';
-	return store_restore(from, to, now_ms, why, sizeof(why));
+	return store_restore(from, to, now_ms, NULL, why, sizeof(why));
 }
 
 static void a_store_comes_back(void **state)
