@@ -46,17 +46,22 @@ def attribute: if type != "object" then null
   elif .type == "ListProperty" then {value: .valueList}
   elif has("value") then {value: (.value | plain_value), unit: (.unitCode
     // first_of(.metadata | objects | .unitCode | if type == "object" then .value else . end)),
-                          at: (.observedAt // first_of(.metadata | objects | .TimeInstant | objects | .value))}
+                          at: (.observedAt // first_of(.metadata | objects | .TimeInstant // .timestamp // .dateModified | objects | .value))}
   elif has("object") and (keys - ["object", "observedAt", "type", "objectType"] == []) then {value: .object}
   elif has("@value") then {value: .["@value"]}
   else null end;
+
+# Several instances of a Property differ in datasetId; the one without is what it is by default.
+def one_instance: if type == "array" and length > 0 and all(.[]; type == "object" and .type == "Property")
+  then (map(select(.datasetId == null)) + .)[0] else . end;
 
 # Members that are objects in key-values, however much they look like attributes.
 def is_plain($k): $k == "id" or $k == "type" or $k == "@context";
 def flat: reduce to_entries[] as $e ({}; if is_plain($e.key) then .[$e.key] = $e.value
     elif ($e.value | type) == "array" and ($e.value | length) > 0 and ($e.value[0] | type) == "object"
-      and ($e.value[0] | has("type") and (has("value") or has("object"))) then .[$e.key] = [$e.value[] | attribute.value]
-    else ($e.value | attribute) as $a
+      and ($e.value[0] | has("type") and (has("value") or has("object"))) and ($e.value[0].type != "Property") then .[$e.key]
+        = [$e.value[] | attribute.value]
+    else ($e.value | one_instance | attribute) as $a
       | if $a == null or ($e.key == "location" and $e.value.type != "GeoProperty" and $e.value.value == null)
         then .[$e.key] = $e.value
         else (units[$e.key]) as $to | ($a.unit | if type == "string" then code else null end) as $u

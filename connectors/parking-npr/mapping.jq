@@ -3,6 +3,8 @@
 # as too old; the second are refused here.
 include "oudp";
 
+# Some garages write their booleans as texts.
+def is($word): tostring | ascii_downcase == $word;
 def record: (.parkingFacilityDynamicInformation // .) as $d
 | ($d.facilityActualStatus) as $s
 | ($d.identifier // $d.uuid) as $id
@@ -17,8 +19,8 @@ def record: (.parkingFacilityDynamicInformation // .) as $d
       else {topic: (topic("city/parking") + ($id | topic_level)),
             payload: ({dateObserved: $time} + member("availableSpotNumber"; $free) + member("totalSpotNumber"; $all)
               + member("name"; $d.name)
-              + member("status"; if $s.open == false then "closed" elif $s.full == true and $free == 0 then "full"
-                                 elif $s.open == true then "open" else empty end))}
+              + member("status"; if $s.open | is("false") then "closed" elif ($s.full | is("true")) and $free == 0 then "full"
+                                 elif $s.open | is("true") then "open" else empty end))}
       end
   end;
 each(record)

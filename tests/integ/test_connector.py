@@ -193,3 +193,25 @@ def test_kill_of_either_loses_nothing_and_stores_nothing_twice(own, connector, t
     got = notes(d)
     assert len(got) == n and set(got) == {f"r{i}" for i in range(n)}
     assert c.once()[1]["records"] == 0, "all of it is behind the position"
+
+
+def test_an_address_with_kills_at_random(own, connector):
+    """The source answers with new rows each time; connector and broker die while they are fetched and published."""
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    dice, size, pages = random.Random(seed), 1500, 6
+    d = own({"air": feed("city/air/{thing}")}).start()
+    answers = [(200, {"ETag": f'"{i}"'}, body(*rows(size * (i + 1)))) for i in range(pages)]
+    with Source(*answers) as source:
+        c = connector(url=[source.url], port=d.mqtt_port).start()
+        for i in range(8):
+            time.sleep(dice.uniform(0.05, 0.6))
+            if i % 2:
+                d.restart()
+            else:
+                c.stop(signal.SIGKILL)
+                c.start()
+        wait_for("all rows", lambda: d.feed("air")["records"] >= size * pages, timeout=60)
+        c.stop()
+    got = notes(d)
+    assert len(got) == size * pages and set(got) == {f"r{i}" for i in range(size * pages)}
