@@ -63,7 +63,7 @@ CONNECT_LIBS := -ljq -lexpat -lz -lmicrohttpd
 CONNECT_OBJ := $(CONNECT_SRC:%.c=$(B)/obj/%.o)
 TOOLS     := $(TOOL_SRC:tests/tools/%.c=$(B)/tools/%)
 
-.PHONY: all deb units fuzzers benches tools replay run check check-long bench lint format install uninstall clean help
+.PHONY: all deb units fuzzers benches tools replay run check check-long bench bench-series lint format install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -149,6 +149,11 @@ check-long:
 	@.ci/install build run check
 	@tests/run long
 
+bench-series:
+	@.ci/install build bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tests/bench/series $(ARGS)
+
 bench:
 	@.ci/install build run check
 	@$(MAKE) --no-print-directory -j$$(nproc) all benches
@@ -194,6 +199,7 @@ help:
 	@echo 'make check        install what the tests need and run them (under 5 minutes)'
 	@echo 'make check-long   the long tests: 300 kills, fuzzing, random clients, soak'
 	@echo 'make bench        benchmarks, beside Mosquitto on the same machine'
+	@echo 'make bench-series the time series beside other stores; ARGS="-s 100 -d 3": a small city'
 	@echo 'make lint         format, includes, manual pages, configuration sample'
 	@echo 'make install      DESTDIR= PREFIX=/usr/local'
 	@echo 'make deb          a Debian package in build/deb/'

@@ -165,6 +165,10 @@ enum {
 	    1024,                      /* pieces of time that one step aggregates: 8 KB of edges */
 	LIMIT_SERIES_PIECES = 2000000, /* of one datastream in one answer: two years of half
 	                                  minutes; empty ones cost time and show nothing */
+	LIMIT_SERIES_TOGETHER = 10000, /* pieces of many datastreams as one: 1 MB */
+	LIMIT_SERIES_AT_ONCE = 3,      /* of them read at a time: the pool is for others too */
+	LIMIT_SERIES_HOURS_BYTES = 32 << 20, /* figures of hours that were worked out for an
+	                                        answer: of 3,000 datastreams and a month */
 	LIMIT_SERIES_ANSWERS = 64, /* being made at a time: each holds a step's points, 0.5 MB */
 	LIMIT_SERIES_ANSWER_BYTES = 256 << 10, /* of a stream, made but not taken yet */
 	LIMIT_CHART_MIN = 120,                 /* pixels either way; smaller shows nothing */

@@ -393,44 +393,74 @@ static bool is_registered(struct ingest *in, struct way *w)
 	return false;
 }
 
-static bool in_window(struct ingest *in, struct way *w)
+static bool is_within(const struct way *w, int64_t time_ms)
 {
 	const struct config_feed *c = w->feed->conf;
-	int64_t ahead = w->time_ms - w->received_ms;
-	bool future = ahead > (int64_t)c->max_future_s * 1000;
-	bool past = c->max_age_s && -ahead > (int64_t)c->max_age_s * 1000;
-	if (!future && !past)
-		return true;
-	if (c->bad_time == CONFIG_REFUSE) {
-		char text[160], when[RFC3339_BYTES], pointer[160];
-		rfc3339_format(w->time_ms, when);
+	int64_t ahead = time_ms - w->received_ms;
+	return ahead <= (int64_t)c->max_future_s * 1000 &&
+	       (!c->max_age_s || -ahead <= (int64_t)c->max_age_s * 1000);
+}
+
+/* of: whose time it is, "" for the message's own. */
+static void refuse_time(struct ingest *in, struct way *w, int64_t time_ms, struct span of)
+{
+	const struct config_feed *c = w->feed->conf;
+	char text[220], when[RFC3339_BYTES], pointer[160] = "";
+	int64_t ahead = time_ms - w->received_ms;
+	bool future = ahead > 0;
+	rfc3339_format(time_ms, when);
+	if (!of.n)
 		privacy_pointer(&in->scratch.tape, w->extract->time_at, pointer, sizeof(pointer));
-		snprintf(text, sizeof(text), "time %.*s is %lld s %s, more than %s %llu s",
-		         RFC3339_BYTES, when, (long long)((future ? ahead : -ahead) / 1000),
-		         future ? "in the future" : "old", future ? "max-future" : "max-age",
-		         (unsigned long long)(future ? c->max_future_s : c->max_age_s));
-		refuse_text(in, w, "time", pointer, text);
+	snprintf(text, sizeof(text), "time %.*s%s%.*s is %lld s %s, more than %s %llu s",
+	         RFC3339_BYTES, when, of.n ? " of a reading of " : "",
+	         (int)MIN_OF(of.n, (size_t)64), of.p, (long long)((future ? ahead : -ahead) / 1000),
+	         future ? "in the future" : "old", future ? "max-future" : "max-age",
+	         (unsigned long long)(future ? c->max_future_s : c->max_age_s));
+	refuse_text(in, w, "time", pointer, text);
+}
+
+/* What bad-time says. false: refused. */
+static bool bad_time(struct ingest *in, struct way *w, int64_t *time_ms, struct span of)
+{
+	if (w->feed->conf->bad_time == CONFIG_REFUSE) {
+		refuse_time(in, w, *time_ms, of);
 		return false;
 	}
-	if (c->bad_time == CONFIG_RECEIVED) {
-		w->time_ms = w->received_ms;
-		w->flags |= RECORD_TIME_RECEIVED;
-	}
+	if (w->feed->conf->bad_time == CONFIG_RECEIVED)
+		*time_ms = w->received_ms;
+	if (!(w->flags & RECORD_TIME_FLAGGED))
+		w->feed->count.flagged++;
 	w->flags |= RECORD_TIME_FLAGGED;
-	w->feed->count.flagged++;
+	return true;
+}
+
+/* The message's time, and those that its readings have of their own: a device that sends what it
+ * kept may have kept some before its clock was set. */
+static bool in_window(struct ingest *in, struct way *w)
+{
+	if (!is_within(w, w->time_ms)) {
+		if (!bad_time(in, w, &w->time_ms, SPAN("")))
+			return false;
+		if (w->feed->conf->bad_time == CONFIG_RECEIVED)
+			w->flags |= RECORD_TIME_RECEIVED;
+	}
+	for (unsigned i = 0; i < in->extract.n_results; i++) {
+		struct extract_result *r = &in->extract.results[i];
+		if (r->has_time && !is_within(w, r->time_ms) &&
+		    !bad_time(in, w, &r->time_ms, r->member))
+			return false;
+	}
 	return true;
 }
 
 static bool find_time(struct ingest *in, struct way *w)
 {
 	const struct ingest_message *m = w->m;
-	if (!w->extract || !w->extract->has_time || m->time_received) {
-		w->time_ms = w->received_ms;
+	bool own = w->extract && w->extract->has_time && !m->time_received;
+	w->time_ms = own ? w->extract->time_ms : w->received_ms;
+	if (!own)
 		w->flags |= RECORD_TIME_RECEIVED;
-		return true;
-	}
-	w->time_ms = w->extract->time_ms;
-	return in_window(in, w);
+	return !w->extract || m->time_received || in_window(in, w);
 }
 
 /* ---- keeping ---- */

@@ -17,7 +17,9 @@ struct aggregate {
 	struct sight sight;
 	int64_t end_ms;
 	size_t limit, looked, tail_at;
-	bool full; /* no room for another bucket in this step */
+	bool full;   /* no room for another bucket in this step */
+	bool hourly; /* all edges are at full hours */
+	struct hours_cache *hours;
 };
 
 static void open_bucket(struct aggregate *g)
@@ -145,6 +147,36 @@ static bool head_suffices(struct aggregate *g, const struct chunk_head *h)
 	return reach(g, h->first_ms) && h->last_ms < g->k->open.to_ms;
 }
 
+static bool hours_suffice(const struct aggregate *g, const struct chunk_head *h)
+{
+	return g->hourly && (h->kind == POINT_NUMBER || h->kind == POINT_BOOL) &&
+	       (g->k->at_ms <= h->first_ms || g->k->at_ms % HOUR_MS == 0) &&
+	       !tail_within(g, h->last_ms) &&
+	       (g->a->original ||
+	        !amends_touch(g->sight.amends, g->sight.n_amends, h->first_ms, h->last_ms + 1));
+}
+
+/* As add_unpacked(), by figures of hours. -1: it has to be unpacked. */
+static int add_by_hours(struct aggregate *g, const struct chunks_at *at)
+{
+	const struct chunk_hours *h = hours_suffice(g, &at->head) ? hours_of(g->hours, at) : NULL;
+	int taken = 1;
+	if (!h)
+		return -1;
+	g->looked += h->n;
+	for (uint32_t i = 0; i < h->n && taken && h->h[i].first_ms < g->end_ms; i++) {
+		const struct hour *one = &h->h[i];
+		if (one->last_ms < g->k->at_ms)
+			continue;
+		taken = reach(g, one->first_ms);
+		if (taken)
+			add_figures(&g->k->open, one->points, &one->figures, one->first_ms,
+			            one->last_ms);
+	}
+	hours_give_back(g->hours, h);
+	return taken;
+}
+
 /* The tail's share among the chunk's own, each time once as the feed says. */
 static int mix_tail(struct aggregate *g, struct points *ret, const struct points *own,
                     int64_t last_ms)
@@ -200,8 +232,10 @@ static int add_chunk(struct aggregate *g, const struct chunks_at *at)
 	}
 	if (!add_tail_before(g, at->head.first_ms))
 		return 0;
-	if (!head_suffices(g, &at->head))
-		return g->full ? 0 : add_unpacked(g, at);
+	if (!head_suffices(g, &at->head)) {
+		int taken = g->full ? 0 : add_by_hours(g, at);
+		return taken < 0 ? add_unpacked(g, at) : taken;
+	}
 	add_figures(&g->k->open, at->head.n, &at->head.figures, at->head.first_ms,
 	            at->head.last_ms);
 	return 1;
@@ -323,9 +357,12 @@ static int begin(struct aggregate *g)
 	const struct series_ask *a = g->a;
 	if (a->n_edges < 2 || a->n_edges > LIMIT_SERIES_EDGES)
 		return ERR_INVALID;
-	for (size_t i = 1; i < a->n_edges; i++)
+	g->hourly = a->edges[0] % HOUR_MS == 0;
+	for (size_t i = 1; i < a->n_edges; i++) {
 		if (a->edges[i] <= a->edges[i - 1])
 			return ERR_INVALID;
+		g->hourly &= a->edges[i] % HOUR_MS == 0;
+	}
 	if (g->k->begun)
 		return 0;
 	g->k->begun = true;
@@ -344,7 +381,7 @@ static void close_rest(struct aggregate *g)
 
 int aggregate_step(struct series *s, struct series_ask *a)
 {
-	struct aggregate g = {.a = a, .k = a->private_};
+	struct aggregate g = {.a = a, .k = a->private_, .hours = s->hours};
 	a->n = 0;
 	a->more = false;
 	int err = begin(&g);

@@ -20,7 +20,7 @@
 #include "series/column.h"
 #include "series/points.h"
 
-enum { CHUNK_VERSION = 1, CHUNK_BYTES = 4076, CHUNK_POINTS_MAX = 8000 };
+enum { CHUNK_VERSION = 1, CHUNK_BYTES = 4076, CHUNK_POINTS_MAX = 8000, CHUNK_CHECKSUM_AT = 4 };
 
 enum chunk_bits {
 	CHUNK_EXACT = 1, /* the head's figures are scaled whole numbers */

@@ -29,6 +29,7 @@ int series_open(const struct series_options *o, struct series **ret, struct buf 
 	map_init(&s->meanings);
 	list_init(&s->waiting);
 	s->key = hash_key_random();
+	s->hours = hours_cache_new();
 	s->news = xcalloc(LIMIT_QUALITY_NEWS, sizeof(*s->news));
 	s->places = xmalloc(PLACES_MAX * sizeof(*s->places));
 	s->sources = xcalloc(SOURCES_MAX, sizeof(struct source *));
@@ -64,6 +65,7 @@ void series_close(struct series *s)
 	}
 	free(s->sources);
 	rebuild_free(s);
+	hours_cache_free(s->hours);
 	free(s->places);
 	free(s->news);
 	free(s->touched);

@@ -7,6 +7,7 @@
  *   expire.c   the end of keep-series         amend.c   corrections     erase.c  one thing
  *   quality.c  stuck, spike, skewed clocks; who is told    rebuild.c  again from the journal
  *   view.c     one datastream as an answer sees it: tail and disk together
+ *   hours.c    figures of hours, kept for the next answer
  *   raw.c aggregate.c list.c ask.c            answers */
 #ifndef SERIES_PRIVATE_H
 #define SERIES_PRIVATE_H
@@ -15,6 +16,7 @@
 #include "base/limits.h"
 #include "series/chunks.h"
 #include "series/engine.h"
+#include "series/hours.h"
 #include "series/news.h"
 #include "series/rebuild.h"
 
@@ -164,6 +166,7 @@ struct series {
 	struct series_rebuild rebuilt; /* what is told of it */
 	struct news *news;             /* LIMIT_QUALITY_NEWS of them */
 	unsigned n_news;
+	struct hours_cache *hours; /* has a lock of its own */
 
 	/* ---- `hand` ---- */
 	pthread_mutex_t hand;

@@ -19,8 +19,8 @@ static const char *const parameters[] = {
     [OBSERVE_ONE] = "from to last aggregate interval tz order limit cursor format original "
                     "rejected stored-since crs",
     [OBSERVE_MANY] = "feed thing property observed-property organisation bbox radius from to last "
-                     "aggregate interval tz order limit cursor format original rejected "
-                     "stored-since crs",
+                     "aggregate interval together tz order limit cursor format original "
+                     "rejected stored-since crs",
     [OBSERVE_STREAMS] = "feed thing property observed-property organisation bbox radius tz limit "
                         "cursor format stored-since crs",
     [OBSERVE_CHART] = "from to last tz width height lang original",
@@ -358,6 +358,21 @@ static void read_page(struct reading *r, enum observe_way way)
 		fault(r->faults, SPAN("cursor"), "cursor is not one that a page has given");
 }
 
+static void check_together(struct reading *r)
+{
+	struct observe *o = r->o;
+	struct span v;
+	read_flag(r, "together", &o->together);
+	if (!o->together)
+		return;
+	if (!o->figures || !o->has_from || !o->has_to)
+		fault(r->faults, SPAN("together"), "together goes with aggregate, from and to");
+	if (o->figures & FIGURE_PRESENT)
+		fault(r->faults, SPAN("aggregate"), "present is said of one datastream");
+	if (query_get(r->q, "cursor", &v))
+		fault(r->faults, SPAN("cursor"), "together is answered whole");
+}
+
 void observe_read(const struct query *q, enum observe_way way, const struct observe_context *c,
                   struct observe *ret, struct faults *faults)
 {
@@ -376,6 +391,7 @@ void observe_read(const struct query *q, enum observe_way way, const struct obse
 	read_flag(&r, "original", &ret->original);
 	read_flag(&r, "rejected", &ret->rejected);
 	read_page(&r, way);
+	check_together(&r);
 	read_number(&r, "width", LIMIT_CHART_MIN, LIMIT_CHART_MAX, &width);
 	read_number(&r, "height", LIMIT_CHART_MIN, LIMIT_CHART_MAX, &height);
 	ret->width = (unsigned)width;

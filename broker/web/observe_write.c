@@ -135,7 +135,7 @@ static void write_csv_names(struct observe_writer *w)
 void observe_begin(struct observe_writer *w, const struct series_stream *s,
                    const struct config_feed *feed)
 {
-	w->one = s != NULL;
+	w->one = s != NULL || w->o->together;
 	switch (w->format) {
 	case AS_CSV: write_csv_names(w); break;
 	case AS_NDJSON: break;

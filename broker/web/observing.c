@@ -66,7 +66,6 @@ void observing_link(struct observing *g, const char *cursor)
 
 static void finish(struct observing *g, const struct observe_cursor *next)
 {
-	struct req *r = g->r;
 	char cursor[OBSERVE_CURSOR_BYTES];
 	g->ended = true;
 	if (next)
@@ -76,12 +75,18 @@ static void finish(struct observing *g, const struct observe_cursor *next)
 		return;
 	}
 	observe_end(&g->w, next ? cursor : NULL);
+	observing_send(g, next ? cursor : NULL);
+}
+
+void observing_send(struct observing *g, const char *cursor)
+{
+	struct req *r = g->r;
 	req_count(r);
 	if (r->answering) {
 		lws_callback_on_writable(r->wsi);
 		return;
 	}
-	if (next)
+	if (cursor)
 		observing_link(g, cursor);
 	respond_tagged(r, observe_types[g->w.format]);
 }
@@ -333,6 +338,13 @@ static void next_stream(struct observing *g)
 			g->at++;
 			continue;
 		}
+		if (g->begin) {
+			bool another = g->begin(g);
+			g->at++;
+			if (!another)
+				return;
+			continue;
+		}
 		if (!by_row(g)) {
 			begin_one(g);
 			return;
@@ -341,6 +353,11 @@ static void next_stream(struct observing *g)
 			page_end(g, true, (struct series_cursor){0});
 		g->at++;
 	}
+}
+
+void observing_go_on(struct observing *g)
+{
+	next_stream(g);
 }
 
 static void on_streams(struct series_ask *a)
@@ -362,7 +379,7 @@ static void on_streams(struct series_ask *a)
 		g->asked = true;
 		if (g->way == OBSERVE_STREAMS && !g->object)
 			observe_list_begin(&g->w);
-		else if (!g->bucket && !g->object)
+		else if (!g->bucket && !g->object && !g->begin)
 			observe_begin(&g->w, g->id ? a->streams : NULL,
 			              g->id ? observing_feed(g, a->streams->feed) : NULL);
 	}
@@ -482,6 +499,8 @@ void observing_free(struct observing *g)
 	observe_writer_done(&g->w);
 	permit_done(g->permit);
 	g->r->web->observings--;
+	if (g->drop)
+		g->drop(g);
 	free(g->edges);
 	free(g->more);
 	free(g);
@@ -546,6 +565,6 @@ void get_datastream_observations(struct req *r)
 void get_observations(struct req *r)
 {
 	struct observing *g = observing_new(r, OBSERVE_MANY);
-	if (g)
+	if (g && (!g->o.together || together_begin(g)))
 		observing_begin(g);
 }

@@ -31,7 +31,11 @@ struct observing {
 	/* takes each datastream's aggregates; NULL: they are written as rows */
 	void (*bucket)(struct observing *g, const struct series_bucket *k);
 	void (*object)(struct observing *g); /* takes the one datastream; NULL: its rows follow */
-	void *more;                          /* of the taker; freed with it */
+	/* takes each datastream whole; false: not another one before observing_go_on(). NULL: their
+	 * observations follow one another */
+	bool (*begin)(struct observing *g);
+	void *more;                        /* of the taker; freed with it */
+	void (*drop)(struct observing *g); /* before that; NULL */
 };
 
 /* Reads the query and the headers; NULL after a problem was answered. */
@@ -49,6 +53,13 @@ void observing_fail(struct observing *g, int err);
 void observing_link(struct observing *g, const char *cursor);
 const struct config_feed *observing_feed(const struct observing *g, struct span name);
 
+/* What was written goes out, as a page or as the end of a stream. cursor: of the next page, NULL.
+ */
+void observing_send(struct observing *g, const char *cursor);
+
+void observing_go_on(struct observing *g);
+/* together.c: all datastreams are answered as one; false after a problem was answered. */
+bool together_begin(struct observing *g);
 /* charting.c: fills g->edges with equal pieces; returns how many edges. */
 size_t charting_edges(struct observing *g);
 

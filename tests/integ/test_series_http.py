@@ -558,3 +558,38 @@ def test_odd_values_are_told(tmp_path):
         assert [x.get("quality") for x in rows(d, path)][19:22] == [None, ["spike"], None], a
         metrics = d.metrics() if hasattr(d, "metrics") else {}
         assert not metrics or metrics["oudp_alerts_total"] == 2
+
+
+def test_together(tmp_path):
+    """Aggregates of many as if they were one, held against a sum by hand; one unit, bounded."""
+    d = Daemon(tmp_path, FEEDS)
+    city.write_schema(d.schemas, "test-place", 1, place_schema())
+    with d:
+        rng = random.Random(5)
+        sent = [(f"t{i}", T0 + i * 7000 + k * 600000 + (i % 3) * 86400000, rng.randrange(1000)) for i in range(12) for k in range(200)]
+        post_lines(d, "air", [payload(t, ms, v) for t, ms, v in sent])
+        q = {"feed": "air", "from": rfc(T0), "to": rfc(T0 + 5 * 86400000), "tz": "Europe/Amsterdam", "together": "true"}
+        for interval, hours in (("PT1H", 1), ("P1D", 24)):
+            want = {}
+            for _, ms, v in sent:
+                local = (EPOCH + datetime.timedelta(milliseconds=ms)).astimezone(AMSTERDAM)
+                local = local.replace(minute=0, second=0, microsecond=0, **({"hour": 0} if hours == 24 else {}))
+                want.setdefault(local.astimezone(UTC) if hours == 1 else local.date(), []).append((ms, v))
+            got = rows(d, "/v1/observations", **q, interval=interval, aggregate="mean,min,max,sum,count,first,last")
+            assert len(got) == len(want)
+            for row, (_, w) in zip(got, sorted(want.items())):
+                w.sort()
+                values = [v for _, v in w]
+                assert (row["min"], row["max"], row["sum"], row["count"]) == (min(values), max(values), sum(values), len(values)), row
+                assert abs(row["mean"] - sum(values) / len(values)) < 1e-6
+                assert (row["first"], row["last"]) == (values[0], values[-1])
+                assert "thing" not in row and "datastream" not in row
+        text = d.get("/v1/observations" + web.query(**q, aggregate="mean", interval="P1D", format="csv", limit="all")).body
+        assert text.startswith(b"time,until,mean\r\n"), text
+        for more, name in (({"aggregate": "present", "interval": "P1D"}, "aggregate"), ({}, "together"),
+                           ({"aggregate": "mean", "interval": "P1D", "cursor": "1"}, "cursor")):
+            a = d.get("/v1/observations" + web.query(**{**q, **more}))
+            assert a.status == 400 and name in {e["parameter"] for e in a.json()["errors"]}, a
+        a = d.get("/v1/observations" + web.query(**q, aggregate="mean", interval="PT10S"))
+        assert a.status == 400 and "10000 pieces" in a.json()["detail"], a
+        assert d.get("/v1/datastreams/1/observations?together=true").status == 400

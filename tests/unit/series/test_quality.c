@@ -47,7 +47,7 @@ static size_t flags_of(struct scene *x, const char *member, uint16_t ret[64])
 	return n;
 }
 
-static void open_judged(struct scene *x, char dir[64])
+static void open_with_schema(struct scene *x, char dir[64], const char *schema, const char *conf)
 {
 	char path[128];
 	snprintf(dir, 64, "/tmp/oudp-judged-XXXXXX");
@@ -58,10 +58,15 @@ static void open_judged(struct scene *x, char dir[64])
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(path, sizeof(path), "%s/judged/1/schema.json", dir);
 	FILE *f = fopen(path, "w");
-	assert_true(f && fputs(judged, f) >= 0 && fclose(f) == 0);
+	assert_true(f && fputs(schema, f) >= 0 && fclose(f) == 0);
 	*x = (struct scene){0};
-	broker_open_with(&x->b, doubtful, dir);
+	broker_open_with(&x->b, conf, dir);
 	scene_series(x);
+}
+
+static void open_judged(struct scene *x, char dir[64])
+{
+	open_with_schema(x, dir, judged, doubtful);
 }
 
 static void close_judged(struct scene *x, const char *dir)
@@ -181,12 +186,92 @@ static void people_are_told(void **unused UNUSED)
 	close_judged(&x, dir);
 }
 
+/* ---- a device whose clock is wrong ---- */
+
+static const char buffering[] =
+    "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\","
+    "\"properties\":{\"list\":{\"type\":\"array\",\"x-oudp\":{\"role\":\"item\"},\"items\":{"
+    "\"type\":\"object\",\"properties\":{"
+    "\"t\":{\"type\":\"string\",\"x-oudp\":{\"role\":\"time\",\"time\":\"rfc3339\"}},"
+    "\"v\":{\"type\":\"number\",\"x-oudp\":{\"role\":\"result\",\"observedProperty\":"
+    "\"http://example.org/v\",\"unit\":\"1\"}}}}},"
+    "\"t\":{\"type\":\"string\",\"x-oudp\":{\"role\":\"time\",\"time\":\"rfc3339\"}},"
+    "\"v\":{\"type\":\"number\",\"x-oudp\":{\"role\":\"result\",\"observedProperty\":"
+    "\"http://example.org/v\",\"unit\":\"1\"}}}}";
+static const char three[] =
+    "feed \"refuse\" { topics = { \"refuse/{thing}\" } schemas = { \"judged/1\" } }\n"
+    "feed \"received\" { topics = { \"received/{thing}\" } schemas = { \"judged/1\" } bad-time = "
+    "received duplicates = keep }\n"
+    "feed \"flag\" { topics = { \"flag/{thing}\" } schemas = { \"judged/1\" } bad-time = flag "
+    "keep-series = \"0\" }\n";
+
+static unsigned refused;
+static void on_wrong(const struct answer *a, int err)
+{
+	assert_int_equal(err, 0);
+	refused += a->verdict == VERDICT_REFUSED;
+	if (a->verdict == VERDICT_REFUSED)
+		assert_non_null(strstr(a->reason, "time "));
+}
+
+static struct points series_of(struct scene *x, const char *feed)
+{
+	struct points p;
+	struct series_ask a = {
+	    .id = scene_stream(x, feed, "1", "v"), .from_ms = -HOUR, .to_ms = INT64_MAX};
+	points_init(&p, SIZE_MAX);
+	if (a.id)
+		scene_raw(x, a, 0, &p);
+	return p;
+}
+
+/* 1970 until the clock is set, and a year off: alone, and among readings that were kept. */
+static void wrong_clocks(void **unused UNUSED)
+{
+	static const char *const feeds[] = {"refuse", "received", "flag"};
+	const char *const wrong[] = {"1970-01-01T00:00:07Z", "2025-11-24T12:00:00Z",
+	                             "2027-11-24T12:00:00Z"};
+	struct scene x;
+	char dir[64], topic[32], payload[256];
+	open_with_schema(&x, dir, buffering, three);
+	for (unsigned f = 0; f < ARRAY_LEN(feeds); f++) {
+		refused = 0;
+		snprintf(topic, sizeof(topic), "%s/1", feeds[f]);
+		for (unsigned i = 0; i < ARRAY_LEN(wrong); i++) {
+			snprintf(payload, sizeof(payload), "{\"t\":\"%s\",\"v\":1}", wrong[i]);
+			assert_int_equal(broker_put(&x.b, topic, payload, on_wrong), 0);
+			snprintf(payload, sizeof(payload),
+			         "{\"t\":\"%s\",\"list\":[{\"t\":\"%s\",\"v\":2},{\"t\":\"%s\","
+			         "\"v\":%u}]}",
+			         scene_time(NOW), wrong[i], scene_time(NOW - 60000 * (i + 1)),
+			         3 + i);
+			assert_int_equal(broker_put(&x.b, topic, payload, on_wrong), 0);
+		}
+		scene_turn(&x);
+		assert_int_equal(refused, f == 0 ? 6 : 0);
+		struct points p = series_of(&x, feeds[f]);
+		unsigned late = 0, future = 0, now = 0;
+		for (size_t i = 0; i < p.n; i++) {
+			late += !!(p.p[i].flags & POINT_LATE);
+			future += !!(p.p[i].flags & POINT_FUTURE);
+			now += p.p[i].time_ms >= NOW && p.p[i].time_ms < NOW + HOUR;
+		}
+		assert_int_equal(p.n, f == 0 ? 0 : f == 1 ? 9 : 6); /* flag: equal times are one */
+		assert_int_equal(late, f == 2 ? 2 : 0);
+		assert_int_equal(future, f == 2 ? 1 : 0);
+		assert_int_equal(now, f == 1 ? 6 : 0);
+		points_done(&p);
+	}
+	close_judged(&x, dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(odd_values_are_flagged),
 	    cmocka_unit_test(skewed_clocks_are_flagged),
 	    cmocka_unit_test(people_are_told),
+	    cmocka_unit_test(wrong_clocks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

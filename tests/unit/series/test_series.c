@@ -253,10 +253,14 @@ static void check_aggregate(struct play *p, unsigned f, unsigned t, uint32_t id,
 	enum { EDGES_MAX = 3000 };
 	static int64_t edges[EDGES_MAX];
 	size_t n_edges = 2 + rnd() % (rnd() % 4 ? 50 : EDGES_MAX - 2), at = 0;
-	edges[0] = from;
-	int64_t width = rnd() % 2 ? 3600000 : 1 + (int64_t)(rnd() % 100000000);
-	for (size_t i = 1; i < n_edges; i++)
-		edges[i] = edges[i - 1] + (rnd() % 4 ? width : 1 + (int64_t)(rnd() % 5000000));
+	const int64_t hour = 3600000;
+	bool hourly = rnd() % 2; /* figures of hours are kept, and found again */
+	edges[0] = hourly ? from - from % hour : from;
+	int64_t width = rnd() % 2 ? hour : 1 + (int64_t)(rnd() % 100000000);
+	for (size_t i = 1; i < n_edges; i++) {
+		int64_t other = rnd() % 4 ? width : 1 + (int64_t)(rnd() % 5000000);
+		edges[i] = edges[i - 1] + (hourly ? hour * (int64_t)(1 + rnd() % 30) : other);
+	}
 	struct series_ask a = {.what = SERIES_AGGREGATE,
 	                       .id = id,
 	                       .edges = edges,
