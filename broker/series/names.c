@@ -74,36 +74,36 @@ static uint32_t thing_hash(const struct series *s, uint32_t feed, struct span or
 	return (uint32_t)(h >> 32 ^ h);
 }
 
+static void slot_put(struct series *s, struct thing_slot what)
+{
+	size_t i = what.hash & s->thing_mask;
+	while (s->thing_slots[i].id)
+		i = (i + 1) & s->thing_mask;
+	s->thing_slots[i] = what;
+}
+
 static void slots_grow(struct series *s)
 {
-	size_t n = s->thing_mask ? 2 * (s->thing_mask + 1) : 2 * FIRST;
-	free(s->thing_slots);
+	size_t before = s->thing_slots ? s->thing_mask + 1 : 0, n = before ? 2 * before : 2 * FIRST;
+	struct thing_slot *old = s->thing_slots;
 	s->thing_slots = xcalloc(n, sizeof(*s->thing_slots));
 	s->thing_mask = n - 1;
-	for (uint32_t id = 1; id < s->n_things; id++) {
-		if (s->things[id].gone)
-			continue;
-		size_t i = s->things[id].hash & s->thing_mask;
-		while (s->thing_slots[i])
-			i = (i + 1) & s->thing_mask;
-		s->thing_slots[i] = id;
-	}
+	for (size_t i = 0; i < before; i++)
+		if (old[i].id && !s->things[old[i].id].gone)
+			slot_put(s, old[i]);
+	free(old);
 }
 
 void thing_index(struct series *s, uint32_t id)
 {
 	struct thing *t = &s->things[id];
 	t->gone = false;
-	t->hash = thing_hash(s, t->feed, text_span(t->organisation), text_span(t->name));
 	s->stats.things++;
-	if (s->stats.things * 4 >= s->thing_mask * 3) {
-		slots_grow(s); /* puts this one in, too */
-		return;
-	}
-	size_t i = t->hash & s->thing_mask;
-	while (s->thing_slots[i])
-		i = (i + 1) & s->thing_mask;
-	s->thing_slots[i] = id;
+	/* By numbers, not by things: those that are gone keep their slots. */
+	while (!s->thing_slots || (size_t)s->n_things * 4 >= s->thing_mask * 3)
+		slots_grow(s);
+	uint32_t hash = thing_hash(s, t->feed, text_span(t->organisation), text_span(t->name));
+	slot_put(s, (struct thing_slot){id, hash});
 }
 
 struct thing *thing_find(struct series *s, uint32_t feed, struct span organisation,
@@ -112,10 +112,10 @@ struct thing *thing_find(struct series *s, uint32_t feed, struct span organisati
 	if (!s->thing_slots)
 		return NULL;
 	uint32_t hash = thing_hash(s, feed, organisation, name);
-	for (size_t i = hash & s->thing_mask; s->thing_slots[i]; i = (i + 1) & s->thing_mask) {
-		uint32_t id = s->thing_slots[i];
+	for (size_t i = hash & s->thing_mask; s->thing_slots[i].id; i = (i + 1) & s->thing_mask) {
+		uint32_t id = s->thing_slots[i].id;
 		struct thing *t = &s->things[id];
-		if (t->hash == hash && t->feed == feed && !t->gone &&
+		if (s->thing_slots[i].hash == hash && t->feed == feed && !t->gone &&
 		    span_eq(text_span(t->name), name) &&
 		    span_eq(text_span(t->organisation), organisation)) {
 			*ret_id = id;

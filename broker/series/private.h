@@ -94,7 +94,7 @@ struct stream {
 
 struct thing {
 	uint32_t feed; /* id of its log in the store */
-	uint32_t first_stream, n_streams, hash;
+	uint32_t first_stream, n_streams;
 	struct tail_text *organisation, *name;
 	int32_t lon_e7, lat_e7;
 	int64_t place_ms, first_stored_ms, last_observed_ms, last_stored_ms;
@@ -108,6 +108,12 @@ struct place { /* on its way to disk */
 	uint32_t thing;
 	int32_t lon_e7, lat_e7;
 	int64_t time_ms;
+};
+
+/* The hash beside the number: what is not meant is passed over without looking at the thing, which
+ * is not in the cache. */
+struct thing_slot {
+	uint32_t id, hash; /* id 0: free */
 };
 
 struct source { /* a feed, as the series see it */
@@ -151,7 +157,7 @@ struct series {
 	struct thing *things;   /* by id; 0 is none */
 	struct stream *streams; /* by id; 0 is none */
 	uint32_t n_things, cap_things, n_streams, cap_streams;
-	uint32_t *thing_slots; /* open addressing, by thing.hash */
+	struct thing_slot *thing_slots; /* open addressing */
 	size_t thing_mask;
 	struct hash_key key;
 	struct map members;  /* struct tail_text *, by its text: names of members, organisations */
