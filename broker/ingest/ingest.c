@@ -12,6 +12,7 @@
 #include "ingest/duplicates.h"
 #include "ingest/preload.h"
 #include "ingest/reduce.h"
+#include "ingest/window.h"
 #include "mqtt/utf8.h"
 #include "schema/senml.h"
 #include "json/write.h"
@@ -393,37 +394,16 @@ static bool is_registered(struct ingest *in, struct way *w)
 	return false;
 }
 
-static bool is_within(const struct way *w, int64_t time_ms)
-{
-	const struct config_feed *c = w->feed->conf;
-	int64_t ahead = time_ms - w->received_ms;
-	return ahead <= (int64_t)c->max_future_s * 1000 &&
-	       (!c->max_age_s || -ahead <= (int64_t)c->max_age_s * 1000);
-}
-
-/* of: whose time it is, "" for the message's own. */
-static void refuse_time(struct ingest *in, struct way *w, int64_t time_ms, struct span of)
-{
-	const struct config_feed *c = w->feed->conf;
-	char text[220], when[RFC3339_BYTES], pointer[160] = "";
-	int64_t ahead = time_ms - w->received_ms;
-	bool future = ahead > 0;
-	rfc3339_format(time_ms, when);
-	if (!of.n)
-		privacy_pointer(&in->scratch.tape, w->extract->time_at, pointer, sizeof(pointer));
-	snprintf(text, sizeof(text), "time %.*s%s%.*s is %lld s %s, more than %s %llu s",
-	         RFC3339_BYTES, when, of.n ? " of a reading of " : "",
-	         (int)MIN_OF(of.n, (size_t)64), of.p, (long long)((future ? ahead : -ahead) / 1000),
-	         future ? "in the future" : "old", future ? "max-future" : "max-age",
-	         (unsigned long long)(future ? c->max_future_s : c->max_age_s));
-	refuse_text(in, w, "time", pointer, text);
-}
-
 /* What bad-time says. false: refused. */
 static bool bad_time(struct ingest *in, struct way *w, int64_t *time_ms, struct span of)
 {
 	if (w->feed->conf->bad_time == CONFIG_REFUSE) {
-		refuse_time(in, w, *time_ms, of);
+		char text[WINDOW_TEXT_BYTES], pointer[160] = "";
+		window_text(w->feed->conf, w->received_ms, *time_ms, of, text);
+		if (!of.n)
+			privacy_pointer(&in->scratch.tape, w->extract->time_at, pointer,
+			                sizeof(pointer));
+		refuse_text(in, w, "time", pointer, text);
 		return false;
 	}
 	if (w->feed->conf->bad_time == CONFIG_RECEIVED)
@@ -434,19 +414,19 @@ static bool bad_time(struct ingest *in, struct way *w, int64_t *time_ms, struct 
 	return true;
 }
 
-/* The message's time, and those that its readings have of their own: a device that sends what it
- * kept may have kept some before its clock was set. */
+/* The message's time, and those of its readings: some were kept before a clock was set. */
 static bool in_window(struct ingest *in, struct way *w)
 {
-	if (!is_within(w, w->time_ms)) {
+	const struct config_feed *c = w->feed->conf;
+	if (!window_holds(c, w->received_ms, w->time_ms)) {
 		if (!bad_time(in, w, &w->time_ms, SPAN("")))
 			return false;
-		if (w->feed->conf->bad_time == CONFIG_RECEIVED)
+		if (c->bad_time == CONFIG_RECEIVED)
 			w->flags |= RECORD_TIME_RECEIVED;
 	}
 	for (unsigned i = 0; i < in->extract.n_results; i++) {
 		struct extract_result *r = &in->extract.results[i];
-		if (r->has_time && !is_within(w, r->time_ms) &&
+		if (r->has_time && !window_holds(c, w->received_ms, r->time_ms) &&
 		    !bad_time(in, w, &r->time_ms, r->member))
 			return false;
 	}
