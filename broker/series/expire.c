@@ -292,15 +292,20 @@ bool expire_step(struct series *s)
 {
 	uint64_t now = clock_mono_ns(s->clock);
 	int64_t cut_ms, old_ms;
-	if (!s->expiry.running) {
+	if (!s->expiry.running && !s->expiry.thing) {
 		if (now < s->expiry.next_ns)
 			return false;
 		s->expiry.next_ns = now + (uint64_t)LIMIT_SERIES_EXPIRE_S * 1000000000u;
 		s->expiry.running = true;
 		s->expiry.stream = 1;
 	}
-	if (!next_stream(s, &cut_ms, &old_ms))
-		return s->expiry.running;
+	if (s->expiry.thing)
+		return expire_places_step(s);
+	if (!next_stream(s, &cut_ms, &old_ms)) {
+		if (!s->expiry.running) /* all were looked at */
+			s->expiry.thing = 1;
+		return true;
+	}
 	uint32_t id = s->expiry.stream;
 	const struct stream *st = &s->streams[id];
 	int err = 0;

@@ -207,6 +207,7 @@ struct series {
 	uint64_t retry_ns; /* the disk was full */
 	struct {
 		uint32_t stream;
+		uint32_t thing; /* after the datastreams; 0: not yet, or not any more */
 		uint64_t next_ns;
 		bool running;
 	} expiry;
@@ -308,6 +309,7 @@ int stream_row_change(struct side_txn *t, uint32_t id, void (*change)(void *, st
 
 /* ---- expire.c: the thread's ---- */
 bool expire_step(struct series *s);
+bool expire_places_step(struct series *s); /* expire_places.c; false: all were looked at */
 int64_t keep_from(const struct series *s, const struct source *src); /* INT64_MIN: for ever */
 
 /* ---- amend.c ---- */

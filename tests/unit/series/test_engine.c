@@ -245,6 +245,33 @@ static void what_is_too_old_goes_and_leaves_hours(void **unused UNUSED)
 	scene_close(&x);
 }
 
+/* Where a thing was goes with its observations; the place that still held stays. */
+static void old_places_go(void **unused UNUSED)
+{
+	struct scene x;
+	scene_open(&x, conf);
+	for (int i = 0; i < 20; i++) /* it moves every day */
+		put_at(&x, "0", NOW - (20 - i) * DAY, 1, 52.0 + i * 0.01, 4.3);
+	put_at(&x, "1", NOW - 20 * DAY, 1, 52.5, 4.3); /* and this one stands */
+	scene_turn(&x);
+	assert_int_equal(series_flush(x.series), 0);
+	struct series_ask a = {.what = SERIES_PLACES, .from_ms = 0, .to_ms = NOW};
+	for (int later = 0; later < 2; later++) {
+		for (unsigned t = 0; t < 2; t++) {
+			struct series_ask q = a;
+			q.id = scene_thing(&x, "a", t ? "1" : "0");
+			assert_int_equal(series_step(x.series, &q), 0);
+			assert_int_equal(q.n, t ? 1 : later ? 6 : 20);
+			assert_true(q.places[0].time_ms == NOW - (t || !later ? 20 : 6) * DAY);
+			series_ask_done(&q);
+		}
+		clock_advance(&x.b.clock, 54 * DAY + 6 * HOUR); /* 60 days are kept */
+		while (series_work(x.series))
+			;
+	}
+	scene_close(&x);
+}
+
 /* Flips a bit of the only chunk; the rest is answered, and the loss is counted. */
 static void a_flipped_bit_is_isolated(void **unused UNUSED)
 {
@@ -526,6 +553,7 @@ int main(void)
 	    cmocka_unit_test(texts_and_units),
 	    cmocka_unit_test(places_are_found),
 	    cmocka_unit_test(what_is_too_old_goes_and_leaves_hours),
+	    cmocka_unit_test(old_places_go),
 	    cmocka_unit_test(a_flipped_bit_is_isolated),
 	    cmocka_unit_test(a_trim_is_counted),
 	    cmocka_unit_test(retention_waits_for_the_checkpoint),
