@@ -445,14 +445,6 @@ static bool find_time(struct ingest *in, struct way *w)
 
 /* ---- keeping ---- */
 
-static uint32_t expiry_deadline(const struct way *w)
-{
-	if (!w->m->expiry_s)
-		return 0;
-	int64_t at = w->received_ms / 1000 + w->m->expiry_s;
-	return at > UINT32_MAX ? UINT32_MAX : (uint32_t)at;
-}
-
 /* The index of retained messages: topic -> where its last one stands in the log. */
 static void keep_retained(struct ingest *in, const struct way *w, uint64_t sequence)
 {
@@ -491,7 +483,7 @@ static uint8_t *build(struct ingest *in, const struct way *w, size_t *ret_n)
 	                         .payload = w->payload,
 	                         .extract = w->extract,
 	                         .phenomenon_ms = w->time_ms,
-	                         .expiry_s = expiry_deadline(w)};
+	                         .expiry_s = window_deadline(w->received_ms, w->m->expiry_s)};
 	p.flags = (uint8_t)(w->flags | m->qos << RECORD_QOS_SHIFT |
 	                    (m->retain ? RECORD_RETAIN : 0) | (m->utf8 ? RECORD_UTF8 : 0));
 	if (w->schema) {

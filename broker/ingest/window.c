@@ -25,3 +25,11 @@ void window_text(const struct config_feed *c, int64_t received_ms, int64_t time_
 	         future ? "in the future" : "old", future ? "max-future" : "max-age",
 	         (unsigned long long)(future ? c->max_future_s : c->max_age_s));
 }
+
+uint32_t window_deadline(int64_t received_ms, uint32_t expiry_s)
+{
+	int64_t at = received_ms / 1000 + expiry_s;
+	if (!expiry_s)
+		return 0;
+	return at > UINT32_MAX ? UINT32_MAX : (uint32_t)at;
+}
