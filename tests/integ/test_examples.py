@@ -186,6 +186,8 @@ def kind(page, block):
         return "connector"
     if block.startswith("{") or block.startswith('"x-oudp"'):
         return "json"
+    if block.startswith("v1.1/"):
+        return "filters"
     if page in ("oudp-schema.7", "oudp-mqtt.7"):
         return "words" if re.match(r"[a-z/][\w/.-]*: ", block) else None
     return None
@@ -260,6 +262,15 @@ def test_json(blocks):
             texts.append(value)
             text = text[end:].lstrip()
     assert known["schema.json"] in texts and known["buffered.json"] in texts
+
+
+def test_filters(own, blocks):
+    d = own({"air": feed("city/air/{thing}", ["any"])})
+    d.start()
+    with d.client("reader") as c:
+        for page, block in of_kind(blocks, "filters"):
+            for line in block.splitlines():
+                assert c.subscribe(line) == [0], f"{page}: {line}"
 
 
 def test_words_of_a_rejection(tmp_path, blocks):
