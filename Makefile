@@ -23,10 +23,10 @@ ifeq ($(MODE),release)
 CFLAGS  += -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 LDFLAGS += -pie -Wl,-z,relro,-z,now
 else ifeq ($(MODE),asan)
-CFLAGS  += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS  += -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(MODE),tsan)
-CFLAGS  += -O1 -fsanitize=thread
+CFLAGS  += -O1 -g1 -fsanitize=thread
 LDFLAGS += -fsanitize=thread
 else ifeq ($(MODE),fuzz)
 CC      := clang

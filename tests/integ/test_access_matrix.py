@@ -310,8 +310,9 @@ def publish_http(town, who, name):
 
 
 def publish_sta(town, who, name):
+    n = next(numbers)  # each of a time of its own: a second one of the same is 409
     return str(town.ask(who, "POST", f"/sta/v1.1/Datastreams({town.streams[name]})/Observations",
-                        {"result": next(numbers) % 1000, "phenomenonTime": city.now()}).status)
+                        {"result": n % 1000, "phenomenonTime": city.now(-1200 + n)}).status)
 
 
 def read_page(town, who, name):
