@@ -95,6 +95,17 @@ const char *config_embedded(void)
 	       "        topics = { \"city/flood/{thing}\" }\n"
 	       "        schemas = { \"flood-monitoring/1\" }\n"
 	       "        keep-messages-max = \"5GB\"\n"
+	       "}\n"
+	       "feed \"sensorthings\" {\n"
+	       "        title = \"SensorThings\"\n"
+	       "        topics = { \"sta/{thing}\" }\n"
+	       "        schemas = { \"any\" }\n"
+	       "        decode = senml\n"
+	       "        sensorthings = true\n"
+	       "        duplicates = keep\n"
+	       "        max-age = \"0\"\n"
+	       "        keep-series = \"0\"\n"
+	       "        keep-messages-max = \"5GB\"\n"
 	       "}\n";
 }
 

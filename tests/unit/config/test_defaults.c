@@ -60,6 +60,7 @@ static void embedded_feeds(void **state)
 	    {"lighting", "city/lighting/{thing}", "streetlight/1"},
 	    {"environment", "city/environment/{thing}", "environment-observed/1"},
 	    {"flood", "city/flood/{thing}", "flood-monitoring/1"},
+	    {"sensorthings", "sta/{thing}", "any"},
 	};
 	struct config *c = accepted(config_embedded());
 	assert_int_equal(c->n_feeds, ARRAY_LEN(feeds));
