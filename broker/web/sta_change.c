@@ -33,28 +33,13 @@ static void committed(void *arg, int err)
 	struct req *r = arg;
 	struct changing *c = r->own;
 	c->change = NULL;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!sta_committed(r, err))
 		return;
-	}
-	if (err) {
-		sta_refuse(r, 507, "store-full", "", "%s", post_full);
-		return;
-	}
 	sta_audit(r, c->draft ? "sensorthings.change" : "sensorthings.delete", c->type, c->id);
 	if (c->draft)
 		sta_answer_entity(r, 200, c->type, c->id);
 	else
 		respond(r, 200, NULL);
-}
-
-static void commit(struct changing *c)
-{
-	if (entities_commit(c->change, committed, c->r))
-		sta_refuse(c->r, 503, "busy", "", "the store is busy: send it again");
-	else
-		c->r->pending++;
 }
 
 /* false: refused. */
@@ -263,7 +248,7 @@ static void found(struct req *r)
 	entities_fill(r->web->entities, r->web->series);
 	c->change = entities_begin(r->web->entities, r->who.name);
 	if (c->draft ? take_draft(c) : remove_parts(c) && remove_one(c, c->type, c->id))
-		commit(c);
+		sta_commit(c->r, c->change, committed);
 }
 
 void sta_change(struct req *r, enum sta_type t, int64_t id)

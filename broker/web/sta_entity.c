@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "sta/build.h"
+#include "web/html.h"
 
 #include <stdio.h>
 
@@ -95,12 +96,7 @@ json_t *sta_sensor(const struct series_thing *t, const char *base_url)
 	struct buf url;
 	buf_init(&url, 4096);
 	buf_addf(&url, "%s/v1/things/", base_url);
-	for (size_t i = 0; i < t->thing.n; i++) {
-		unsigned char c = (unsigned char)t->thing.p[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		             (c >= '0' && c <= '9') || strchr("-._~", (int)c);
-		buf_addf(&url, plain && c ? "%c" : "%%%02X", c);
-	}
+	html_percent(&url, t->thing);
 	joined(j, "name", SPAN("sensor of "), "", t->thing);
 	sta_string(j, "description", "what reports for this thing");
 	sta_string(j, "encodingType", "application/json");

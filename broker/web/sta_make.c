@@ -546,15 +546,8 @@ static void committed(void *arg, int err)
 	struct req *r = arg;
 	struct making *m = r->own;
 	m->change = NULL;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
+	if (!sta_committed(r, err))
 		return;
-	}
-	if (err) {
-		sta_refuse(r, 507, "store-full", "", "%s", post_full);
-		return;
-	}
 	sta_audit(r, "sensorthings.create", m->draft->type, m->draft->id);
 	if (sta_rows_inline(r, m->draft))
 		return; /* it answers */
@@ -569,12 +562,7 @@ static void found(struct req *r)
 	m->change = entities_begin(r->web->entities, r->who.name);
 	if (make(m, m->draft, 0, 0) < 0 || r->answering)
 		return;
-	int err = entities_commit(m->change, committed, r);
-	if (err) {
-		sta_refuse(r, 503, "busy", "", "the store is busy: send it again");
-		return;
-	}
-	r->pending++;
+	sta_commit(r, m->change, committed);
 }
 
 void sta_make(struct req *r, const struct sta_query *q)

@@ -12,10 +12,26 @@
 
 void sta_ask_init(const struct sta_things *t, struct series_ask *a, enum series_what what)
 {
-	*a =
-	    (struct series_ask){.what = what, .from_ms = SERIES_TIME_MIN, .to_ms = SERIES_TIME_MAX};
+	*a = (struct series_ask){.what = what,
+	                         .from_ms = SERIES_TIME_MIN,
+	                         .to_ms = SERIES_TIME_MAX,
+	                         .more = true}; /* it has not been asked yet */
 	a->filter.may = permit_may; /* the request has the permit as long as this thread */
 	a->filter.may_arg = t->permit;
+}
+
+bool sta_ask_step(const struct sta_things *t, struct series_ask *a, int *rc)
+{
+	if (*rc || !a->more)
+		return false;
+	*rc = series_step(t->series, a);
+	return *rc == 0;
+}
+
+int sta_ask_end(struct series_ask *a, int rc)
+{
+	series_ask_done(a);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 /* ---- its datastreams ---- */
@@ -31,12 +47,9 @@ static int each_stream(const struct sta_things *t, int64_t thing, stream_fn *eac
 		return ERR_NOT_FOUND;
 	sta_ask_init(t, &a, SERIES_STREAMS);
 	a.filter.thing_id = (uint32_t)thing;
-	while (!rc && !(rc = series_step(t->series, &a))) {
+	while (sta_ask_step(t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++)
 			rc = each(arg, &a.streams[i]);
-		if (!a.more)
-			break;
-	}
 	series_ask_done(&a);
 	return rc;
 }
@@ -45,7 +58,7 @@ struct side {
 	uint32_t stream;
 	struct series_ask ask;
 	size_t at;
-	bool begun, end;
+	bool end;
 };
 
 struct multi {
@@ -166,12 +179,7 @@ int64_t sta_multi_thing(int64_t id)
 static const struct point *head(struct side *s, const struct sta_things *t, int *err)
 {
 	while (!*err && !s->end && s->at == s->ask.points.n) {
-		if (s->begun && !s->ask.more) {
-			s->end = true;
-			break;
-		}
-		*err = series_step(t->series, &s->ask);
-		s->begun = true;
+		s->end = !sta_ask_step(t, &s->ask, err);
 		s->at = 0;
 	}
 	return *err || s->end ? NULL : &s->ask.points.p[s->at];

@@ -5,8 +5,12 @@
 
 #include "web/sta.h"
 
-/* A question about what the request may see. */
+/* A question about what the request may see, and its way: step while it says so, then the end.
+ * false: nothing more comes, or *rc says why not; it is not asked when *rc says so already. */
 void sta_ask_init(const struct sta_things *t, struct series_ask *a, enum series_what what);
+bool sta_ask_step(const struct sta_things *t, struct series_ask *a, int *rc);
+/* Done with it: rc, but nothing found is no error of a set. */
+int sta_ask_end(struct series_ask *a, int rc);
 
 int64_t sta_multi_id(uint32_t thing, int64_t ms); /* 0: it has none */
 int64_t sta_multi_thing(int64_t id);              /* of an Observation; 0: it is no such one */

@@ -190,14 +190,7 @@ static void feature_kept(void *arg, int err)
 	struct req *r = arg;
 	struct rows *s = r->own;
 	s->change = NULL;
-	r->pending--;
-	if (!r->wsi) {
-		req_release(r);
-		return;
-	}
-	if (err)
-		sta_refuse(r, 507, "store-full", "", "%s", post_full);
-	else
+	if (sta_committed(r, err))
 		begin_publishing(s);
 }
 
@@ -316,10 +309,8 @@ static void found(struct req *r)
 		rows_answer(s);
 	else if (!s->change)
 		begin_publishing(s);
-	else if (entities_commit(s->change, feature_kept, r))
-		sta_refuse(r, 503, "busy", "", "the store is busy: send it again");
 	else
-		r->pending++;
+		sta_commit(r, s->change, feature_kept);
 }
 
 /* From before the look-up to the answer. */

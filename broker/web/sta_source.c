@@ -176,18 +176,14 @@ static int walk_things(const struct walking *w, uint32_t only)
 	sta_ask_init(w->t, &a, SERIES_THINGS);
 	a.filter.thing_id = only;
 	int rc = after_number(w->l, &a.cursor);
-	while (!rc && !(rc = series_step(w->t->series, &a))) {
+	while (sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++) {
 			uint64_t at = a.things[i].id;
 			json_t *j = make(w->t, &a.things[i]);
 			if (j)
 				rc = hand(w, (int64_t)at, j, &at, sizeof(at));
 		}
-		if (!a.more)
-			break;
-	}
-	series_ask_done(&a);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return sta_ask_end(&a, rc);
 }
 
 static int walk_streams(const struct walking *w, uint32_t thing, int64_t property)
@@ -196,7 +192,7 @@ static int walk_streams(const struct walking *w, uint32_t thing, int64_t propert
 	sta_ask_init(w->t, &a, SERIES_STREAMS);
 	a.filter.thing_id = thing;
 	int rc = after_number(w->l, &a.cursor);
-	while (!rc && !(rc = series_step(w->t->series, &a))) {
+	while (sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++) {
 			const struct series_stream *s = &a.streams[i];
 			uint64_t at = s->id;
@@ -205,11 +201,7 @@ static int walk_streams(const struct walking *w, uint32_t thing, int64_t propert
 			rc = hand(w, (int64_t)at, sta_datastream(s, w->t->base_url), &at,
 			          sizeof(at));
 		}
-		if (!a.more)
-			break;
-	}
-	series_ask_done(&a);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return sta_ask_end(&a, rc);
 }
 
 /* Properties are few; each is made once, from the first datastream that has it. */
@@ -245,17 +237,16 @@ static void note_property(const struct sta_things *t, struct properties *all,
 static int find_properties(struct sta_things *t, int64_t only, struct properties *all)
 {
 	struct series_ask a;
-	int rc;
+	int rc = 0;
 	sta_ask_init(t, &a, SERIES_STREAMS);
-	while (!(rc = series_step(t->series, &a))) {
+	while (sta_ask_step(t, &a, &rc)) {
 		for (size_t i = 0; i < a.n; i++)
 			if (!only || sta_property_id(&a.streams[i]) == only)
 				note_property(t, all, &a.streams[i]);
-		if (!a.more || (only && all->n))
+		if (only && all->n)
 			break;
 	}
-	series_ask_done(&a);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return sta_ask_end(&a, rc);
 }
 
 static int walk_properties(const struct walking *w)
@@ -320,7 +311,7 @@ static int walk_raw(const struct walking *w, uint32_t stream, const struct inner
 {
 	struct inner_token token = {.outer = stream};
 	struct series_ask a;
-	int rc;
+	int rc = 0;
 	sta_ask_init(w->t, &a, SERIES_RAW);
 	a.id = stream;
 	a.descending = w->l->descending;
@@ -329,7 +320,7 @@ static int walk_raw(const struct walking *w, uint32_t stream, const struct inner
 	a.limit = w->l->want ? MIN_OF(w->l->want, (size_t)100) : 100; /* then whole steps */
 	if (from && from->outer == stream)
 		a.cursor = (struct series_cursor){from->time_ms, from->at, true};
-	while (!(rc = series_step(w->t->series, &a))) {
+	while (sta_ask_step(w->t, &a, &rc)) {
 		for (size_t i = 0; !rc && i < a.points.n; i++) {
 			const struct point *p = &a.points.p[i];
 			int64_t id = sta_timed_id(stream, p->time_ms);
@@ -344,12 +335,9 @@ static int walk_raw(const struct walking *w, uint32_t stream, const struct inner
 				rc = hand(w, id, sta_observation(&a.points, p), &token,
 				          sizeof(token));
 		}
-		if (rc || !a.more)
-			break;
 		a.limit = 0;
 	}
-	series_ask_done(&a);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return sta_ask_end(&a, rc);
 }
 
 /* Over datastreams, each one's observations; thing 0: all. */
@@ -362,14 +350,10 @@ static int walk_observations(const struct walking *w, uint32_t thing)
 	a.filter.thing_id = thing;
 	if (from.outer)
 		a.cursor = (struct series_cursor){.at = from.outer - 1, .begun = true};
-	while (!rc && !(rc = series_step(w->t->series, &a))) {
+	while (sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++)
 			rc = walk_raw(w, a.streams[i].id, &from);
-		if (!a.more)
-			break;
-	}
-	series_ask_done(&a);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return sta_ask_end(&a, rc);
 }
 
 static int walk_one_stream(const struct walking *w)
@@ -385,12 +369,12 @@ static int walk_places(const struct walking *w, uint32_t thing, const struct inn
 {
 	struct inner_token token = {.outer = thing};
 	struct series_ask a;
-	int rc;
+	int rc = 0;
 	sta_ask_init(w->t, &a, SERIES_PLACES);
 	a.id = thing;
 	if (from->outer == thing)
 		a.cursor = (struct series_cursor){.time_ms = from->time_ms, .begun = true};
-	while (!(rc = series_step(w->t->series, &a))) {
+	while (sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++) {
 			int64_t id = sta_timed_id(thing, a.places[i].time_ms);
 			token.time_ms = a.places[i].time_ms + 1;
@@ -398,11 +382,7 @@ static int walk_places(const struct walking *w, uint32_t thing, const struct inn
 				rc = hand(w, id, sta_historical(a.places[i].time_ms), &token,
 				          sizeof(token));
 		}
-		if (rc || !a.more)
-			break;
-	}
-	series_ask_done(&a);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return sta_ask_end(&a, rc);
 }
 
 static int walk_all_places(const struct walking *w, uint32_t only)
@@ -414,14 +394,10 @@ static int walk_all_places(const struct walking *w, uint32_t only)
 	a.filter.thing_id = only;
 	if (from.outer)
 		a.cursor = (struct series_cursor){.at = from.outer - 1, .begun = true};
-	while (!rc && !(rc = series_step(w->t->series, &a))) {
+	while (sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++)
 			rc = walk_places(w, a.things[i].id, &from);
-		if (!a.more)
-			break;
-	}
-	series_ask_done(&a);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return sta_ask_end(&a, rc);
 }
 
 /* The ObservedProperties of a MultiDatastream, in the order of its results: one may come twice. */
@@ -431,31 +407,25 @@ static int walk_sides(const struct walking *w, uint32_t thing)
 	sta_ask_init(w->t, &a, SERIES_STREAMS);
 	a.filter.thing_id = thing;
 	int rc = after_number(w->l, &a.cursor);
-	while (!rc && !(rc = series_step(w->t->series, &a))) {
+	while (sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++) {
 			uint64_t at = a.streams[i].id;
 			rc = hand(w, sta_property_id(&a.streams[i]), sta_property(&a.streams[i]),
 			          &at, sizeof(at));
 		}
-		if (!a.more)
-			break;
-	}
-	series_ask_done(&a);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return sta_ask_end(&a, rc);
 }
 
 static bool thing_observes(const struct walking *w, uint32_t thing, int64_t property)
 {
 	struct series_ask a;
 	bool found = false;
+	int rc = 0;
 	sta_ask_init(w->t, &a, SERIES_STREAMS);
 	a.filter.thing_id = thing;
-	while (!found && series_step(w->t->series, &a) == 0) {
+	while (!found && sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; i < a.n; i++)
 			found = found || sta_property_id(&a.streams[i]) == property;
-		if (!a.more)
-			break;
-	}
 	series_ask_done(&a);
 	return found;
 }
@@ -467,7 +437,7 @@ static int walk_multis(const struct walking *w, uint32_t only, int64_t property)
 	sta_ask_init(w->t, &a, SERIES_THINGS);
 	a.filter.thing_id = only;
 	int rc = after_number(w->l, &a.cursor);
-	while (!rc && !(rc = series_step(w->t->series, &a))) {
+	while (sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++) {
 			uint64_t at = a.things[i].id;
 			json_t *j = NULL;
@@ -479,11 +449,7 @@ static int walk_multis(const struct walking *w, uint32_t only, int64_t property)
 			     : rc                ? rc
 			                         : hand(w, (int64_t)at, j, &at, sizeof(at));
 		}
-		if (!a.more)
-			break;
-	}
-	series_ask_done(&a);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return sta_ask_end(&a, rc);
 }
 
 /* The thing that a relation begins at or leads to, where that is told by the number alone. */
@@ -610,12 +576,9 @@ static int count_stream(struct sta_things *t, uint32_t stream, const struct sta_
 	a.id = stream;
 	a.edges = edges;
 	a.n_edges = 2;
-	while (!(rc = series_step(t->series, &a))) {
+	while (sta_ask_step(t, &a, &rc))
 		for (size_t i = 0; i < a.n; i++)
 			*add += a.buckets[i].points;
-		if (!a.more)
-			break;
-	}
 	series_ask_done(&a);
 	return rc;
 }
@@ -631,7 +594,7 @@ static bool things_number(void *arg, const struct sta_list *l, uint64_t *ret)
 	struct sta_things *t = arg;
 	struct series_ask a;
 	uint64_t sum = 0;
-	int rc;
+	int rc = 0;
 	bool whole = l->from_ms == INT64_MIN && l->to_ms == INT64_MAX;
 	if (l->type != STA_OBSERVATION ||
 	    (l->relation && l->relation->from == STA_MULTI_DATASTREAM))
@@ -644,15 +607,12 @@ static bool things_number(void *arg, const struct sta_list *l, uint64_t *ret)
 	}
 	sta_ask_init(t, &a, SERIES_STREAMS);
 	a.filter.thing_id = thing_of(l);
-	while (!(rc = series_step(t->series, &a))) {
+	while (sta_ask_step(t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++)
 			if (whole && is_counted(&a.streams[i]))
 				sum += a.streams[i].count;
 			else
 				rc = count_stream(t, a.streams[i].id, l, &sum);
-		if (rc || !a.more)
-			break;
-	}
 	series_ask_done(&a);
 	*ret = sum;
 	return rc == 0;

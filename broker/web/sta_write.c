@@ -86,6 +86,26 @@ void sta_link(const struct req *r, enum sta_type t, int64_t id, char *out, size_
 	         (long long)id);
 }
 
+void sta_commit(struct req *r, struct entities_change *c, void (*done)(void *r, int err))
+{
+	if (entities_commit(c, done, r))
+		sta_refuse(r, 503, "busy", "", "the store is busy: send it again");
+	else
+		r->pending++;
+}
+
+bool sta_committed(struct req *r, int err)
+{
+	r->pending--;
+	if (!r->wsi) {
+		req_release(r);
+		return false;
+	}
+	if (err)
+		sta_refuse(r, 507, "store-full", "", "%s", post_full);
+	return !err;
+}
+
 void sta_audit(struct req *r, const char *action, enum sta_type t, int64_t id)
 {
 	char origin[64], object[80];

@@ -83,6 +83,10 @@ void sta_refuse_faults(struct req *r, const struct sta_faults *f);
 /* The path and what it ends in. False: answered. q is the caller's, large: not on the stack. */
 bool sta_read_path(struct req *r, struct sta_query *q);
 void sta_link(const struct req *r, enum sta_type t, int64_t id, char *out, size_t size);
+/* A change goes to the store, and done is told of it with r; no room: it was answered. */
+void sta_commit(struct req *r, struct entities_change *c, void (*done)(void *r, int err));
+/* The first thing that done asks. False: the client has gone, or it was answered why not. */
+bool sta_committed(struct req *r, int err);
 void sta_audit(struct req *r, const char *action, enum sta_type t, int64_t id);
 /* Whether who asks may write about this thing of a feed; NULL: no, and it was answered. A derived
  * entity is changed by who administers its feed. */
