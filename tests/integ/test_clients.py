@@ -251,8 +251,7 @@ class Mosquitto:
                     f"user {os.environ.get('USER', 'root')}\n"
                     f"connection city\naddress 127.0.0.1:{ours.mqtt_port}\nbridge_protocol_version {version}\n"
                     "cleansession true\nrestart_timeout 1\ntopic out/# out 1\ntopic in/# in 2\ntopic both/# both 1\n")
-        binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-        self.process = subprocess.Popen([binary, "-c", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen([daemon.MOSQUITTO, "-c", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def stop(self):
         self.process.terminate()

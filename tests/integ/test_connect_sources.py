@@ -5,7 +5,6 @@ import base64
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +16,7 @@ import websockets
 
 from kit import mqtt, web
 from kit.connect import TIME, Connector
-from kit.daemon import feed, free_ports, wait_for
+from kit.daemon import MOSQUITTO, feed, free_ports, wait_for
 
 MAPPING = ('{topic: ("city/air/" + (.s // "s")), payload: {dateObserved: .t, pm25: .v, note: .n}}')
 NAMED = '{topic: "city/air/s", payload: {dateObserved: .t, pm25: .v, note: (.n + "/" + (input | .topic))}}'
@@ -222,8 +221,6 @@ def test_refusals_do_not_stop_the_flow(own, connector):
 
 @pytest.fixture
 def mosquitto(tmp_path):
-    if not shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin"):
-        pytest.skip("no mosquitto")
     port, = free_ports(1)
     folder = tmp_path / "mosquitto"
     folder.mkdir()
@@ -232,8 +229,7 @@ def mosquitto(tmp_path):
     subprocess.run(["mosquitto_passwd", "-c", "-b", str(folder / "users"), "city", "secret"], check=True, capture_output=True)
     (folder / "users").chmod(0o644)
     (folder / "word").write_text("secret\n")
-    path = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
-    p = subprocess.Popen([path, "-c", str(folder / "conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    p = subprocess.Popen([MOSQUITTO, "-c", str(folder / "conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         def there():
             with socket.socket() as s:

@@ -1,7 +1,5 @@
 """TLS towards sources that send: whom we do not know we do not listen to."""
 import asyncio
-import os
-import shutil
 import ssl
 import subprocess
 import threading
@@ -11,7 +9,7 @@ import websockets
 
 from kit import mqtt
 from kit.connect import TIME, Connector
-from kit.daemon import feed, free_ports, wait_for
+from kit.daemon import MOSQUITTO, feed, free_ports, wait_for
 
 FEEDS = {"air": feed("city/air/{thing}")}
 ROW = f'{{"t":"{TIME}","v":10,"n":"%s"}}'
@@ -45,13 +43,10 @@ def notes(broker):
 
 
 def test_mqtts(broker, connector, certificate, tmp_path, name):
-    path = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
-    if not path:
-        pytest.skip("no mosquitto")
     plain, port = free_ports(2)
     (tmp_path / "conf").write_text(f"listener {plain} 127.0.0.1\nallow_anonymous true\nuser root\nlistener {port} 127.0.0.1\n"
                                    f"certfile {certificate[1]}\nkeyfile {certificate[0]}\n")
-    with subprocess.Popen([path, "-c", str(tmp_path / "conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as p:
+    with subprocess.Popen([MOSQUITTO, "-c", str(tmp_path / "conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as p:
         try:
             stranger = connector(source="mqtt", url=[f"mqtts://localhost:{port}"], topics=["up"])
             status, t, log = stranger.once()

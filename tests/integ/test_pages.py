@@ -1,12 +1,14 @@
 """The pages for people, as the server renders them: whole, in both languages, escaped, and of nothing that may not be seen."""
 import html.parser
+import http.client
 import json
 import re
+import socket
 import urllib.parse
 
 import pytest
 
-from kit import city, daemon, web
+from kit import certs, city, daemon, web
 from kit.daemon import PUBLIC, feed
 
 FEEDS = {**daemon.FEEDS,
@@ -309,15 +311,7 @@ def test_why_messages_were_refused(lived):
 
 
 def test_what_may_not_be_seen_does_not_exist(tmp_path, own):
-    import socket
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.connect(("192.0.2.1", 9))
-            address = s.getsockname()[0]
-    except OSError:
-        pytest.skip("this machine has no address but loopback")
-    from kit import certs
-    import http.client
+    address = daemon.outside_address()
     ca = certs.Authority(tmp_path / "ca")
     certificate, key = ca.sign("server", san="DNS:localhost")
     https, = daemon.free_ports(1)

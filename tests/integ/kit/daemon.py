@@ -2,6 +2,7 @@
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,22 @@ CLI = os.path.abspath(os.environ.get("OUDP_BIN", os.path.join(os.path.dirname(BI
 REPORT = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed|stack smashing).*")
 # A command that ends at once gives nothing back, and need not: leaks are looked for in the daemon only.
 SHORT_LIVED = {"ASAN_OPTIONS": "detect_leaks=0"}
+MOSQUITTO = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin") or "/usr/sbin/mosquitto"
 SLOW = 4 if "asan" in BIN or "tsan" in BIN else 1  # a sanitizer's build may take so many times as long
+
+
+def outside_address():
+    """An address of this machine that is not loopback; without one the test has nowhere to listen, and is skipped."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))  # sends nothing
+            address = s.getsockname()[0]
+        except OSError:
+            address = "127.0.0.1"
+    if address.startswith("127."):
+        import pytest  # pylint: disable=import-outside-toplevel  # the benchmarks need none
+        pytest.skip("this machine has no address but loopback")
+    return address
 
 
 def free_ports(n):
