@@ -69,12 +69,17 @@ void access_parts_free(struct access_parts *p); /* accepts NULL */
 bool access_parts_cover(const struct access_parts *p, struct span thing,
                         const struct access_spot *spot);
 
-/* One message of so many bytes for this feed, which access_check() allows: takes it from rate and
- * quota of a grant that covers the thing; where it is, is not known yet, so that of several grants
- * for areas the first is charged. 0; ERR_TOO_LARGE, ERR_QUOTA, or ERR_SLOW: hand it in again when
- * the next second begins. */
+/* One message of so many bytes for this feed, which access_check() allows, is charged to a grant:
+ * to its rate and quota, within its size. Asked before the message is read, with the thing that its
+ * topic names (n == 0: none), access_room() says whether any grant that it may be of has room. 0;
+ * ERR_TOO_LARGE, ERR_QUOTA, or ERR_SLOW: hand it in again when the next second begins. */
+int access_room(const struct identity *who, const struct feed *feed, struct span thing,
+                size_t bytes, int64_t now_ms) MUSTCHECK;
+/* Charges the first grant that allows it, thing and place, and has room; when none of those has,
+ * as access_room(), and nothing is charged. spot NULL: it is refused before it is known what it is
+ * about, and costs the first that it may be of, so that a refusal is not free. */
 int access_spend(const struct identity *who, const struct feed *feed, struct span thing,
-                 size_t bytes, int64_t now_ms) MUSTCHECK;
+                 const struct access_spot *spot, size_t bytes, int64_t now_ms) MUSTCHECK;
 
 /* Why a connection of who must end now, as a sentence; NULL: it need not. Its token expired, its
  * identity ended or has other credentials, or (grants: true) it may do less than when it came. */

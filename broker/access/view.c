@@ -387,28 +387,55 @@ static void grant_take(struct grant *g)
 	}
 }
 
-int access_spend(const struct identity *who, const struct feed *feed, struct span thing,
-                 size_t bytes, int64_t now_ms)
+/* Whether g may allow the message, whose thing may not be named yet; with a spot: whether it does.
+ */
+static bool may_pay(const struct grant *g, struct span thing, const struct access_spot *spot)
 {
-	const struct principal *p = who->principal;
-	int err = ERR_DENIED;
-	if (!p)
-		return 0;
+	return (g->rights & 1u << ACCESS_PUBLISH) &&
+	       (spot ? thing_fits(g->thing, thing) && in_area(g, thing, spot)
+	             : !thing.n || thing_fits(g->thing, thing));
+}
+
+/* The grant that is charged, or NULL and in *ret_err why none of those that fit has room. */
+static struct grant *payer(const struct principal *p, const struct feed *feed, struct span thing,
+                           const struct access_spot *spot, size_t bytes, int64_t now_ms,
+                           int *ret_err)
+{
 	const struct rights_row *r = row_of(&p->view, feed->index);
+	*ret_err = ERR_DENIED;
 	for (unsigned i = 0; r && i < r->n; i++) {
 		struct grant *g = p->view.grants[r->first + i];
-		if (!(g->rights & 1u << ACCESS_PUBLISH) ||
-		    (g->thing[0] && thing.n && !pattern_fits(g->thing, thing)))
+		if (!may_pay(g, thing, spot))
 			continue;
 		int why = grant_room(g, bytes, now_ms);
-		if (!why) {
-			grant_take(g);
-			return 0;
-		}
+		if (!why)
+			return g;
 		/* of several, the one that lets it in soonest is told */
-		err = err == ERR_SLOW ? err : why;
+		*ret_err = *ret_err == ERR_SLOW ? ERR_SLOW : why;
 	}
-	return err;
+	return NULL;
+}
+
+int access_room(const struct identity *who, const struct feed *feed, struct span thing,
+                size_t bytes, int64_t now_ms)
+{
+	int err;
+	return !who->principal || payer(who->principal, feed, thing, NULL, bytes, now_ms, &err)
+	           ? 0
+	           : err;
+}
+
+int access_spend(const struct identity *who, const struct feed *feed, struct span thing,
+                 const struct access_spot *spot, size_t bytes, int64_t now_ms)
+{
+	int err;
+	if (!who->principal)
+		return 0;
+	struct grant *g = payer(who->principal, feed, thing, spot, bytes, now_ms, &err);
+	if (!g)
+		return err;
+	grant_take(g);
+	return 0;
 }
 
 const char *access_lost(const struct identity *who, bool grants, int64_t now_ms)

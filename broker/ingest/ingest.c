@@ -10,6 +10,7 @@
 #include "feed/record_build.h"
 #include "ingest/behalf.h"
 #include "ingest/duplicates.h"
+#include "ingest/fit.h"
 #include "ingest/preload.h"
 #include "ingest/reduce.h"
 #include "ingest/window.h"
@@ -92,7 +93,7 @@ struct way {
 	struct span thing;
 	struct span topic, payload, properties; /* as they are kept: less than came, where the
 	                                           feed has privacy steps */
-	int64_t received_ms, time_ms;
+	int64_t now_ms, received_ms, time_ms;
 	const struct schema *schema; /* that it fits; NULL: none asked */
 	const struct extract *extract;
 	uint8_t flags;
@@ -225,102 +226,20 @@ static void unrouted(struct ingest *in, const struct way *w)
 
 /* ---- the schema ---- */
 
-enum { NO_SCHEMA = FEED_SCHEMAS_MAX };
-
-/* The schema whose version is named, when the feed has it. */
-static unsigned with_version(const struct feed *f, uint64_t n)
+static struct fit fitting(struct ingest *in)
 {
-	for (unsigned i = 0; i < f->n_schemas; i++)
-		if (schema_version(f->schemas[i]) == n && schema_has_role_version(f->schemas[i]))
-			return i;
-	return NO_SCHEMA;
+	return (struct fit){&in->scratch, &in->extract, &in->verdict};
 }
 
-static unsigned own_version(const struct feed *f, struct span version)
+static int fit_schema(struct ingest *in, struct way *w)
 {
-	uint64_t n;
-	return version.n == 0 || span_to_u64(version, &n) ? NO_SCHEMA : with_version(f, n);
-}
-
-/* The same of a payload that fits none: which one was meant? */
-static unsigned meant_version(const struct feed *f, const struct schema_scratch *s)
-{
-	uint64_t n;
-	for (unsigned i = 0; i < f->n_schemas; i++)
-		if (schema_own_version(f->schemas[i], s, &n) && with_version(f, n) == i)
-			return i;
-	return NO_SCHEMA;
-}
-
-/* It fits a version that is no longer taken: says until when, and what is taken. */
-static int say_ended(struct verdict *v, const struct feed *f, unsigned i, int64_t now_ms)
-{
-	char when[RFC3339_BYTES];
-	const char *id = schema_id(f->schemas[i]);
-	unsigned next = 0;
-	while (next < f->n_schemas && hub_version_ended(f, next, now_ms))
-		next++;
-	*v = (struct verdict){.rule = "until"};
-	snprintf(v->schema, sizeof(v->schema), "%s", id);
-	rfc3339_format(f->versions[f->slot[i]].until_ms, when);
-	snprintf(v->text, sizeof(v->text), "%s: /: this version was taken until %.*s; %s%s", id,
-	         RFC3339_BYTES, when, next < f->n_schemas ? "send " : "none is taken now",
-	         next < f->n_schemas ? schema_id(f->schemas[next]) : "");
-	return ERR_INVALID;
-}
-
-/* Which schema's verdict tells most of a payload that fits none that is taken: the version that it
- * names, else one that it fits and that has ended, else the first that is taken. */
-static unsigned most_telling(struct ingest *in, const struct feed *f, int64_t now_ms)
-{
-	struct verdict v;
-	unsigned first = NO_SCHEMA, meant = meant_version(f, &in->scratch);
-	if (meant != NO_SCHEMA)
-		return meant;
-	for (unsigned i = f->n_schemas; i-- > 0;) {
-		if (!hub_version_ended(f, i, now_ms))
-			first = i;
-		else if (schema_check(f->schemas[i], &in->scratch, NULL, &v) == 0)
-			return i;
-	}
-	return first == NO_SCHEMA ? 0 : first;
-}
-
-static int unfit(struct ingest *in, const struct feed *f, int64_t now_ms)
-{
-	unsigned i = most_telling(in, f, now_ms);
-	if (hub_version_ended(f, i, now_ms))
-		return say_ended(&in->verdict, f, i, now_ms);
-	int err = schema_check(f->schemas[i], &in->scratch, &in->extract, &in->verdict);
-	assert(err); /* it was tried before */
-	return err;
-}
-
-/* 0 with w->schema and w->extract set, or the verdict of the schema meant (else of the first). */
-static int fit(struct ingest *in, struct way *w)
-{
-	struct feed *f = w->feed;
-	int err = schema_parse(&in->scratch, w->m->payload, &in->verdict);
+	const struct fit t = fitting(in);
+	int err = fit(&t, w->feed, w->m->payload, w->received_ms, &w->schema);
 	if (err)
 		return err;
-	for (unsigned i = 0; i < f->n_schemas; i++) {
-		if (hub_version_ended(f, i, w->received_ms) ||
-		    schema_check(f->schemas[i], &in->scratch, &in->extract, &in->verdict))
-			continue;
-		unsigned own = own_version(f, in->extract.version);
-		if (own == NO_SCHEMA)
-			own = i;
-		if (own != i && hub_version_ended(f, own, w->received_ms))
-			return say_ended(&in->verdict, f, own, w->received_ms);
-		if (own != i &&
-		    schema_check(f->schemas[own], &in->scratch, &in->extract, &in->verdict))
-			return ERR_INVALID;
-		w->schema = f->schemas[own];
-		w->extract = &in->extract;
-		w->flags |= RECORD_JSON;
-		return 0;
-	}
-	return unfit(in, f, w->received_ms);
+	w->extract = &in->extract;
+	w->flags |= RECORD_JSON;
+	return 0;
 }
 
 static int decode_senml(struct ingest *in, struct way *w)
@@ -561,8 +480,26 @@ static bool reduce(struct ingest *in, struct way *w, struct span topic_thing)
 
 /* ---- the way ---- */
 
-/* Which thing it is about is known only now. */
-static bool is_granted(struct ingest *in, const struct way *w)
+/* Refused before a grant could be found that allows it. */
+static void charge_refusal(const struct way *w, struct span topic_thing)
+{
+	const struct ingest_message *m = w->m;
+	int err = access_spend(m->who, w->feed, topic_thing, NULL, m->payload.n, w->now_ms);
+	assert(!err || err == ERR_DENIED); /* there was room a moment ago */
+}
+
+/* No grant that fits has room; err is not ERR_SLOW. */
+static void no_room(struct ingest *in, const struct way *w, int err)
+{
+	if (err == ERR_TOO_LARGE)
+		answer(in, w, VERDICT_TOO_LARGE, 0, "larger than the grant allows");
+	else
+		answer(in, w, VERDICT_QUOTA, 0, "the messages granted for today are used up");
+}
+
+/* Which thing it is about, and where, is known only now. 0: go on, and it is charged; ERR_SLOW:
+ * nothing happened; ERR_DENIED: it is answered. */
+static int is_granted(struct ingest *in, const struct way *w, struct span topic_thing)
 {
 	const struct ingest_message *m = w->m;
 	const struct extract *e = w->extract;
@@ -572,56 +509,78 @@ static bool is_granted(struct ingest *in, const struct way *w)
 		spot.lat_e7 = e->lat_e7;
 		spot.lon_e7 = e->lon_e7;
 	}
+	const char *why = NULL;
 	if (access_covers(m->who, ACCESS_PUBLISH, w->feed, w->thing, &spot))
-		deny(in, w, denied_text);
+		why = denied_text;
 	else if (m->behalf.n &&
 	         !behalf_may(in->access, in->hub, m->behalf, m->origin, w->feed, w->thing, &spot))
-		deny(in, w, "who sent what this was mapped from may not publish about this thing");
-	else
-		return true;
-	return false;
+		why = "who sent what this was mapped from may not publish about this thing";
+	if (why) {
+		charge_refusal(w, topic_thing);
+		deny(in, w, why);
+		return ERR_DENIED;
+	}
+	int err = access_spend(m->who, w->feed, w->thing, &spot, m->payload.n, w->now_ms);
+	if (!err || err == ERR_SLOW)
+		return err;
+	no_room(in, w, err);
+	return ERR_DENIED;
 }
 
-/* topic_thing: what the topic names, as it came. */
-static void admit(struct ingest *in, struct way *w, struct span topic_thing)
+/* Does it fit, and which thing is it about? false: it was refused. */
+static bool read_message(struct ingest *in, struct way *w)
 {
 	const struct ingest_message *m = w->m;
-	struct span kept = w->thing; /* as it is called where it is kept */
-	w->thing = topic_thing;
-	if (m->payload.n == 0 && m->retain) { /* clears, whatever the schema says */
-		if (!is_granted(in, w))
-			return;
-		w->thing = kept;
-		w->time_ms = w->received_ms;
-		w->flags |= RECORD_TIME_RECEIVED;
-		keep(in, w);
-		return;
-	}
 	if (m->utf8 && !mqtt_utf8_valid(m->payload)) { /* [MQTT-3.3.2-4] lets a server check it */
 		refuse_text(in, w, "utf-8", "",
 		            "the payload is not UTF-8 although its format indicator says so");
-		return;
+		return false;
 	}
 	if (w->feed->conf->decode == CONFIG_SENML) {
 		if (decode_senml(in, w)) {
 			refuse(in, w, &in->verdict);
-			return;
+			return false;
 		}
 	} else if (w->feed->any_schema && !w->feed->n_schemas) {
 		if (m->payload.n && schema_parse(&in->scratch, m->payload, &in->verdict) == 0)
 			w->flags |= RECORD_JSON;
-	} else if (fit(in, w)) {
+	} else if (fit_schema(in, w)) {
 		if (!w->feed->any_schema) {
 			refuse(in, w, &in->verdict);
-			return;
+			return false;
 		}
 	}
-	if (!find_thing(in, w) || !is_granted(in, w) || !is_registered(in, w) || !find_time(in, w))
-		return;
+	return find_thing(in, w);
+}
+
+/* topic_thing: what the topic names, as it came. 0: it is answered; ERR_SLOW: nothing happened. */
+static int admit(struct ingest *in, struct way *w, struct span topic_thing)
+{
+	const struct ingest_message *m = w->m;
+	struct span kept = w->thing; /* as it is called where it is kept */
+	w->thing = topic_thing;
+	bool clears = m->payload.n == 0 && m->retain; /* whatever the schema says */
+	if (!clears && !read_message(in, w)) {
+		charge_refusal(w, topic_thing);
+		return 0;
+	}
+	int err = is_granted(in, w, topic_thing);
+	if (err)
+		return err == ERR_SLOW ? err : 0;
+	if (clears) {
+		w->thing = kept;
+		w->time_ms = w->received_ms;
+		w->flags |= RECORD_TIME_RECEIVED;
+		keep(in, w);
+		return 0;
+	}
+	if (!is_registered(in, w) || !find_time(in, w))
+		return 0;
 	if (topic_thing.n)
 		w->thing = kept;
 	if (reduce(in, w, topic_thing))
 		keep(in, w);
+	return 0;
 }
 
 int ingest_publish(struct ingest *in, const struct ingest_message *m)
@@ -629,6 +588,7 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m)
 	struct way w = {
 	    .m = m, .topic = m->topic, .payload = m->payload, .properties = m->properties};
 	struct span thing;
+	int err = 0;
 	w.feed = hub_route(in->hub, m->topic, &thing);
 	w.thing = thing;
 	enum config_priority priority =
@@ -639,25 +599,21 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m)
 	                  m->payload.n + m->properties.n + m->topic.n + RECORD_OVERHEAD_BYTES +
 	                      grows))
 		return ERR_AGAIN;
-	int64_t now_ms = clock_wall_ms(hub_clock(in->hub));
-	w.received_ms = m->received_ms ? m->received_ms : now_ms;
+	w.now_ms = clock_wall_ms(hub_clock(in->hub));
+	w.received_ms = m->received_ms ? m->received_ms : w.now_ms;
 	bool denied = access_check(m->who, ACCESS_PUBLISH, w.feed,
 	                           w.thing.n ? w.thing : (struct span){0}) != 0;
-	int spent =
-	    denied || !w.feed ? 0 : access_spend(m->who, w.feed, w.thing, m->payload.n, now_ms);
-	if (spent == ERR_SLOW)
-		return spent;
-	in->stats.received++;
-	in->stats.bytes += m->payload.n;
-	if (denied || spent == ERR_DENIED)
+	if (!denied && w.feed)
+		err = access_room(m->who, w.feed, w.thing, m->payload.n, w.now_ms);
+	if (err == ERR_SLOW)
+		return err;
+	if (denied || err == ERR_DENIED) {
 		deny(in, &w, denied_text);
-	else if (spent == ERR_TOO_LARGE)
-		answer(in, &w, VERDICT_TOO_LARGE, 0, "larger than the grant allows");
-	else if (spent)
-		answer(in, &w, VERDICT_QUOTA, 0, "the messages granted for today are used up");
-	else if (!w.feed)
+	} else if (err) {
+		no_room(in, &w, err);
+	} else if (!w.feed) {
 		unrouted(in, &w);
-	else {
+	} else {
 		if (reduced) {
 			w.properties = (struct span){0}; /* may say anything again */
 			w.topic = reduce_topic(w.feed, &in->reduced, m->topic, &w.thing,
@@ -665,8 +621,11 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m)
 		} else if (w.feed->any_schema && !m->quarantine_id) {
 			w.properties = behalf_mark(m->who, m->properties, in->marked);
 		}
-		admit(in, &w, thing);
+		if (admit(in, &w, thing) == ERR_SLOW)
+			return ERR_SLOW;
 	}
+	in->stats.received++;
+	in->stats.bytes += m->payload.n;
 	return 0;
 }
 
@@ -685,15 +644,6 @@ unsigned ingest_explain(struct ingest *in, const struct feed *f, struct span pay
 	int64_t now_ms = clock_wall_ms(hub_clock(in->hub));
 	if (!max || !f->n_schemas || f->privacy) /* their verdicts name no value */
 		return 0;
-	if (schema_parse(&in->scratch, payload, &ret[0]))
-		return 1;
-	for (unsigned i = 0; i < f->n_schemas; i++)
-		if (!hub_version_ended(f, i, now_ms) &&
-		    schema_check(f->schemas[i], &in->scratch, NULL, &in->verdict) == 0)
-			return 0;
-	unsigned i = most_telling(in, f, now_ms);
-	if (!hub_version_ended(f, i, now_ms))
-		return schema_errors(f->schemas[i], &in->scratch, ret, max);
-	(void)say_ended(&ret[0], f, i, now_ms);
-	return 1;
+	const struct fit t = fitting(in);
+	return fit_errors(&t, f, payload, now_ms, ret, max);
 }

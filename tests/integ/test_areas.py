@@ -110,6 +110,28 @@ def test_with_a_thing_and_with_others(d):
     assert tries() == [0, 0x87, 0, 0, 0x87]
 
 
+def test_who_pays(d):
+    """A message is charged to the grant that allows it; when that is used up, another that allows it takes it; a refused one is not free."""
+    key = add_key(d, "sender")
+    first = grant(d, "air", "publish", identity="sender", area="4.86,52.33,4.88,52.35", quota=2, rate=1000, **{"area-crs": "CRS84"})
+    second = grant(d, "air", "publish", identity="sender", area=CENTRE, quota=2, **{"area-crs": "CRS84"})
+    third = grant(d, "air", "publish", identity="sender", thing="v-*", quota=1)
+
+    def used():
+        by_id = {g["id"]: g["used"] for g in d.admin("GET", "/v1/grants").json()["grants"]}
+        return [by_id[int(i)] for i in (first, second, third)]
+    with d.client("s", user="", password=key) as c:
+        def reasons(*messages):
+            return [c.publish(f"city/air/{t}", at(p)).reason for t, p in messages]
+        assert reasons(("x", DAM), ("x", DAM), ("x", DAM)) == [0, 0, 0x97] and used() == [0, 2, 0]
+        assert reasons(("v-1", DAM), ("v-1", NOORD)) == [0, 0x97] and used() == [0, 2, 1]
+        assert reasons(("y", NOORD)) == [0x87] and used() == [1, 2, 1], "refused: charged to the first that it might have been of"
+        assert c.publish("city/air/y", "{}").reason == 0x99 and used() == [2, 2, 1]
+        assert reasons(("x", ZUID)) == [0x97] and used() == [2, 2, 1]
+    a = web.request(d.web_port, "POST", "/v1/feeds/air/events?thing=x", at(DAM), {**bearer(key), "Content-Type": "application/json"})
+    assert a.status == 429, a
+
+
 def test_what_is_no_area(d, tmp_path):
     add_key(d, "sender")
     for area, crs, words in ((CENTRE, None, "areaCrs: is needed"), (CENTRE, "WGS84", "areaCrs: is none of"), ("POINT(1 2)", "CRS84", "neither POLYGON"),

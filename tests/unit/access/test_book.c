@@ -197,6 +197,64 @@ static void test_an_end(void **state UNUSED)
 	scene_close(&s);
 }
 
+/* As admission does: is there room, is it allowed, then it is charged. */
+static int spend(const struct identity *i, const struct feed *f, const char *thing, double lat,
+                 size_t bytes, int64_t now)
+{
+	struct access_spot spot = {.known = lat != 0, .lat_e7 = (int32_t)(lat * 1e7)};
+	int err = access_room(i, f, SPAN(""), bytes, now);
+	if (!err)
+		err = access_covers(i, ACCESS_PUBLISH, f, span_str(thing), &spot);
+	return err ? err : access_spend(i, f, span_str(thing), &spot, bytes, now);
+}
+
+static uint64_t used(struct scene *s, uint64_t grant)
+{
+	return access_grant(s->a, grant)->used;
+}
+
+/* A message is charged to the grant that allows it, and to another that does when that is used up;
+ * one that is refused before that is known, to the first that it may be of. */
+static void test_who_pays(void **state UNUSED)
+{
+	struct scene s;
+	scene_open(&s);
+	people(&s);
+	static const char *const grants[] = {
+	    "\"area\":\"-1,50,1,51\",\"quota\":2", "\"area\":\"-1,52,1,53\",\"quota\":2",
+	    "\"thing\":\"v-*\",\"quota\":1,\"size\":50", "\"area\":\"-1,50,1,53\",\"quota\":1"};
+	uint64_t id[ARRAY_LEN(grants)];
+	for (size_t k = 0; k < ARRAY_LEN(grants); k++) {
+		char json[300];
+		snprintf(json, sizeof(json),
+		         "{\"identity\":\"gw\",\"feed\":\"air\",\"rights\":[\"publish\"],%s%s}",
+		         grants[k], strstr(grants[k], "area") ? ",\"areaCrs\":\"CRS84\"" : "");
+		assert_int_equal(add(&s, GRANT, json), 0);
+		id[k] = strtoull(s.id, NULL, 10);
+	}
+	struct identity i = who(&s, "gw");
+	const struct feed *air = hub_feed(s.b.hub, SPAN("air"));
+	int64_t now = clock_wall_ms(&s.b.clock);
+	assert_int_equal(spend(&i, air, "x", 52.5, 100, now), 0);
+	assert_int_equal(used(&s, id[1]), 1);
+	assert_int_equal(used(&s, id[0]), 0);
+	assert_int_equal(spend(&i, air, "v-1", 0, 51, now), ERR_TOO_LARGE);
+	assert_int_equal(spend(&i, air, "v-1", 0, 50, now), 0);
+	assert_int_equal(used(&s, id[2]), 1);
+	assert_int_equal(spend(&i, air, "v-1", 0, 50, now), ERR_QUOTA);
+	assert_int_equal(spend(&i, air, "x", 0, 50, now), ERR_DENIED);
+	assert_int_equal(spend(&i, air, "x", 52.5, 100, now), 0);
+	assert_int_equal(spend(&i, air, "x", 52.5, 100, now), 0); /* the fourth grant has it too */
+	assert_int_equal(used(&s, id[3]), 1);
+	assert_int_equal(spend(&i, air, "x", 52.5, 100, now), ERR_QUOTA);
+	assert_int_equal(access_spend(&i, air, SPAN("x"), NULL, 100, now), 0);
+	assert_int_equal(used(&s, id[0]), 1);
+	assert_int_equal(spend(&i, air, "x", 50.5, 100, now), 0);
+	assert_int_equal(used(&s, id[0]), 2);
+	assert_int_equal(access_room(&i, air, SPAN("x"), 100, now), ERR_QUOTA);
+	scene_close(&s);
+}
+
 static void test_spending(void **state UNUSED)
 {
 	struct scene s;
@@ -209,23 +267,22 @@ static void test_spending(void **state UNUSED)
 	struct identity i = who(&s, "gw");
 	const struct feed *air = hub_feed(s.b.hub, SPAN("air"));
 	int64_t now = clock_wall_ms(&s.b.clock);
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 101, now), ERR_TOO_LARGE);
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 100, now), 0);
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 100, now), 0);
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 100, now), ERR_SLOW);
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 100, now + 500), 0);
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 100, now + 500), ERR_SLOW);
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 100, now + 9000),
-	                 0); /* no more saved up */
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 100, now + 9000), 0);
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 100, now + 10000), ERR_QUOTA);
+	assert_int_equal(spend(&i, air, "x", 0, 101, now), ERR_TOO_LARGE);
+	assert_int_equal(spend(&i, air, "x", 0, 100, now), 0);
+	assert_int_equal(spend(&i, air, "x", 0, 100, now), 0);
+	assert_int_equal(spend(&i, air, "x", 0, 100, now), ERR_SLOW);
+	assert_int_equal(spend(&i, air, "x", 0, 100, now + 500), 0);
+	assert_int_equal(spend(&i, air, "x", 0, 100, now + 500), ERR_SLOW);
+	assert_int_equal(spend(&i, air, "x", 0, 100, now + 9000), 0); /* no more saved up */
+	assert_int_equal(spend(&i, air, "x", 0, 100, now + 9000), 0);
+	assert_int_equal(spend(&i, air, "x", 0, 100, now + 10000), ERR_QUOTA);
 	assert_false(access_second(s.a));
 	broker_turn(&s.b);
 	scene_restart(&s);
 	i = who(&s, "gw");
 	air = hub_feed(s.b.hub, SPAN("air"));
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 100, now + 20000), ERR_QUOTA);
-	assert_int_equal(access_spend(&i, air, SPAN("x"), 100, now + 86400000), 0);
+	assert_int_equal(spend(&i, air, "x", 0, 100, now + 20000), ERR_QUOTA);
+	assert_int_equal(spend(&i, air, "x", 0, 100, now + 86400000), 0);
 	scene_close(&s);
 }
 
@@ -407,6 +464,7 @@ int main(void)
 	    cmocka_unit_test(test_grants_by_thing_time_and_state),
 	    cmocka_unit_test(test_an_end),
 	    cmocka_unit_test(test_spending),
+	    cmocka_unit_test(test_who_pays),
 	    cmocka_unit_test(test_what_is_wrong_is_said),
 	    cmocka_unit_test(test_two_changes_of_one_row),
 	    cmocka_unit_test(test_password_login),
