@@ -39,8 +39,9 @@ int access_check(const struct identity *who, enum access_right right, const stru
                  struct span thing) MUSTCHECK;
 /* Whether the feed exists for who: it has any right there. */
 bool access_sees(const struct identity *who, const struct feed *feed);
-/* Where a thing is, as far as its message or the series say. Where they do not, and the loop asks,
- * the register does, else what it published last. A thing without a place is in no area. */
+/* Where a message or a thing is, as far as it told. Where it did not, it is where the register
+ * says; where that says nothing and the loop asks, where the thing was last told to be. A thing
+ * without a place is in no area. */
 struct access_spot {
 	struct span organisation; /* whose thing; n == 0: what the spot has is all there is */
 	bool known;
@@ -65,7 +66,7 @@ struct access_parts;
 struct access_parts *access_parts(const struct identity *who, enum access_right right,
                                   const struct feed *feed);
 void access_parts_free(struct access_parts *p); /* accepts NULL */
-/* As access_covers(), by what the spot knows itself. Any thread. */
+/* As access_covers(); knows what the spot tells and the register. Any thread. */
 bool access_parts_cover(const struct access_parts *p, struct span thing,
                         const struct access_spot *spot);
 

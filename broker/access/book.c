@@ -417,7 +417,7 @@ struct tickets *access_signins(const struct access *a)
 	return a->signins;
 }
 
-void access_set_things(struct access *a, const struct things *t)
+void access_set_things(struct access *a, struct things *t)
 {
 	a->things = t;
 }

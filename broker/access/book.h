@@ -61,8 +61,8 @@ struct grant {
 	struct area *area;                /* NULL: everywhere */
 	char *area_text;                  /* as it was given; "" */
 	bool area_rd;
-	const struct things *const *things; /* where things are: access_set_things() */
-	uint8_t rights;                     /* bits 1 << enum access_right */
+	struct things *const *things; /* where things are: access_set_things() */
+	uint8_t rights;               /* bits 1 << enum access_right */
 	enum grant_state state;
 	uint64_t rate;             /* messages a second it may publish; 0: any */
 	uint64_t size_bytes;       /* of one message; 0: as the server allows */
@@ -90,7 +90,7 @@ bool access_second(struct access *a) MUSTCHECK;
 /* A connection with this identity has begun: its token is watched. */
 void access_watch(struct access *a, const struct identity *who);
 /* The register says where things are; it outlives a. Without it a message's own place counts. */
-void access_set_things(struct access *a, const struct things *t);
+void access_set_things(struct access *a, struct things *t);
 struct hub *access_hub(const struct access *a);
 struct audit *access_audit(const struct access *a);     /* audit.h */
 struct tickets *access_tickets(const struct access *a); /* ticket.h */

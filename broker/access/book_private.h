@@ -17,7 +17,7 @@ enum { MATCH_BYTES = 512, TITLE_BYTES = 256, PURPOSE_BYTES = 512, CONTRACT_BYTES
 
 struct access {
 	struct hub *hub;
-	const struct things *things; /* NULL: nobody knows where things are */
+	struct things *things; /* NULL: nobody knows where things are */
 	struct map organisations, principals, keys, matches, grants;
 	struct organisation **organisation_list;
 	struct principal **principal_list;

@@ -200,27 +200,25 @@ static int check_other(const struct identity *who, enum access_right right, cons
 }
 
 /* Where the thing is: as the spot says, else as the register does, else where it was seen. */
-static bool place_of(const struct grant *g, struct span thing, const struct access_spot *spot,
-                     int32_t *lat_e7, int32_t *lon_e7)
+static struct thing_place place_of(const struct things *things, struct span thing,
+                                   const struct access_spot *spot)
 {
-	const struct thing *x = spot->known || !*g->things || !spot->organisation.n
-	                            ? NULL
-	                            : things_find(*g->things, spot->organisation, thing);
-	*lat_e7 = spot->lat_e7;
-	*lon_e7 = spot->lon_e7;
+	const struct thing *x = NULL;
+	if (!spot->known && things && spot->organisation.n)
+		x = things_find(things, spot->organisation, thing);
 	if (!x)
-		return spot->known;
-	bool entry = x->registered && x->entry.has_location;
-	*lat_e7 = entry ? x->entry.lat_e7 : x->lat_e7;
-	*lon_e7 = entry ? x->entry.lon_e7 : x->lon_e7;
-	return entry || x->has_location;
+		return (struct thing_place){spot->known, spot->lat_e7, spot->lon_e7};
+	if (x->registered && x->entry.has_location)
+		return (struct thing_place){true, x->entry.lat_e7, x->entry.lon_e7};
+	return (struct thing_place){x->has_location, x->lat_e7, x->lon_e7};
 }
 
 static bool in_area(const struct grant *g, struct span thing, const struct access_spot *spot)
 {
-	int32_t lat_e7, lon_e7;
-	return !g->area || (spot && place_of(g, thing, spot, &lat_e7, &lon_e7) &&
-	                    area_holds(g->area, lat_e7, lon_e7));
+	if (!g->area || !spot)
+		return !g->area;
+	struct thing_place at = place_of(*g->things, thing, spot);
+	return at.known && area_holds(g->area, at.lat_e7, at.lon_e7);
 }
 
 static bool thing_fits(const char *pattern, struct span thing)
@@ -310,6 +308,7 @@ bool access_is_partial(const struct identity *who, enum access_right right, cons
 }
 
 struct access_parts {
+	struct things *things; /* NULL: nobody knows where things are */
 	unsigned n;
 	struct part {
 		char thing[FEED_THING_BYTES];
@@ -330,6 +329,7 @@ struct access_parts *access_parts(const struct identity *who, enum access_right 
 		struct part *one = &all->one[all->n++];
 		memcpy(one->thing, g->thing, sizeof(one->thing));
 		one->area = area_use(g->area);
+		all->things = *g->things;
 	}
 	return all;
 }
@@ -344,10 +344,16 @@ void access_parts_free(struct access_parts *p)
 bool access_parts_cover(const struct access_parts *p, struct span thing,
                         const struct access_spot *spot)
 {
+	struct thing_place at = {spot->known, spot->lat_e7, spot->lon_e7};
+	bool asked = spot->known || !p->things || !spot->organisation.n;
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct area *a = p->one[i].area;
-		if (thing_fits(p->one[i].thing, thing) &&
-		    (!a || (spot->known && area_holds(a, spot->lat_e7, spot->lon_e7))))
+		if (!thing_fits(p->one[i].thing, thing))
+			continue;
+		if (a && !asked)
+			at = things_entry_place(p->things, spot->organisation, thing);
+		asked = asked || a;
+		if (!a || (at.known && area_holds(a, at.lat_e7, at.lon_e7)))
 			return true;
 	}
 	return false;

@@ -296,24 +296,38 @@ const struct thing *things_find(const struct things *t, struct span organisation
 	return key.n ? map_get(&t->by_key, key) : NULL;
 }
 
+/* Under the lock. NULL: there is no such thing, or it has no entry. */
+static const struct entry *entry_of(const struct things *t, struct span organisation,
+                                    struct span id)
+{
+	const struct thing *x = things_find(t, organisation, id);
+	return x && x->registered ? &x->entry : NULL;
+}
+
+static struct thing_place place_of(const struct entry *e)
+{
+	return e ? (struct thing_place){e->has_location, e->lat_e7, e->lon_e7}
+	         : (struct thing_place){.known = false};
+}
+
+struct thing_place things_entry_place(struct things *t, struct span organisation, struct span id)
+{
+	pthread_mutex_lock(&t->shown);
+	struct thing_place p = place_of(entry_of(t, organisation, id));
+	pthread_mutex_unlock(&t->shown);
+	return p;
+}
+
 bool things_entry(struct things *t, struct span organisation, struct span id, struct buf *out,
                   struct thing_place *ret_place)
 {
-	char mem[THING_KEY_BYTES];
-	struct span key = things_key(mem, organisation, id);
-	*ret_place = (struct thing_place){.known = false};
-	if (!key.n)
-		return false;
 	pthread_mutex_lock(&t->shown);
-	const struct thing *x = map_get(&t->by_key, key);
-	bool there = x && x->registered;
-	if (there) {
-		buf_add(out, x->entry.text, x->entry.n);
-		*ret_place =
-		    (struct thing_place){x->entry.has_location, x->entry.lat_e7, x->entry.lon_e7};
-	}
+	const struct entry *e = entry_of(t, organisation, id);
+	if (e)
+		buf_add(out, e->text, e->n);
+	*ret_place = place_of(e);
 	pthread_mutex_unlock(&t->shown);
-	return there && !out->err;
+	return e && !out->err;
 }
 
 const struct thing *things_by_code(const struct things *t, struct span code)

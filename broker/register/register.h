@@ -7,7 +7,7 @@
  * logs after a start, in steps on the reader pool.
  *
  * A thing is named by organisation and id; ids are unique within an organisation. Loop thread only,
- * but for things_entry().
+ * but for things_entry() and things_entry_place().
  *
  * Rows (STORE_STATE): "thing/" organisation "/" id 0 version (u64 big endian); value JSON: code,
  * changed (ms), by, document (null: taken out). */
@@ -63,12 +63,14 @@ unsigned things_registered(const struct things *t);
 const struct thing *things_at(const struct things *t, unsigned i);
 unsigned things_after(const struct things *t, struct span key); /* index of the first one > key */
 
-/* The entry of a thing that is registered, as it was put (a JSON object), at the end of out; false:
- * it has none. From any thread: threads that answer questions name things by it. */
+/* The place that the register says of it; known false: none. From any thread. */
 struct thing_place {
 	bool known;
 	int32_t lat_e7, lon_e7;
 };
+struct thing_place things_entry_place(struct things *t, struct span organisation, struct span id);
+/* The entry of a thing that is registered, as it was put (a JSON object), at the end of out; false:
+ * it has none. From any thread: threads that answer questions name things by it. */
 bool things_entry(struct things *t, struct span organisation, struct span id, struct buf *out,
                   struct thing_place *ret_place);
 

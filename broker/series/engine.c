@@ -253,18 +253,37 @@ int series_feed_figures(struct series *s, struct span feed, struct series_feed_f
 
 /* ---- numbers from names ---- */
 
-uint32_t series_find_thing(struct series *s, struct span feed, struct span organisation,
+/* Under the lock; 0: there is none. */
+static uint32_t find_thing(struct series *s, struct span feed, struct span organisation,
                            struct span thing)
 {
 	uint32_t id = 0;
-	pthread_mutex_lock(&s->state);
 	for (uint32_t i = 0; i < s->n_sources && !id; i++)
 		if (s->sources[i] && span_is(feed, s->sources[i]->name))
 			thing_find(s, i, organisation, thing, &id);
-	if (id && !s->things[id].on_disk)
-		id = 0;
+	return id && s->things[id].on_disk ? id : 0;
+}
+
+uint32_t series_find_thing(struct series *s, struct span feed, struct span organisation,
+                           struct span thing)
+{
+	pthread_mutex_lock(&s->state);
+	uint32_t id = find_thing(s, feed, organisation, thing);
 	pthread_mutex_unlock(&s->state);
 	return id;
+}
+
+struct series_spot series_find_place(struct series *s, struct span feed, struct span organisation,
+                                     struct span thing)
+{
+	pthread_mutex_lock(&s->state);
+	uint32_t id = find_thing(s, feed, organisation, thing);
+	struct series_spot spot = {.known = false};
+	if (id)
+		spot = (struct series_spot){s->things[id].has_place, s->things[id].lon_e7,
+		                            s->things[id].lat_e7};
+	pthread_mutex_unlock(&s->state);
+	return spot;
 }
 
 uint32_t series_find_stream(struct series *s, uint32_t thing_id, struct span member)

@@ -173,6 +173,9 @@ int series_step(struct series *s, struct series_ask *a) MUSTCHECK;
 /* Numbers from names. 0: there is none. Any thread; a lookup under a lock. */
 uint32_t series_find_thing(struct series *s, struct span feed, struct span organisation,
                            struct span thing);
+/* Where its newest place is. */
+struct series_spot series_find_place(struct series *s, struct span feed, struct span organisation,
+                                     struct span thing);
 uint32_t series_find_stream(struct series *s, uint32_t thing_id, struct span member);
 /* Another number whenever the two above find more. Any thread. */
 uint64_t series_names_count(struct series *s);

@@ -30,6 +30,7 @@ static void add(struct permit *p, enum access_right right, const struct identity
 	one->personal = f->conf->personal_data;
 	if (!p->all && access_is_partial(who, right, f))
 		one->parts = access_parts(who, right, f);
+	p->some = p->some || one->parts;
 }
 
 struct permit *permit_new(const struct req *r)
@@ -45,6 +46,7 @@ struct permit *permit_to(enum access_right right, const struct identity *who, co
 	const struct hub *h = w->hub;
 	struct permit *p = xcalloc(1, sizeof(*p));
 	p->users = 1;
+	p->series = w->series;
 	p->all = access_check(who, right, NULL, (struct span){0}) == 0;
 	p->audit = w->access ? access_audit(w->access) : NULL;
 	p->name = who->name;
@@ -85,7 +87,7 @@ void permit_put(struct permit *p, struct series_filter *f)
 	f->may_done = permit_done;
 }
 
-bool permit_may(void *permit, struct span feed, struct span organisation UNUSED, struct span thing,
+bool permit_may(void *permit, struct span feed, struct span organisation, struct span thing,
                 const struct series_spot *spot)
 {
 	const struct permit *p = permit;
@@ -94,11 +96,22 @@ bool permit_may(void *permit, struct span feed, struct span organisation UNUSED,
 		return p->all;
 	memcpy(key.name, feed.p, feed.n);
 	struct permit_feed *one = bsearch(&key, p->feeds, p->n, sizeof(*p->feeds), by_name);
-	const struct access_spot at = {
-	    .known = spot->known, .lat_e7 = spot->lat_e7, .lon_e7 = spot->lon_e7};
+	const struct access_spot at = {.organisation = organisation,
+	                               .known = spot->known,
+	                               .lat_e7 = spot->lat_e7,
+	                               .lon_e7 = spot->lon_e7};
 	if (!one || (one->parts && !access_parts_cover(one->parts, thing, &at)))
 		return p->all;
 	if (one->personal)
 		atomic_store_explicit(&one->seen, true, memory_order_relaxed);
 	return true;
+}
+
+bool permit_may_named(struct permit *p, struct span feed, struct span organisation,
+                      struct span thing)
+{
+	struct series_spot spot = {.known = false};
+	if (p->some)
+		spot = series_find_place(p->series, feed, organisation, thing);
+	return permit_may(p, feed, organisation, thing, &spot);
 }

@@ -10,7 +10,9 @@ struct req;
 
 struct permit { /* counted: a question that nobody waits for any more has it to its end */
 	unsigned users;
-	bool all; /* of feeds that are no longer configured too */
+	struct series *series;
+	bool some; /* of a feed some things only */
+	bool all;  /* of feeds that are no longer configured too */
 	unsigned n;
 	struct permit_feed *feeds; /* sorted by name; of all: those with personal data */
 	/* who asks, for the audit of what was seen of feeds with personal data */
@@ -32,5 +34,8 @@ void permit_put(struct permit *p, struct series_filter *f);
 struct series_spot;
 bool permit_may(void *permit, struct span feed, struct span organisation, struct span thing,
                 const struct series_spot *spot);
+/* The same of what is no thing of the series: it is where its thing is. */
+bool permit_may_named(struct permit *p, struct span feed, struct span organisation,
+                      struct span thing);
 
 #endif

@@ -63,7 +63,6 @@ static void take_entity(struct sta_found *x, const struct entity *e)
 /* A row of its own; a written one is complete with it. */
 static bool find_row(struct sta_find *f, struct sta_found *x)
 {
-	static const struct series_spot nowhere = {0}; /* in no area of a grant */
 	struct entities *e = f->written.entities;
 	bool there = false;
 	entities_lock(e);
@@ -71,8 +70,8 @@ static bool find_row(struct sta_find *f, struct sta_found *x)
 	if (!y && x->type == STA_FEATURE)
 		y = entities_get(e, STA_LOCATION, x->id);
 	if (y && !y->deleted &&
-	    permit_may(f->things.permit, span_str(y->feed), span_str(y->organisation),
-	               span_str(y->thing), &nowhere)) {
+	    permit_may_named(f->things.permit, span_str(y->feed), span_str(y->organisation),
+	                     span_str(y->thing))) {
 		there = true;
 		take_entity(x, y);
 	}

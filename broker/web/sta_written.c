@@ -13,9 +13,8 @@ enum state { DERIVED, OVER, WRITTEN, GONE };
 
 static bool may_see(const struct sta_written *w, const struct entity *x)
 {
-	static const struct series_spot nowhere = {0}; /* in no area of a grant */
-	return permit_may(w->permit, span_str(x->feed), span_str(x->organisation),
-	                  span_str(x->thing), &nowhere);
+	return permit_may_named(w->permit, span_str(x->feed), span_str(x->organisation),
+	                        span_str(x->thing));
 }
 
 /* Under the lock. ret may be NULL. */

@@ -21,7 +21,10 @@ enum { PAGE_DEFAULT = 100, CURSOR_BYTES = 400 };
 static bool may_read(const struct req *r, const struct thing *x, unsigned feed)
 {
 	const struct feed *f = hub_feed_at(r->web->hub, feed);
-	const struct access_spot spot = {.organisation = x->organisation}; /* of the register */
+	const struct access_spot spot = {.organisation = x->organisation,
+	                                 .known = x->has_location && x->place_feed == feed,
+	                                 .lat_e7 = x->lat_e7,
+	                                 .lon_e7 = x->lon_e7};
 	return !f->ended && access_covers(&r->who, ACCESS_READ, f, x->id, &spot) == 0;
 }
 

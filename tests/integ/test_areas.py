@@ -67,12 +67,64 @@ def test_reading(d, name, area, crs):
         return a
     assert [e["subject"] for e in get("/v1/feeds/air/events?after=0").json() if "sequence" in e] == inside
     assert {t["id"] for t in get("/v1/things").json()["things"] if t.get("seen")} == set(inside)
-    # the series know places that were published, and not the register
-    assert {s["thing"] for s in get("/v1/datastreams").json()["datastreams"]} == {"dam", "roams"}
-    assert {o["thing"] for o in get("/v1/observations").json()["observations"]} == {"dam", "roams"}
-    assert {t["name"] for t in get("/sta/v1.1/Things").json()["value"]} == {"dam", "roams"}
+    assert {s["thing"] for s in get("/v1/datastreams").json()["datastreams"]} == set(inside)
+    assert {o["thing"] for o in get("/v1/observations").json()["observations"]} == set(inside)
+    assert {t["properties"]["thing"] for t in get("/sta/v1.1/Things").json()["value"]} == set(inside)
     html = get("/feeds/air").body.decode()
     assert "dam" in html and "zuid" not in html and "noord" not in html and "nowhere" not in html
+
+
+def test_the_registers_place(d):
+    """A thing that tells no place is where the register has it, from the moment that this changes, also for subscriptions that are open.
+    What a thing tells comes first: for its message, and for lists and series the place that it told last."""
+    key = add_key(d, "reader", "partner")
+    grant(d, "air", "subscribe,read", identity="reader", area=CENTRE, **{"area-crs": "CRS84"})
+
+    def put(thing, place):
+        entry = {**ENTRY, **({"location": {"latitude": place[1], "longitude": place[0]}} if place else {})}
+        assert d.admin("PUT", "/v1/things/" + thing, entry).status in (200, 201)
+
+    def get(path):
+        return web.request(d.web_port, "GET", path, None, bearer(key), timeout=10 * SLOW)
+
+    def seen():
+        """What each face lists."""
+        html = get("/feeds/air").body.decode()
+        things = {t["id"] for t in get("/v1/things").json()["things"] if t.get("seen")}
+        faces = [things, {t for t in ("pole", "tram") if f"/{t}" in html},
+                 {s["thing"] for s in get("/v1/datastreams").json()["datastreams"]},
+                 {s["thing"] for s in get("/v1/observations").json()["observations"]},
+                 {t["properties"]["thing"] for t in get("/sta/v1.1/Things").json()["value"]},
+                 {t for t in ("pole", "tram") if get(f"/v1/things/{t}/freshness").status != 404}]
+        return faces
+    put("pole", NOORD)
+    put("tram", DAM)
+    with d.client("c") as c, d.client("live", user="", password=key) as s, \
+            web.WebSocket(d.web_port, "/v1/feeds/air/events", headers=bearer(key), timeout=10 * SLOW) as w:
+        web.until_live(w)
+        assert s.subscribe("city/air/#") == [0]
+
+        def said(n, *messages):
+            """The messages of those that reach the subscribers."""
+            for thing, place in messages:
+                assert c.publish(f"city/air/{thing}", at(place, n)).reason == 0
+                n += 1
+            assert c.publish("city/air/end", at(DAM, n)).reason == 0
+            got = []
+            while not got or got[-1] != "end":
+                got.append(s.expect(mqtt.PUBLISH).topic.rsplit("/")[-1])
+                assert w.event()["subject"] == got[-1]
+            return got[:-1]
+        assert said(10, ("pole", None), ("tram", ZUID)) == []
+        assert seen() == [{"end"}, set(), {"end"}, {"end"}, {"end"}, set()]
+        put("pole", DAM)
+        assert said(20, ("pole", None), ("tram", None)) == ["pole", "tram"]
+        assert seen() == [{"end", "pole"}, {"pole"}, {"end", "pole"}, {"end", "pole"}, {"end", "pole"}, {"pole"}]
+        put("pole", None)
+        assert said(30, ("pole", None)) == []
+        put("pole", ZUID)
+        assert said(40, ("pole", None), ("pole", DAM)) == ["pole"]
+        assert said(50, ("tram", DAM)) == ["tram"] and seen()[2:] == [{"end", "pole", "tram"}] * 3 + [{"pole", "tram"}]
 
 
 def test_publishing(d):
