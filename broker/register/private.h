@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "register/order.h"
 #include "register/register.h"
 
 #include <pthread.h>
@@ -23,8 +24,8 @@ struct things {
 	 * other threads. */
 	pthread_mutex_t shown;
 	struct map by_key, by_code;
-	struct thing **sorted; /* by key */
-	unsigned n, cap, n_registered, n_silent;
+	struct order order;
+	unsigned n_registered, n_silent;
 	struct list silent; /* struct thing.silent */
 	unsigned changing;  /* changes that are not committed yet */
 	struct look_back *back;

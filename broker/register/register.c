@@ -144,12 +144,13 @@ void things_free(struct things *t)
 	if (!t)
 		return;
 	assert(!t->back);
-	for (unsigned i = 0; i < t->n; i++) {
-		entry_done(&t->sorted[i]->entry);
-		free((char *)t->sorted[i]->key.p);
-		free(t->sorted[i]);
+	for (unsigned i = 0; i < t->order.n; i++) {
+		struct thing *x = order_at(&t->order, i);
+		entry_done(&x->entry);
+		free((char *)x->key.p);
+		free(x);
 	}
-	free(t->sorted);
+	order_done(&t->order);
 	map_done(&t->by_key);
 	map_done(&t->by_code);
 	pthread_mutex_destroy(&t->shown);
@@ -223,7 +224,7 @@ int things_put(struct things *t, struct span organisation, struct span id, struc
 	int err = 0;
 	if (!key.n || (!e && !(x && x->registered)))
 		err = ERR_NOT_FOUND;
-	else if (!(x && x->given) && t->n - t->n_silent >= LIMIT_THINGS)
+	else if (!(x && x->given) && t->order.n - t->n_silent >= LIMIT_THINGS)
 		err = ERR_TOO_LARGE;
 	else if (!hub_has_state_room(t->hub, 2 * LIMIT_THING_BYTES))
 		err = ERR_AGAIN;
@@ -274,8 +275,8 @@ bool things_row_of(struct span key, struct span *ret_organisation, struct span *
 
 void things_erased(struct things *t, const struct erasure *e)
 {
-	for (unsigned i = t->n; i-- > 0;) {
-		struct thing *x = t->sorted[i];
+	for (unsigned i = t->order.n; i-- > 0;) {
+		struct thing *x = order_at(&t->order, i);
 		if (!erasure_matches(e, x->organisation, x->id))
 			continue;
 		if (x->given > x->version) /* written again meanwhile, not committed yet */
@@ -337,7 +338,7 @@ const struct thing *things_by_code(const struct things *t, struct span code)
 
 unsigned things_count(const struct things *t)
 {
-	return t->n;
+	return t->order.n;
 }
 
 unsigned things_registered(const struct things *t)
@@ -347,8 +348,7 @@ unsigned things_registered(const struct things *t)
 
 const struct thing *things_at(const struct things *t, unsigned i)
 {
-	assert(i < t->n);
-	return t->sorted[i];
+	return order_at(&t->order, i);
 }
 
 const char *things_refuse(const struct things *t, struct span organisation, struct span id,

@@ -9,30 +9,15 @@
 
 /* ---- the table ---- */
 
-static int key_order(struct span a, struct span b)
-{
-	int c = memcmp(a.p, b.p, MIN_OF(a.n, b.n));
-	return c ? c : a.n < b.n ? -1 : a.n > b.n;
-}
-
 unsigned things_after(const struct things *t, struct span key)
 {
-	unsigned low = 0, high = t->n;
-	while (key.n && low < high) {
-		unsigned mid = low + (high - low) / 2;
-		if (key_order(t->sorted[mid]->key, key) <= 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return key.n ? order_after(&t->order, key) : 0;
 }
 
 void things_drop(struct things *t, struct thing *x)
 {
-	unsigned at = things_after(t, x->key) - 1;
-	assert(t->sorted[at] == x && !x->registered);
-	memmove(t->sorted + at, t->sorted + at + 1, (--t->n - at) * sizeof(*t->sorted));
+	assert(!x->registered);
+	order_drop(&t->order, x);
 	if (!list_empty(&x->silent)) {
 		list_remove(&x->silent);
 		t->n_silent--;
@@ -76,13 +61,7 @@ struct thing *things_make(struct things *t, struct span key)
 	x->organisation = span_of(x->key.p, (size_t)(slash - x->key.p));
 	x->id = span_of(slash + 1, key.n - x->organisation.n - 1);
 	list_init(&x->silent);
-	if (t->n == t->cap) {
-		t->cap = t->cap ? t->cap * 2 : 64;
-		t->sorted = xrealloc(t->sorted, t->cap * sizeof(*t->sorted));
-	}
-	unsigned at = things_after(t, key);
-	memmove(t->sorted + at + 1, t->sorted + at, (t->n++ - at) * sizeof(*t->sorted));
-	t->sorted[at] = x;
+	order_add(&t->order, x);
 	pthread_mutex_lock(&t->shown);
 	map_set(&t->by_key, x->key, x);
 	pthread_mutex_unlock(&t->shown);
@@ -234,7 +213,7 @@ static void look_next(struct look_back *b)
 	if (b->feed >= hub_feed_count(h) || b->bytes > LIMIT_THINGS_SCAN_BYTES ||
 	    b->things->stopping) {
 		log_debug("The logs were looked through for things. things=%u bytes=%llu",
-		          b->things->n, (unsigned long long)b->bytes);
+		          b->things->order.n, (unsigned long long)b->bytes);
 		b->things->back = NULL;
 		buf_done(&b->found);
 		free(b);

@@ -248,11 +248,11 @@ static void take_place(struct series *s, struct thing *t, uint32_t id, const str
 }
 
 static struct thing *take_thing(struct series *s, struct source *from, const struct record *r,
-                                uint32_t *ret_id)
+                                uint32_t hash, uint32_t *ret_id)
 {
-	struct thing *t = thing_find(s, from->id, r->organisation, r->thing, ret_id);
+	struct thing *t = thing_find(s, hash, from->id, r->organisation, r->thing, ret_id);
 	if (!t)
-		t = thing_add(s, from->id, r->organisation, r->thing, ret_id);
+		t = thing_add(s, hash, from->id, r->organisation, r->thing, ret_id);
 	if (!t)
 		return NULL;
 	if (!t->first_stored_ms)
@@ -284,14 +284,14 @@ static struct span schema_of(struct source *from, const struct record *r)
 	return span_of(text, from->schema.n);
 }
 
-void apply_record(struct series *s, struct source *from, const struct record *r)
+void apply_record(struct series *s, struct source *from, const struct record *r, uint32_t hash)
 {
 	struct record_result x;
 	size_t at = 0;
 	uint32_t id;
 	s->stats.applied_records += !s->again;
 	if (r->thing.n == 0 || (r->n_results == 0 && !(r->flags & RECORD_LOCATION)) ||
-	    !take_thing(s, from, r, &id))
+	    !take_thing(s, from, r, hash, &id))
 		return;
 	struct span schema = schema_of(from, r);
 	while (record_next_result(r, &at, &x))

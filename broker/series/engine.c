@@ -260,7 +260,8 @@ static uint32_t find_thing(struct series *s, struct span feed, struct span organ
 	uint32_t id = 0;
 	for (uint32_t i = 0; i < s->n_sources && !id; i++)
 		if (s->sources[i] && span_is(feed, s->sources[i]->name))
-			thing_find(s, i, organisation, thing, &id);
+			thing_find(s, thing_hash(s, i, organisation, thing), i, organisation, thing,
+			           &id);
 	return id && s->things[id].on_disk ? id : 0;
 }
 

@@ -39,22 +39,40 @@ int block_read(struct block *b)
 	                  b, &next);
 }
 
-uint64_t block_each(struct series *s, struct source *from,
-                    void (*each)(struct series *, struct source *, const struct record *))
+/* The next records of the block, at most THINGS_PREFETCHED; moves *at behind them. */
+static unsigned read_few(const struct series *s, uint32_t feed, size_t *at, struct record *out,
+                         uint32_t *hashes, uint64_t *damaged)
 {
-	const char *p = s->block.p, *end = s->block.p + s->block.len;
-	uint64_t damaged = 0, n = 0;
-	pthread_mutex_lock(&s->state);
-	while (p < end) {
+	unsigned n = 0;
+	while (n < THINGS_PREFETCHED && *at < s->block.len) {
 		uint32_t size;
-		struct record r;
-		memcpy(&size, p, sizeof(size));
-		if (record_read(span_of(p + sizeof(size), size), true, &r) == 0)
-			each(s, from, &r);
-		else
-			damaged++;
-		p += sizeof(size) + size;
-		n++;
+		memcpy(&size, s->block.p + *at, sizeof(size));
+		if (record_read(span_of(s->block.p + *at + sizeof(size), size), true, &out[n]) ==
+		    0) {
+			hashes[n] = thing_hash(s, feed, out[n].organisation, out[n].thing);
+			n++;
+		} else {
+			++*damaged;
+		}
+		*at += sizeof(size) + size;
+	}
+	return n;
+}
+
+uint64_t block_each(struct series *s, struct source *from,
+                    void (*each)(struct series *, struct source *, const struct record *, uint32_t))
+{
+	struct record r[THINGS_PREFETCHED];
+	uint32_t hashes[THINGS_PREFETCHED];
+	uint64_t damaged = 0, read = 0;
+	size_t at = 0;
+	pthread_mutex_lock(&s->state);
+	while (at < s->block.len) {
+		unsigned n = read_few(s, from->id, &at, r, hashes, &damaged);
+		things_prefetch(s, hashes, n);
+		for (unsigned i = 0; i < n; i++)
+			each(s, from, &r[i], hashes[i]);
+		read += n;
 	}
 	s->stats.damaged += damaged;
 	if (damaged)
@@ -62,7 +80,7 @@ uint64_t block_each(struct series *s, struct source *from,
 		         "feed=%s records=%llu",
 		         from->name, (unsigned long long)damaged);
 	pthread_mutex_unlock(&s->state);
-	return n;
+	return read + damaged;
 }
 
 static int read_block(struct series *s, struct source *from)

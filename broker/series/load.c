@@ -35,7 +35,7 @@ static bool load_thing(struct series *s, struct span key, struct span value)
 	struct thing *t = thing_at(s, id);
 	*t = (struct thing){.feed = r.feed,
 	                    .organisation = name_intern(s, r.organisation),
-	                    .name = text_new(r.thing),
+	                    .name = name_keep(s, r.thing),
 	                    .lon_e7 = r.lon_e7,
 	                    .lat_e7 = r.lat_e7,
 	                    .place_ms = r.place_ms,
@@ -45,7 +45,7 @@ static bool load_thing(struct series *s, struct span key, struct span value)
 	                    .has_place = r.has_place,
 	                    .on_disk = true,
 	                    .gone = true};
-	thing_index(s, id);
+	thing_index(s, id, thing_hash(s, r.feed, r.organisation, r.thing));
 	src->things++;
 	if (r.first_stored_ms &&
 	    (!src->first_stored_ms || r.first_stored_ms < src->first_stored_ms))
@@ -182,7 +182,11 @@ int series_load(struct series *s, struct buf *why)
 {
 	struct side_view *v = NULL;
 	struct judging j = {s, why};
-	int err = side_view_open(s->side, &v);
+	struct side_usage u = {0};
+	int err = side_usage(s->side, &u);
+	if (!err)
+		names_reserve(s, u.rows[SIDE_THING], u.rows[SIDE_STREAM]);
+	err = err ? err : side_view_open(s->side, &v);
 	err = err ? err : load_positions(s, v);
 	err = err ? err : store_feed_each(s->store, judge, &j);
 	err = err ? err : load_table(s, v, SIDE_THING, load_thing);

@@ -30,6 +30,34 @@ struct tail_text *name_intern(struct series *s, struct span text)
 	return t;
 }
 
+/* ---- names of things: one after the other in large blocks, never given back one by one ---- */
+
+enum { NAMES_BYTES = 256 << 10 };
+
+struct names_block {
+	struct names_block *next;
+	size_t used;
+	char bytes[];
+};
+
+struct tail_text *name_keep(struct series *s, struct span text)
+{
+	size_t n = sizeof(struct tail_text) + text.n;
+	assert(text.n <= UINT16_MAX && n < NAMES_BYTES);
+	n += n % _Alignof(struct tail_text);
+	if (!s->names || NAMES_BYTES - s->names->used < n) {
+		struct names_block *b = xmalloc(sizeof(*b) + NAMES_BYTES);
+		*b = (struct names_block){.next = s->names};
+		s->names = b;
+	}
+	struct tail_text *t = (struct tail_text *)(void *)(s->names->bytes + s->names->used);
+	s->names->used += n;
+	t->n = (uint16_t)text.n;
+	if (text.n)
+		memcpy(t->p, text.p, text.n);
+	return t;
+}
+
 /* ---- numbers ---- */
 
 static uint32_t grown(uint32_t cap, uint32_t id)
@@ -40,12 +68,22 @@ static uint32_t grown(uint32_t cap, uint32_t id)
 	return to;
 }
 
+static void things_room(struct series *s, uint32_t cap)
+{
+	s->cap_things = cap;
+	s->things = xrealloc(s->things, cap * sizeof(*s->things));
+}
+
+static void streams_room(struct series *s, uint32_t cap)
+{
+	s->cap_streams = cap;
+	s->streams = xrealloc(s->streams, cap * sizeof(*s->streams));
+}
+
 struct thing *thing_at(struct series *s, uint32_t id)
 {
-	if (id >= s->cap_things) {
-		s->cap_things = grown(s->cap_things, id);
-		s->things = xrealloc(s->things, s->cap_things * sizeof(*s->things));
-	}
+	if (id >= s->cap_things)
+		things_room(s, grown(s->cap_things, id));
 	for (; s->n_things <= id; s->n_things++)
 		s->things[s->n_things] = (struct thing){.gone = true};
 	return &s->things[id];
@@ -53,10 +91,8 @@ struct thing *thing_at(struct series *s, uint32_t id)
 
 struct stream *stream_at(struct series *s, uint32_t id)
 {
-	if (id >= s->cap_streams) {
-		s->cap_streams = grown(s->cap_streams, id);
-		s->streams = xrealloc(s->streams, s->cap_streams * sizeof(*s->streams));
-	}
+	if (id >= s->cap_streams)
+		streams_room(s, grown(s->cap_streams, id));
 	for (; s->n_streams <= id; s->n_streams++)
 		s->streams[s->n_streams] = (struct stream){.gone = true};
 	return &s->streams[id];
@@ -64,8 +100,8 @@ struct stream *stream_at(struct series *s, uint32_t id)
 
 /* ---- things by name ---- */
 
-static uint32_t thing_hash(const struct series *s, uint32_t feed, struct span organisation,
-                           struct span name)
+uint32_t thing_hash(const struct series *s, uint32_t feed, struct span organisation,
+                    struct span name)
 {
 	uint64_t h = hash64(&s->key, name.p, name.n);
 	h = (h ^ feed) * 0x9E3779B97F4A7C15u;
@@ -82,9 +118,17 @@ static void slot_put(struct series *s, struct thing_slot what)
 	s->thing_slots[i] = what;
 }
 
-static void slots_grow(struct series *s)
+static bool slots_full(const struct series *s, uint64_t things)
 {
-	size_t before = s->thing_slots ? s->thing_mask + 1 : 0, n = before ? 2 * before : 2 * FIRST;
+	return !s->thing_slots || things * 4 >= s->thing_mask * 3;
+}
+
+static void slots_grow(struct series *s, uint64_t things)
+{
+	size_t before = s->thing_slots ? s->thing_mask + 1 : 0, n = before ? before : FIRST;
+	do
+		n *= 2;
+	while (things * 4 >= (n - 1) * 3);
 	struct thing_slot *old = s->thing_slots;
 	s->thing_slots = xcalloc(n, sizeof(*s->thing_slots));
 	s->thing_mask = n - 1;
@@ -94,24 +138,69 @@ static void slots_grow(struct series *s)
 	free(old);
 }
 
-void thing_index(struct series *s, uint32_t id)
+void thing_index(struct series *s, uint32_t id, uint32_t hash)
 {
 	struct thing *t = &s->things[id];
 	t->gone = false;
 	s->stats.things++;
 	/* By numbers, not by things: those that are gone keep their slots. */
-	while (!s->thing_slots || (size_t)s->n_things * 4 >= s->thing_mask * 3)
-		slots_grow(s);
-	uint32_t hash = thing_hash(s, t->feed, text_span(t->organisation), text_span(t->name));
+	if (slots_full(s, s->n_things))
+		slots_grow(s, s->n_things);
 	slot_put(s, (struct thing_slot){id, hash});
 }
 
-struct thing *thing_find(struct series *s, uint32_t feed, struct span organisation,
+void names_reserve(struct series *s, uint64_t things, uint64_t streams)
+{
+	things = MIN_OF(things, (uint64_t)LIMIT_SERIES_STREAMS) + 1;
+	streams = MIN_OF(streams, (uint64_t)LIMIT_SERIES_STREAMS) + 1;
+	if (things > s->cap_things)
+		things_room(s, (uint32_t)things);
+	if (streams > s->cap_streams)
+		streams_room(s, (uint32_t)streams);
+	if (slots_full(s, things))
+		slots_grow(s, things);
+}
+
+/* The first number whose hash is right; nearly always the one that is meant. */
+static uint32_t likely_id(const struct series *s, uint32_t hash)
+{
+	for (size_t i = hash & s->thing_mask; s->thing_slots[i].id; i = (i + 1) & s->thing_mask)
+		if (s->thing_slots[i].hash == hash)
+			return s->thing_slots[i].id;
+	return 0;
+}
+
+static void fetch(const void *p, size_t n)
+{
+	for (size_t at = 0; at < n; at += 64)
+		__builtin_prefetch((const char *)p + at, 1);
+}
+
+void things_prefetch(const struct series *s, const uint32_t *hashes, unsigned n)
+{
+	uint32_t ids[THINGS_PREFETCHED];
+	assert(n <= THINGS_PREFETCHED);
+	if (!s->thing_slots)
+		return;
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch(&s->thing_slots[hashes[i] & s->thing_mask]);
+	for (unsigned i = 0; i < n; i++) {
+		ids[i] = likely_id(s, hashes[i]);
+		fetch(&s->things[ids[i]], sizeof(*s->things));
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const struct thing *t = &s->things[ids[i]];
+		if (t->name)
+			__builtin_prefetch(t->name);
+		fetch(&s->streams[t->first_stream], sizeof(*s->streams));
+	}
+}
+
+struct thing *thing_find(struct series *s, uint32_t hash, uint32_t feed, struct span organisation,
                          struct span name, uint32_t *ret_id)
 {
 	if (!s->thing_slots)
 		return NULL;
-	uint32_t hash = thing_hash(s, feed, organisation, name);
 	for (size_t i = hash & s->thing_mask; s->thing_slots[i].id; i = (i + 1) & s->thing_mask) {
 		uint32_t id = s->thing_slots[i].id;
 		struct thing *t = &s->things[id];
@@ -125,8 +214,8 @@ struct thing *thing_find(struct series *s, uint32_t feed, struct span organisati
 	return NULL;
 }
 
-struct thing *thing_add(struct series *s, uint32_t feed, struct span organisation, struct span name,
-                        uint32_t *ret_id)
+struct thing *thing_add(struct series *s, uint32_t hash, uint32_t feed, struct span organisation,
+                        struct span name, uint32_t *ret_id)
 {
 	uint32_t id = MAX_OF(s->n_things, 1u);
 	if (id > LIMIT_SERIES_STREAMS)
@@ -134,9 +223,9 @@ struct thing *thing_add(struct series *s, uint32_t feed, struct span organisatio
 	struct thing *t = thing_at(s, id);
 	t->feed = feed;
 	t->organisation = name_intern(s, organisation);
-	t->name = text_new(name);
+	t->name = name_keep(s, name);
 	t->dirty = true;
-	thing_index(s, id);
+	thing_index(s, id, hash);
 	if (!s->new_things)
 		s->new_things = id;
 	struct source *src = source_of(s, feed);
@@ -204,8 +293,10 @@ void names_free(struct series *s)
 		free(st->future);
 		free(st->amends);
 	}
-	for (uint32_t id = 0; id < s->n_things; id++)
-		free(s->things[id].name);
+	for (struct names_block *b = s->names, *next; b; b = next) {
+		next = b->next;
+		free(b);
+	}
 	for (struct tail_text *t; (t = map_next(&s->members, &at, NULL));)
 		free(t);
 	map_done(&s->members);

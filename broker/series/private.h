@@ -159,6 +159,7 @@ struct series {
 	uint32_t n_things, cap_things, n_streams, cap_streams;
 	struct thing_slot *thing_slots; /* open addressing */
 	size_t thing_mask;
+	struct names_block *names; /* things' names, the newest block first */
 	struct hash_key key;
 	struct map members;  /* struct tail_text *, by its text: names of members, organisations */
 	struct map meanings; /* struct meaning_list *, by schema id */
@@ -216,10 +217,19 @@ struct series {
 };
 
 /* ---- names.c; `state` held, and only the thread adds ---- */
-struct thing *thing_find(struct series *s, uint32_t feed, struct span organisation,
+/* Room for so many at once; more may come. */
+void names_reserve(struct series *s, uint64_t things, uint64_t streams);
+uint32_t thing_hash(const struct series *s, uint32_t feed, struct span organisation,
+                    struct span name);
+/* What looking them up and applying a record to them needs is fetched into the cache, all at one
+ * time: a look at each by itself would wait for memory five times over. */
+enum { THINGS_PREFETCHED = 32 }; /* as many as a core fetches side by side, and some */
+void things_prefetch(const struct series *s, const uint32_t *hashes, unsigned n);
+/* hash: thing_hash() of the rest. */
+struct thing *thing_find(struct series *s, uint32_t hash, uint32_t feed, struct span organisation,
                          struct span name, uint32_t *ret_id);
-struct thing *thing_add(struct series *s, uint32_t feed, struct span organisation, struct span name,
-                        uint32_t *ret_id);
+struct thing *thing_add(struct series *s, uint32_t hash, uint32_t feed, struct span organisation,
+                        struct span name, uint32_t *ret_id);
 uint32_t stream_find(struct series *s, const struct thing *t, struct span member); /* 0: none */
 /* 0: there are too many. */
 uint32_t stream_add(struct series *s, uint32_t thing_id, struct span member);
@@ -227,10 +237,12 @@ uint32_t stream_add(struct series *s, uint32_t thing_id, struct span member);
  */
 struct thing *thing_at(struct series *s, uint32_t id);
 struct stream *stream_at(struct series *s, uint32_t id);
-void thing_index(struct series *s, uint32_t id);
+void thing_index(struct series *s, uint32_t id, uint32_t hash);
 void stream_index(struct series *s, uint32_t id);
 struct tail_text *name_intern(struct series *s, struct span text);
 struct tail_text *text_new(struct span text);
+/* A thing's name: it is kept as long as the series are, also when the thing is gone. */
+struct tail_text *name_keep(struct series *s, struct span text);
 void names_free(struct series *s);
 static inline struct span text_span(const struct tail_text *t)
 {
@@ -260,7 +272,8 @@ int series_load(struct series *s, struct buf *why) MUSTCHECK;
 struct source *source_get(struct series *s, uint32_t feed);
 
 /* ---- apply.c; `state` held ---- */
-void apply_record(struct series *s, struct source *from, const struct record *r);
+/* hash: thing_hash() of the record's thing. */
+void apply_record(struct series *s, struct source *from, const struct record *r, uint32_t hash);
 void held_clear(struct held *h);
 /* p is (not) newer than what is held. */
 void held_note(struct held *latest, struct held **future, enum config_duplicates how,
@@ -293,9 +306,10 @@ struct block {
 };
 /* Copies records from b->next on, up to b->goal, into s->block, and moves b->next behind them. */
 int block_read(struct block *b) MUSTCHECK;
-/* Hands them over, under the lock. Returns how many there were. */
+/* Hands them over with their things' hashes, under the lock. Returns how many there were. */
 uint64_t block_each(struct series *s, struct source *from,
-                    void (*each)(struct series *, struct source *, const struct record *));
+                    void (*each)(struct series *, struct source *, const struct record *,
+                                 uint32_t));
 
 /* ---- flush.c: the thread's ---- */
 /* Rows of what is new. 0 or an error. */

@@ -192,7 +192,7 @@ void rebuild_take(struct series *s, const struct source *from, uint32_t id, stru
 	s->rebuilt.observations++;
 }
 
-static void again(struct series *s, struct source *from, const struct record *r)
+static void again(struct series *s, struct source *from, const struct record *r, uint32_t hash)
 {
 	struct rebuild *b = s->rebuild;
 	if (!b->began) {
@@ -200,7 +200,7 @@ static void again(struct series *s, struct source *from, const struct record *r)
 		b->coverage_ms = r->sequence == 1 ? INT64_MIN : r->stored_ms + from->max_future_ms;
 	}
 	s->again = b;
-	apply_record(s, from, r);
+	apply_record(s, from, r, hash);
 	s->again = NULL;
 }
 
