@@ -128,13 +128,18 @@ void problem_write(struct buf *b, int status, const char *detail, const struct f
 	buf_add_str(b, f && f->n ? "]}" : "}");
 }
 
+bool req_wants_page(const struct req *r)
+{
+	return r->kind != WEB_ADMIN && strncmp(r->path, "/v1/", 4) != 0 &&
+	       strstr(r->accept, "text/html");
+}
+
 /* Who asked for a page gets one; the API speaks JSON whoever asks. */
 static void answer_problem(struct req *r, int status, const char *detail, const struct faults *f)
 {
 	buf_clear(&r->out);
 	r->detail = detail;
-	if (r->kind != WEB_ADMIN && strncmp(r->path, "/v1/", 4) != 0 &&
-	    strstr(r->accept, "text/html")) {
+	if (req_wants_page(r)) {
 		page_problem(r, status, detail);
 	} else {
 		r->html = false;

@@ -129,6 +129,17 @@ static void refuse(struct req *r, int err)
 	problem(r, status, "%s", why);
 }
 
+/* The listener wants an identity, and nothing was shown. */
+static void ask_in(struct req *r)
+{
+	if (route_is_open(r))
+		r->who = access_anonymous(hub_config(r->web->hub), false);
+	else if (req_wants_page(r) && (r->method == METHOD_GET || r->method == METHOD_HEAD))
+		sign_in_first(r);
+	else
+		refuse(r, ERR_NOT_FOUND);
+}
+
 static void proven(void *owner, uint64_t token UNUSED, int err, const struct identity *who)
 {
 	struct req *r = owner;
@@ -154,6 +165,8 @@ void req_login(struct req *r)
 		r->proving = true;
 		r->pending++;
 		req_wait(r);
+	} else if (err == ERR_NOT_FOUND) {
+		ask_in(r);
 	} else if (err) {
 		refuse(r, err);
 	}

@@ -9,7 +9,9 @@
 #include "base/err.h"
 #include "web/form.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { COOKIE_BYTES = 200, PEER_BYTES = 64 };
 
@@ -44,13 +46,39 @@ static void field(struct page *p, const char *name, const char *type, const char
 	html_close(h, "label");
 }
 
+/* A path of this server that can be led back to: in letters that need no encoding, and not signing
+ * in itself. n == 0: another. */
+static struct span own_path(struct span path)
+{
+	for (size_t i = 0; i < path.n; i++)
+		if (!isalnum((unsigned char)path.p[i]) &&
+		    (!path.p[i] || !strchr("/-._~:", path.p[i])))
+			return (struct span){0};
+	bool own = path.n > 1 && path.p[0] == '/' && path.p[1] != '/' &&
+	           (path.n < 6 || memcmp(path.p, "/sign-", 6) != 0);
+	return own ? path : (struct span){0};
+}
+
+static const char *sign_url(struct page *p, struct span back)
+{
+	return page_url(p, "/sign-in%s%.*s", back.n ? "?to=" : "", (int)back.n,
+	                back.n ? back.p : "");
+}
+
+/* Where who signs in came from. */
+static struct span came_from(const struct req *r)
+{
+	struct span to;
+	return query_get(&r->query, "to", &to) ? own_path(to) : (struct span){0};
+}
+
 static void ask(struct page *p)
 {
 	struct html *h = &p->h;
 	html_open(h, "form");
 	html_attr(h, "class", "card sign");
 	html_attr(h, "method", "post");
-	html_attr(h, "action", page_url(p, "/sign-in"));
+	html_attr(h, "action", sign_url(p, came_from(p->r)));
 	field(p, "name", "text", "username", say(p, "Naam", "Name"));
 	field(p, "password", "password", "current-password",
 	      say(p, "Wachtwoord of sleutel", "Password or key"));
@@ -130,14 +158,22 @@ static void answer(struct req *r, int status, const char *dutch, const char *eng
 
 void get_sign(struct req *r)
 {
-	if (page_query(r, "lang"))
+	if (page_query(r, "lang to"))
 		answer(r, 200, NULL, NULL);
 }
 
 /* ---- in and out ---- */
 
+void sign_in_first(struct req *r)
+{
+	struct page p;
+	page_init(&p, r);
+	respond_header(r, "Location:", sign_url(&p, own_path(span_str(r->path))));
+	respond(r, 303, NULL);
+}
+
 /* 303: the browser asks for the next page by GET. until_s 0: the cookie goes. */
-static void go_on(struct req *r, const char *path, const char *value, int until_s)
+static void go_on(struct req *r, struct span path, const char *value, int until_s)
 {
 	char cookie[COOKIE_BYTES];
 	struct page p;
@@ -146,7 +182,7 @@ static void go_on(struct req *r, const char *path, const char *value, int until_
 	snprintf(cookie, sizeof(cookie), "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s",
 	         signin_cookie(r->wsi), value, until_s, secure ? "; Secure" : "");
 	respond_header(r, "Set-Cookie:", cookie);
-	respond_header(r, "Location:", page_url(&p, "%s", path));
+	respond_header(r, "Location:", page_url(&p, "%.*s", (int)path.n, path.p));
 	secret_wipe(cookie, sizeof(cookie));
 	respond(r, 303, NULL);
 }
@@ -167,7 +203,8 @@ static void let_in(struct req *r, int err, const struct identity *who)
 		answer(r, 503, "U bent op te veel plaatsen ingelogd. Log ergens uit.",
 		       "You are signed in in too many places. Sign out somewhere.");
 	} else {
-		go_on(r, "/sign-in", ticket, LIMIT_SIGNIN_S);
+		struct span to = came_from(r);
+		go_on(r, to.n ? to : SPAN("/sign-in"), ticket, LIMIT_SIGNIN_S);
 		secret_wipe(ticket, sizeof(ticket));
 	}
 }
@@ -199,7 +236,7 @@ static void try_in(struct req *r, struct span name, struct span password)
 void post_sign(struct req *r)
 {
 	struct buf name, password;
-	if (!page_query(r, "lang"))
+	if (!page_query(r, "lang to"))
 		return;
 	if (r->kind != WEB_TCP) {
 		problem(r, 400, "who is on the admin socket is the administrator already");
@@ -228,5 +265,5 @@ void post_sign_out(struct req *r)
 		return;
 	ticket_end(access_signins(r->web->access), signin_shown(r->wsi, header, sizeof(header)));
 	secret_wipe(header, sizeof(header));
-	go_on(r, "/sign-in", "", 0);
+	go_on(r, SPAN("/sign-in"), "", 0);
 }

@@ -213,9 +213,10 @@ void respond_header(struct req *r, const char *name, const char *value);
 const char *req_extra(const struct req *r, const char *name);
 void problem(struct req *r, int status, const char *fmt, ...) PRINTF(3, 4);
 void problem_faults(struct req *r, int status, const struct faults *f);
-void req_wait(struct req *r);    /* the answer comes later: no time-out meanwhile */
-void req_count(struct req *r);   /* its answer has grown */
-void req_release(struct req *r); /* frees it when neither lws nor an answer needs it */
+bool req_wants_page(const struct req *r); /* it was a browser, and not of the API */
+void req_wait(struct req *r);             /* the answer comes later: no time-out meanwhile */
+void req_count(struct req *r);            /* its answer has grown */
+void req_release(struct req *r);          /* frees it when neither lws nor an answer needs it */
 void stream_begin(struct req *r, const char *content_type);
 /* The library ends the request line at an encoded line break too: what follows would be lost, or be
  * headers that a link has written. */
@@ -267,6 +268,9 @@ bool is_echo(struct lws *wsi);
 
 /* router.c: finds the handler and the parameters; answers 404, 405 and 403 itself. */
 void route(struct req *r);
+/* Whether who has shown nothing may have this on a listener with anonymous = false too: what one
+ * signs in with. Sets r->param. */
+bool route_is_open(struct req *r);
 /* The feed of param 0, or NULL after a 404 or 403. right 0: to see it is enough. */
 struct feed *param_feed(struct req *r, enum access_right right);
 bool only_query(struct req *r, const char *names); /* space separated; false after a 400 */
@@ -347,6 +351,7 @@ void get_admin(struct req *r);
 void get_refusals(struct req *r);
 void get_certificates(struct req *r); /* page_certificates.c */
 void get_lag(struct req *r);          /* subscribers.c */
+void sign_in_first(struct req *r);    /* leads a browser to /sign-in, and back from there */
 void get_sign(struct req *r);         /* page_sign.c */
 void post_sign(struct req *r);
 void post_sign_out(struct req *r);

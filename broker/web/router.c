@@ -27,6 +27,7 @@ static const struct row {
 	const char *summary;
 	const char *query; /* what may be asked, for the description */
 	const char *type;  /* of the answer, space separated */
+	bool open;         /* also where nobody comes in without an identity */
 } rows[] = {
     {METHOD_GET, "/v1/feeds", get_feeds, API, false, "All feeds", "", "application/json"},
     {METHOD_GET, "/v1/feeds/{feed}", get_feed, API, false, "One feed", "", "application/json"},
@@ -151,12 +152,12 @@ static const struct row {
     {METHOD_GET, "/admin/subscribers", get_lag, API, true, NULL, "", ""},
     {METHOD_GET, "/grants", get_grants_page, API, false, NULL, "", ""},
     {METHOD_POST, "/grants/{grant}", post_grant_page, API, false, NULL, "", ""},
-    {METHOD_GET, "/sign-in", get_sign, API, false, NULL, "", ""},
-    {METHOD_POST, "/sign-in", post_sign, API, false, NULL, "", ""},
+    {METHOD_GET, "/sign-in", get_sign, API, false, NULL, "", "", true},
+    {METHOD_POST, "/sign-in", post_sign, API, false, NULL, "", "", true},
     {METHOD_POST, "/sign-out", post_sign_out, API, false, NULL, "", ""},
-    {METHOD_GET, "/assets/theme.css", get_theme, API, false, NULL, "", ""},
-    {METHOD_GET, "/assets/logo", get_logo, API, false, NULL, "", ""},
-    {METHOD_GET, "/assets/{name}", get_asset, API, false, NULL, "", ""},
+    {METHOD_GET, "/assets/theme.css", get_theme, API, false, NULL, "", "", true},
+    {METHOD_GET, "/assets/logo", get_logo, API, false, NULL, "", "", true},
+    {METHOD_GET, "/assets/{name}", get_asset, API, false, NULL, "", "", true},
     {METHOD_GET, "/.well-known/security.txt", get_security, WEB_TCP, false, NULL, "", ""},
     {METHOD_GET, "/metrics", get_metrics, WEB_ADMIN, false, NULL, "", ""},
     {METHOD_GET, "/livez", get_livez, WEB_ADMIN, false, NULL, "", ""},
@@ -308,18 +309,30 @@ static bool is_administration(const struct row *w, enum method m)
 	        strncmp(w->path, "/grants", 7) == 0);
 }
 
-void route(struct req *r)
+/* The row of a request, its parameters into r->param. other: one of its path for another method. */
+static const struct row *find(struct req *r, const struct row **ret_other)
 {
-	const struct row *other = NULL, *found = NULL;
-	for (unsigned i = 0; i < ARRAY_LEN(rows) && !found; i++) {
+	*ret_other = NULL;
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct row *w = &rows[i];
 		if (!(w->kinds & (int)r->kind) || !fits(w->path, r->path, r->param))
 			continue;
 		if (w->method == r->method || (w->method == METHOD_GET && r->method == METHOD_HEAD))
-			found = w;
-		else
-			other = w;
+			return w;
+		*ret_other = w;
 	}
+	return NULL;
+}
+
+bool route_is_open(struct req *r)
+{
+	const struct row *other, *w = find(r, &other);
+	return w && w->open;
+}
+
+void route(struct req *r)
+{
+	const struct row *other, *found = find(r, &other);
 	if (r->web->answer_bytes > LIMIT_WEB_ANSWERS_BYTES && r->kind == WEB_TCP) {
 		problem(r, 503, "too many answers are on their way: ask again later");
 	} else if (r->web->draining && r->kind != WEB_ADMIN) {

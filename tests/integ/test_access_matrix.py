@@ -278,6 +278,27 @@ def test_operations(town):
     assert not bad, "\n".join(bad)
 
 
+def test_pages(town):
+    """The same for people. Each path that the manual names has its row."""
+    head, table = rows("access-pages.tsv")
+    with open(os.path.join(TOP, "man", "oudp-pages.7"), encoding="utf-8") as f:
+        names = re.findall(r"^\.It (Pa /.*)$", f.read(), re.M)
+    named = {re.sub(r" Ns Ar [A-Z]+(?: Ns )?", "{}", p).strip() for line in names for p in re.split(r"(?:^| , )Pa ", line) if p}
+    assert named and named <= {re.sub(r"{\w+}", "{}", r[0]) for r in table}
+    fill = {"feed": "restricted", "name": "test-air", "version": "1", "thing": "t-restricted"}
+    bad = []
+    for path, *wanted in table:
+        real = re.sub(r"{(\w+)}", lambda m: fill[m.group(1)], path)
+        for column, want in zip(head[1:], wanted):
+            who = column.replace("script", "anonymous")
+            a = town.ask(who, "GET", real, Accept="*/*" if column.startswith("script") else "text/html,*/*;q=0.8")
+            if str(a.status) != want or (a.status == 303 and not a.headers["location"].startswith("/sign-in")):
+                bad.append(f"{path} as {column}: {a.status} {a.headers.get('location', '')}, not {want}")
+            if a.status in (303, 401) and any(name in a.body.decode() for name in FEEDS):
+                bad.append(f"{path} as {column} tells of feeds")
+    assert not bad, "\n".join(bad)
+
+
 # ---- faces: what one tries, and a word for how it ended ----
 
 def mqtt_try(town, who, client, then):

@@ -68,6 +68,35 @@ def test_in_and_out(town):
     assert PASSWORD not in log and "oudp-signin" not in log
 
 
+def test_where_nobody_comes_in_without_an_identity(own):
+    """A browser is led to the page where it signs in, and back to the page that it was to see."""
+    port = free_ports(1)[0]
+    d = own(FEEDS, public_url="", extra=f'listener "strict" {{\n\tprotocol = http\n\tport = {port}\n\tanonymous = false\n}}\n')
+    d.start()
+    must(d, "organisation", "add", "vendor")
+    must(d, "identity", "add", "ann", "--organisation", "vendor", "--password", input=PASSWORD + "\n")
+    html = {"Accept": "text/html"}
+    for path, to in (("/t/pole-7", "/sign-in?to=/t/pole-7"), ("/map?lang=en", "/sign-in?to=/map&lang=en"), ("/t/p%C3%A5l", "/sign-in"),
+                     ("//evil.example", "/sign-in?to=/evil.example"), ("/sign-out", "/sign-in")):
+        a = web.request(port, "GET", path, headers=html)
+        assert (a.status, a.headers["location"]) == (303, to) and "www-authenticate" not in a.headers, a
+    first = page(port, "/sign-in?to=/t/pole-7")
+    assert [f["action"] for f in first.find("form")] == ["/sign-in?to=/t/pole-7"]
+    for sheet in first.find("link"):
+        assert web.request(port, "GET", sheet["href"]).status == 200, sheet
+    assert form(port, "/sign-in?to=/t/pole-7", name="ann", password="no").status == 403
+    for to in ("//evil.example", "https://evil.example", "/\\evil.example", "/a%0d%0ab", "/sign-in", "", "/a?b"):
+        a = form(port, "/sign-in?to=" + urllib.parse.quote(to), name="ann", password=PASSWORD)
+        assert (a.status, a.headers["location"]) == (303, "/sign-in"), (to, a)
+    a = form(port, "/sign-in?to=/map", name="ann", password=PASSWORD)
+    assert (a.status, a.headers["location"]) == (303, "/map"), a
+    cookie = {"Cookie": a.headers["set-cookie"].split(";")[0]}
+    page(port, "/map", **cookie)
+    assert web.request(port, "GET", "/v1/feeds", headers=html).status == 401, "the API is not for browsers"
+    assert form(port, "/schemas/a/1", text="{}").status == 401, "what was sent is not lost on the way to another page"
+    assert web.request(port, "GET", "/map", headers={**html, **basic("ann", "no")}).status == 401, "what is wrong is refused"
+
+
 def test_other_sites_cannot_use_it(town):
     cookie = sign_in(town)
     for path in ("/sign-in", "/sign-out", "/grants/1"):
