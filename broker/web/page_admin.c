@@ -196,7 +196,8 @@ void get_admin(struct req *r)
 		const struct feed *f = hub_feed_at(w->hub, i);
 		all += f->ended ? 0 : f->count.quarantine_rows;
 		if (!f->ended)
-			refusal_link(&p, f->conf->name, f->conf->title, f->count.quarantine_rows);
+			refusal_link(&p, f->conf->name, page_feed_title(&p, f->conf),
+			             f->count.quarantine_rows);
 	}
 	refusal_link(&p, "_unrouted",
 	             say(&p, "Berichten waar geen feed voor is", "Messages that no feed takes"),
@@ -303,7 +304,10 @@ static void group_row(struct page *p, const struct group *g)
 	html_close(h, "th");
 	html_open(h, "td");
 	html_attr(h, "data-label", say(p, "Waarom", "Why"));
+	html_open(h, "span");
+	html_attr(h, "lang", "en"); /* as the publisher is told */
 	html_text(h, g->reason);
+	html_close(h, "span");
 	html_open(h, "details");
 	html_element(h, "summary", NULL, say(p, "laatste bericht", "last message"));
 	html_open(h, "pre");

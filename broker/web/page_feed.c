@@ -214,9 +214,11 @@ void get_feed_page(struct req *r)
 	assert(f->name.n < sizeof(name));
 	memcpy(name, f->name.p, f->name.n);
 	name[f->name.n] = '\0';
-	page_begin(&p, r, f->conf->title, f->conf->title, name);
-	if (*f->conf->description)
-		html_element(&p.h, "p", "lead", f->conf->description);
+	page_init(&p, r); /* the title is in the language of the page */
+	const char *title = page_feed_title(&p, f->conf), *about = page_feed_about(&p, f->conf);
+	page_begin(&p, r, title, title, name);
+	if (*about)
+		html_element(&p.h, "p", "lead", about);
 	const struct seen_feed *sf = seen_of(&r->web->seen, f);
 	signs(&p, f, sf);
 	html_class(&p.h, "div", "columns");

@@ -363,6 +363,24 @@ void page_end(struct page *p)
 	page_end_with(p, 200);
 }
 
+static const char *trouble(int status)
+{
+	switch (status) {
+	case 400: return "Aan wat u vroeg is iets niet goed. Kijk het adres of het formulier na.";
+	case 401: return "Zeg eerst wie u bent.";
+	case 403: return "Dit mag u niet zien of doen. Wie beheert, kan het u toestaan.";
+	case 405:
+	case 406:
+	case 415: return "Zo kan dit niet gevraagd worden.";
+	case 409: return "Dit past niet bij hoe het nu is. Laad de pagina opnieuw en kijk.";
+	case 413: return "Dit is te groot om aan te nemen.";
+	case 429: return "Het ging te vaak mis. Wacht een minuut.";
+	case 503:
+	case 507: return "De server kan dit nu niet. Probeer het over een minuut nog eens.";
+	default: return "Het ging niet. Probeer het later nog eens.";
+	}
+}
+
 void page_problem(struct req *r, int status, const char *detail)
 {
 	struct page p;
@@ -379,8 +397,14 @@ void page_problem(struct req *r, int status, const char *detail)
 		              "This page does not exist, or you may not see it. Look at all "
 		              "data or at the map."));
 	else
-		html_text(&p.h, detail);
+		html_text(&p.h, p.lang == ENGLISH ? detail : trouble(status));
 	html_close(&p.h, "p");
+	if (!absent && p.lang == DUTCH) { /* what a program is told, for who is helped by it */
+		html_class(&p.h, "p", "about");
+		html_attr(&p.h, "lang", "en");
+		html_text(&p.h, detail);
+		html_close(&p.h, "p");
+	}
 	html_open(&p.h, "p");
 	html_link(&p.h, page_url(&p, "/"), say(&p, "Alle gegevens", "All data"));
 	html_close(&p.h, "p");

@@ -38,12 +38,13 @@ static void feed_row(struct page *p, struct feed *f)
 	html_attr_span(h, "data-feed", f->name);
 	html_open(h, "th");
 	html_attr(h, "scope", "row");
-	html_link(h, page_url_of(p, "/feeds/", f->name), f->conf->title);
+	html_link(h, page_url_of(p, "/feeds/", f->name), page_feed_title(p, f->conf));
 	html_text(h, " ");
 	html_element(h, "span", f->conf->access == CONFIG_PUBLIC ? "badge open" : "badge",
 	             page_access_text(p, f->conf->access));
-	if (*f->conf->description)
-		html_element(h, "p", "about", f->conf->description);
+	const char *about = page_feed_about(p, f->conf);
+	if (*about)
+		html_element(h, "p", "about", about);
 	html_close(h, "th");
 	cell(p, "Laatste bericht", "Last message");
 	if (f->last_stored_ms)
@@ -56,7 +57,7 @@ static void feed_row(struct page *p, struct feed *f)
 	}
 	html_close(h, "td");
 	count_cell(p, "Per minuut", "Per minute", seen_per_minute(&w->seen, f));
-	count_cell(p, "Meetpunten", "Places", seen_of(&w->seen, f)->n);
+	count_cell(p, "Meetpunten", "Places", page_measures(f) ? seen_of(&w->seen, f)->n : 0);
 	count_cell(p, "Geweigerd", "Refused", f->count.quarantine_rows);
 	count_cell(p, "Kijken mee", "Watching", readers(w, f));
 	html_close(h, "tr");

@@ -155,7 +155,7 @@ static void find(const struct page *p, struct asked *a)
 	a->rows = xcalloc(ROWS_SHOWN, sizeof(*a->rows));
 	for (unsigned i = 0; i < hub_feed_count(w->hub); i++) {
 		struct feed *f = hub_feed_at(w->hub, i);
-		if ((a->feed && f != a->feed) || !page_may_see(p->r, f))
+		if ((a->feed && f != a->feed) || !page_may_see(p->r, f) || !page_measures(f))
 			continue;
 		const struct seen_feed *sf = seen_of(&w->seen, f);
 		for (unsigned k = 0; k < sf->n; k++)
@@ -310,10 +310,10 @@ static void feed_choice(struct page *p, const struct asked *a)
 	html_close(h, "option");
 	for (unsigned i = 0; i < hub_feed_count(hub); i++) {
 		const struct feed *f = hub_feed_at(hub, i);
-		if (!page_may_see(p->r, f))
+		if (!page_may_see(p->r, f) || !page_measures(f))
 			continue;
 		option(p, f->name, f == a->feed);
-		html_text(h, f->conf->title);
+		html_text(h, page_feed_title(p, f->conf));
 		html_close(h, "option");
 	}
 	html_close(h, "select");

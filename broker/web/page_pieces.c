@@ -133,6 +133,30 @@ void page_code(struct page *p, const char *label, const char *text)
 	html_close(h, "figure");
 }
 
+/* ---- feeds ---- */
+
+const char *page_feed_title(const struct page *p, const struct config_feed *c)
+{
+	return p->lang == ENGLISH ? c->title
+	       : c->alerts        ? "Meldingen"
+	       : c->builtin       ? "Logboek van beheer"
+	                          : c->title;
+}
+
+const char *page_feed_about(const struct page *p, const struct config_feed *c)
+{
+	return p->lang == ENGLISH ? c->description
+	       : c->alerts        ? "Wat stilvalt, wat er weer is, waarden die vreemd zijn, en "
+	                            "organisaties die ophouden."
+	       : c->builtin ? "Wie wat veranderde, wie werd geweigerd, wie persoonsgegevens las."
+	                    : c->description;
+}
+
+bool page_measures(const struct feed *f)
+{
+	return !f->conf->alerts && !f->conf->builtin;
+}
+
 const char *page_access_text(const struct page *p, int access)
 {
 	switch (access) {
@@ -286,7 +310,8 @@ void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
 	if (with_feed) {
 		html_open(h, "td");
 		html_attr(h, "data-label", say(p, "Gegevens", "Data"));
-		html_link(h, page_url_of(p, "/feeds/", t->feed->name), t->feed->conf->title);
+		html_link(h, page_url_of(p, "/feeds/", t->feed->name),
+		          page_feed_title(p, t->feed->conf));
 		html_close(h, "td");
 	}
 	if (distance_m)

@@ -31,11 +31,16 @@ static bool put_string(struct page *p, const struct json_tape *t, uint32_t i)
 
 /* ---- all ---- */
 
+/* Schemas speak English; for who reads Dutch the shared ones have a title here. */
 static void title_of(struct page *p, const struct schema *s)
 {
 	struct json_tape t;
 	size_t at;
-	const char *why;
+	const char *why, *dutch = p->lang == DUTCH ? words_schema(span_str(schema_name(s))) : NULL;
+	if (dutch) {
+		html_text(&p->h, dutch);
+		return;
+	}
 	json_tape_init(&t, LIMIT_JSON_TOKENS);
 	uint32_t i =
 	    json_parse(&t, schema_source(s), &at, &why) == 0 && t.tok[0].type == JSON_OBJECT
@@ -104,6 +109,7 @@ struct reader { /* of the schema's own text */
 static void text_cell(struct reader *x, uint32_t i)
 {
 	html_open(&x->p->h, "td");
+	html_attr(&x->p->h, "lang", "en");
 	(void)put_string(x->p, &x->t, i);
 	html_close(&x->p->h, "td");
 }
@@ -190,6 +196,11 @@ static void members(struct reader *x, uint32_t node, const char *front, unsigned
 		html_text(h, front);
 		html_span(h, name);
 		html_close(h, "code");
+		if (words_is_member(name)) {
+			html_open(h, "small");
+			page_member(x->p, name);
+			html_close(h, "small");
+		}
 		if (has(x, required, name)) {
 			html_text(h, " ");
 			html_element(h, "span", "badge", say(x->p, "verplicht", "required"));
@@ -254,8 +265,12 @@ static void verdict(struct page *p, const struct schema *s, struct span payload)
 	             n ? say(p, "Past niet.", "Does not fit.") : say(p, "Past.", "Fits."));
 	if (n) {
 		html_open(h, "ul");
-		for (unsigned i = 0; i < n; i++)
-			html_element(h, "li", NULL, v[i].text);
+		for (unsigned i = 0; i < n; i++) {
+			html_open(h, "li");
+			html_attr(h, "lang", "en"); /* as the publisher is told */
+			html_text(h, v[i].text);
+			html_close(h, "li");
+		}
 		html_close(h, "ul");
 	}
 	html_close(h, "div");
@@ -299,11 +314,18 @@ static void write_page(struct req *r, const struct schema *s, const struct buf *
 	struct reader x = {.p = &p};
 	size_t at;
 	const char *why;
-	page_begin(&p, r, schema_id(s), schema_id(s), NULL);
+	const char *dutch = words_schema(span_str(schema_name(s)));
+	page_begin(&p, r, dutch ? dutch : schema_id(s), schema_id(s), NULL);
+	if (dutch && p.lang == DUTCH) {
+		html_class(&p.h, "p", "lead");
+		html_element(&p.h, "code", NULL, schema_id(s));
+		html_close(&p.h, "p");
+	}
 	json_tape_init(&x.t, LIMIT_JSON_TOKENS);
 	bool good =
 	    json_parse(&x.t, schema_source(s), &at, &why) == 0 && x.t.tok[0].type == JSON_OBJECT;
-	html_class(&p.h, "p", "lead");
+	html_class(&p.h, "p", p.lang == DUTCH ? "about" : "lead");
+	html_attr(&p.h, "lang", "en");
 	if (good)
 		(void)put_string(&p, &x.t, json_member(&x.t, 0, SPAN("description")));
 	html_close(&p.h, "p");

@@ -29,7 +29,7 @@ static struct found find(const struct req *r, struct span name)
 	for (unsigned i = 0; i < hub_feed_count(w->hub) && x.n < FEEDS_SHOWN; i++) {
 		struct feed *f = hub_feed_at(w->hub, i);
 		const struct seen_thing *t =
-		    page_may_see(r, f) ? seen_find(&w->seen, f, thing) : NULL;
+		    page_may_see(r, f) && page_measures(f) ? seen_find(&w->seen, f, thing) : NULL;
 		if (t && page_may_see_thing(r, t))
 			x.in[x.n++] = t;
 	}
@@ -98,7 +98,7 @@ static void why(struct page *p, const struct seen_thing *t, bool registered)
 		feed_facts(p, c);
 	html_element(h, "dt", NULL, say(p, "Zelf ontvangen", "Receive it yourself"));
 	html_open(h, "dd");
-	html_link(h, page_url(p, "/feeds/%s#subscribe", c->name), c->title);
+	html_link(h, page_url(p, "/feeds/%s#subscribe", c->name), page_feed_title(p, c));
 	html_close(h, "dd");
 	html_close(h, "dl");
 }
@@ -173,6 +173,15 @@ static void register_card(struct page *p, const struct found *x)
 	html_close(h, "section");
 }
 
+static const char *state_text(const struct page *p, enum entry_state s)
+{
+	static const char *const dutch[ENTRY_STATES] = {[ENTRY_PLANNED] = "gepland",
+	                                                [ENTRY_ACTIVE] = "in gebruik",
+	                                                [ENTRY_INACTIVE] = "buiten gebruik",
+	                                                [ENTRY_ENDED] = "beëindigd"};
+	return p->lang == DUTCH ? dutch[s] : entry_state_text(s);
+}
+
 static void owner_facts(struct page *p, const struct found *x)
 {
 	const struct config *c = hub_config(p->r->web->hub);
@@ -183,7 +192,7 @@ static void owner_facts(struct page *p, const struct found *x)
 	(void)entry_fact(p, x, say(p, "Telefoon", "Telephone"), "contact.phone");
 	(void)entry_fact(p, x, say(p, "Plek", "Place"), "location.description");
 	if (x->entry && x->entry->entry.state != ENTRY_ACTIVE)
-		page_fact(p, say(p, "Toestand", "State"), entry_state_text(x->entry->entry.state));
+		page_fact(p, say(p, "Toestand", "State"), state_text(p, x->entry->entry.state));
 }
 
 static void identity_card(struct page *p, const struct found *x)
@@ -227,8 +236,11 @@ static void write_page(struct req *r, const struct found *x, const struct chart_
 	if (!page_entry_text(&p, x->entry, "name.", &title))
 		buf_add_span(&title, x->id);
 	page_begin(&p, r, buf_str(&title), buf_str(&title), buf_str(&feeds));
-	if (x->entry)
-		html_element(&p.h, "p", "lead", x->entry->code);
+	if (x->entry) {
+		html_class(&p.h, "p", "lead");
+		html_textf(&p.h, "code %s", x->entry->code);
+		html_close(&p.h, "p");
+	}
 	buf_done(&feeds);
 	buf_done(&title);
 	html_class(&p.h, "div", "columns");
@@ -240,11 +252,11 @@ static void write_page(struct req *r, const struct found *x, const struct chart_
 	for (unsigned i = 0; i < x->n; i++) {
 		const struct seen_thing *t = x->in[i];
 		html_class(&p.h, "section", "card");
-		html_element(&p.h, "h2", NULL, t->feed->conf->title);
-		if (*t->feed->conf->description)
-			html_element(&p.h, "p", NULL, t->feed->conf->description);
+		const char *about = page_feed_about(&p, t->feed->conf);
+		html_element(&p.h, "h2", NULL, page_feed_title(&p, t->feed->conf));
+		if (*about)
+			html_element(&p.h, "p", NULL, about);
 		readings(&p, t);
-		page_charts(&p, t->feed->name, &x->in[i], 1, CHARTS, c);
 		why(&p, t, x->entry != NULL);
 		html_close(&p.h, "section");
 	}
@@ -252,6 +264,8 @@ static void write_page(struct req *r, const struct found *x, const struct chart_
 	html_close(&p.h, "div");
 	identity_card(&p, x);
 	html_close(&p.h, "div");
+	for (unsigned i = 0; i < x->n; i++)
+		page_charts(&p, x->in[i]->feed->name, &x->in[i], 1, CHARTS, c);
 	page_end(&p);
 }
 

@@ -78,6 +78,12 @@ void page_words(struct page *p, void (*words)(struct buf *, enum language, uint6
 /* Words in which each '#' stands for the next number. */
 void page_counts(struct page *p, const char *dutch, const char *english, uint64_t first,
                  uint64_t second);
+/* Title and description of a feed: as the administrator wrote them, those of the broker's own feeds
+ * in the language of the page. */
+const char *page_feed_title(const struct page *p, const struct config_feed *c);
+const char *page_feed_about(const struct page *p, const struct config_feed *c);
+/* Its messages are of places that measure, not the broker's own account of them. */
+bool page_measures(const struct feed *f);
 const char *page_access_text(const struct page *p, int access);
 bool page_is_silent(const struct page *p, const struct seen_thing *t);
 /* The unit of a result of this thing, "" when nobody says. */

@@ -201,7 +201,7 @@ static void page_row(struct page *p, const struct one *o, const struct feed *f)
 	html_textf(h, " %s %s", o->organisation, o->client);
 	html_close(h, "small");
 	html_close(h, "th");
-	text_cell(p, say(p, "Gegevens", "Data"), f->conf->title);
+	text_cell(p, say(p, "Gegevens", "Data"), page_feed_title(p, f->conf));
 	text_cell(p, say(p, "Langs", "Over"), o->way);
 	html_open(h, "td");
 	html_attr(h, "class", "number");

@@ -155,15 +155,49 @@ static int by_word(const void *key, const void *item)
 	return c ? c : k->n < n ? -1 : k->n > n;
 }
 
+static const struct word *word_of(struct span member)
+{
+	return member.n ? bsearch(&member, members, ARRAY_LEN(members), sizeof(members[0]), by_word)
+	                : NULL;
+}
+
+bool words_is_member(struct span member)
+{
+	return word_of(member) != NULL;
+}
+
 void words_member(struct buf *b, enum language l, struct span member)
 {
-	const struct word *w =
-	    member.n ? bsearch(&member, members, ARRAY_LEN(members), sizeof(members[0]), by_word)
-	             : NULL;
+	const struct word *w = word_of(member);
 	if (w)
 		buf_add_str(b, l == DUTCH ? w->dutch : w->english);
 	else
 		buf_add_span(b, member);
+}
+
+const char *words_schema(struct span name)
+{
+	static const char *const titles[][2] = {
+	    {"air-quality-observed", "Luchtkwaliteit"},
+	    {"crowd-flow-observed", "Drukte"},
+	    {"device-measurement", "Meting van een apparaat"},
+	    {"environment-observed", "Leefomgeving"},
+	    {"ev-charging-station", "Laadpaal"},
+	    {"flood-monitoring", "Wateroverlast"},
+	    {"noise-level-observed", "Geluid"},
+	    {"off-street-parking", "Parkeergarage"},
+	    {"parking-spot", "Parkeervak"},
+	    {"phreatic-observed", "Grondwater"},
+	    {"streetlight", "Lantaarnpaal"},
+	    {"traffic-flow-observed", "Verkeer"},
+	    {"waste-container", "Afvalcontainer"},
+	    {"water-observed", "Oppervlaktewater"},
+	    {"weather-observed", "Weer"},
+	};
+	for (unsigned i = 0; i < ARRAY_LEN(titles); i++)
+		if (span_is(name, titles[i][0]))
+			return titles[i][1];
+	return NULL;
 }
 
 void words_unit(struct buf *b, struct span ucum)

@@ -22,6 +22,10 @@ static inline const char *language_code(enum language l)
 /* The name of a result member of the shared schemas: "pm25" is "fijnstof PM2,5". Of one that is not
  * known, the member itself. Appends. */
 void words_member(struct buf *b, enum language l, struct span member);
+bool words_is_member(struct span member); /* whether it has a name there */
+/* The title of a shared schema in Dutch: "air-quality-observed" is "Luchtkwaliteit"; NULL: another,
+ * whose own title has to do. */
+const char *words_schema(struct span name);
 /* UCUM as people write it: "ug/m3" is "µg/m³", "1" is nothing. Appends. */
 void words_unit(struct buf *b, struct span ucum);
 /* Whether a result is a share of one, which people read as a percentage. */

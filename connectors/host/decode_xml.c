@@ -183,6 +183,16 @@ static void xml_begin(struct decoder *d)
 	XML_SetEntityDeclHandler(s->parser, on_entity);
 }
 
+/* Expat counts in 64 bits from 2.8 on, and has the former function no more one day. */
+static unsigned long long line_of(XML_Parser parser)
+{
+#if XML_MAJOR_VERSION > 2 || XML_MINOR_VERSION >= 8
+	return XML_GetCurrentLineNumber64(parser);
+#else
+	return XML_GetCurrentLineNumber(parser);
+#endif
+}
+
 static int parse(struct decoder *d, const char *p, size_t n, int last)
 {
 	struct xml_state *s = d->state;
@@ -190,7 +200,7 @@ static int parse(struct decoder *d, const char *p, size_t n, int last)
 		return 0;
 	if (s->err < 0)
 		return s->err;
-	return decode_fail(d, ERR_MALFORMED, "line %lu: %s", XML_GetCurrentLineNumber(s->parser),
+	return decode_fail(d, ERR_MALFORMED, "line %llu: %s", line_of(s->parser),
 	                   XML_ErrorString(XML_GetErrorCode(s->parser)));
 }
 

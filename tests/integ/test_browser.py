@@ -7,7 +7,8 @@ import os
 import subprocess
 import time
 
-from kit import city, daemon, node
+from kit import certs, city, daemon, node
+from kit.access import must
 from kit.daemon import PUBLIC, TOP, feed
 
 ENTRY = {"name": {"nl": "Meter op de markt", "en": "Meter on the market"}, "owner": {"organisation": "Gemeente Test"},
@@ -15,15 +16,36 @@ ENTRY = {"name": {"nl": "Meter op de markt", "en": "Meter on the market"}, "owne
          "contact": {"email": "markt@example.nl"}}
 
 
-def test_in_a_browser(own):
+def fill_administration(d):
+    """Something in each of the administrator's tables: a grant, who is behind."""
+    must(d, "organisation", "add", "bouwer", "--title", "Bouwer BV")
+    must(d, "identity", "add", "sensoren@bouwer", "--organisation", "bouwer", "--key")
+    must(d, "grant", "add", "place", "--identity", "sensoren@bouwer", "--rights", "publish,read", "--quota", "5000", "--purpose", "Metingen op de markt")
+    must(d, "grant", "add", "quick", "--organisation", "bouwer", "--rights", "subscribe", "--until", "2099-01-01")
+    with d.client("trage-lezer", clean=False, props={"session_expiry": 3600}) as c:
+        c.subscribe(("city/place/#", 1))
+    with d.client("browser") as c:
+        for n in range(3):
+            payload = {"dateObserved": city.now(), "pm25": 38 + n, "relativeHumidity": 0.6, "location": {"type": "Point", "coordinates": [4.28, 52.1]}}
+            assert c.publish("city/place/haven", json.dumps(payload)).reason == 0
+
+
+def test_in_a_browser(own, tmp_path):
     top, chromium = node.module("playwright-core", "axe-core"), node.browser()
     search_port, = daemon.free_ports(1)
+    ca = certs.Authority(tmp_path)
+    certificate, key = ca.sign("server", san="DNS:localhost,IP:127.0.0.1")
+    https, = daemon.free_ports(1)
+    secure = daemon.block("tls", "stad", {"certificate": certificate, "key": key}) + daemon.block(
+        "listener", "beveiligd", {"protocol": "http", "port": https, "tls": "stad"})
     d = own({"place": feed("city/place/{thing}", ["air-quality-observed/1"], title="Plaatsen", cadence="10m", purpose="Om te weten.",
                            legal_ground="Publieke taak", **PUBLIC),
              "quick": feed("city/quick/{thing}", title="Snel", cadence="1s"),
              "empty": feed("city/empty/{thing}", title="Leeg")},
             title="Stad van de tests", map_tiles="", address_search=f"http://127.0.0.1:{search_port}/free", colour="#ffcc00",
-            publisher_name="Gemeente Test")
+            publisher_name="Gemeente Test", extra=secure)
+    d.options["public-url"] = f"http://127.0.0.1:{d.web_port}"  # the lines to copy are tried, and the certificate is the test's own
+    d.write_conf()
     d.start()
     with d.client("browser") as c:
         for name, lat, lon, value in (("markt", 52.0771, 4.3162, 12.5), ("haven", 52.1, 4.28, 40), ("station", 52.08, 4.32, 22)):
@@ -38,6 +60,7 @@ def test_in_a_browser(own):
         assert c.publish("city/quick/stil-1", city.air(1)).reason == 0
     entry = d.admin("PUT", "/v1/things/markt", ENTRY)
     assert entry.status == 201, entry
+    fill_administration(d)
     time.sleep(2.2)  # stil-1 has been silent for twice its cadence
     shots = os.path.join(TOP, "build", "pages")
     os.makedirs(shots, exist_ok=True)

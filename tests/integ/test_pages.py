@@ -2,6 +2,7 @@
 import html.parser
 import http.client
 import json
+import os
 import re
 import socket
 import urllib.parse
@@ -27,6 +28,7 @@ class Page(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
         self.open, self.text, self.links, self.elements, self.lang = [], [], [], [], None
+        self.languages, self.dutch = [], []  # of the elements that are open; text in Dutch that is no code
         self.feed(text)
         self.close()
         assert not self.open, self.open
@@ -45,14 +47,18 @@ class Page(html.parser.HTMLParser):
         assert tag != "style"
         if tag not in VOID:
             self.open.append(tag)
+            self.languages.append(dict(attrs).get("lang") or (self.languages or [None])[-1])
 
     def handle_endtag(self, tag):
         assert self.open and self.open[-1] == tag, (tag, self.open)
         self.open.pop()
+        self.languages.pop()
 
     def handle_data(self, data):
         assert not self.open or self.open[-1] not in ("script", "style"), data
         self.text.append(data)
+        if self.languages and self.languages[-1] == "nl" and not {"code", "pre"} & set(self.open):
+            self.dutch.append(data)
 
     def words(self):
         return re.sub(r"\s+", " ", "".join(self.text))
@@ -110,6 +116,29 @@ def test_every_page_in_both_languages(lived, path):
     assert again.lang == "en"
     inside = [u for u in again.links if u.startswith("/") and not u.startswith(("/v1/", "/map?near"))]
     assert all("lang=" in u for u in inside), inside
+
+
+ENGLISH = re.compile(r"\b(the|and|this|that|with|from|your|you|what|which|are|has|not|by|when|where|quality|observed|alerts|things)\b", re.I)
+
+
+@pytest.mark.parametrize("path", PAGES + ADMIN + ["/feeds/oudp-alerts", "/nothing", "/map?near=x", "/sign-in?no=1"])
+def test_dutch_pages_speak_dutch(lived, path):
+    """What a publisher or a schema's author wrote in English says so; what the configuration of the tests says is left out."""
+    a = web.request(lived.socket_path if path in ADMIN else lived.web_port, "GET", path, headers={"Accept": "text/html", "Accept-Language": "nl"})
+    text = re.sub(r"\b[a-z-]+/\d+\b", "", " ".join(Page(a.body.decode()).dutch))  # ids of schemas
+    for title in ("Of the tests.", "Air quality of the tests"):
+        text = text.replace(title, "")
+    assert not ENGLISH.search(text), (ENGLISH.search(text), text)
+
+
+def test_shared_schemas_have_a_dutch_title(broker):
+    words = get(broker, "/schemas?lang=nl").words()
+    assert "Luchtkwaliteit" in words and "Air quality" in get(broker, "/schemas?lang=en").words()
+    for name in os.listdir(os.path.join(daemon.TOP, "schemas")):
+        with open(os.path.join(daemon.TOP, "schemas", name, "1", "schema.json"), encoding="utf-8") as f:
+            title = json.load(f)["title"]
+        assert name in words or name not in get(broker, "/schemas?lang=en").words()
+        assert title not in words, f"{name} has no Dutch title in words.c"
 
 
 def test_every_link_leads_somewhere(lived):

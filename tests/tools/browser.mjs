@@ -99,7 +99,7 @@ for (const [name, where, isAdmin] of plan.pages) {
   }
 }
 
-// ---- values change with a publish; how soon stands behind the line, for a busy machine is no error (a second is the aim)
+// ---- values change with a publish, within a second: of several tries one at least, for the machine may be busy with others
 async function publish(feed, thing, body) {
   const a = await fetch(`${base}/v1/feeds/${feed}/events?thing=${thing}`, {
     method: "POST", headers: { "Content-Type": "application/json" },
@@ -109,13 +109,17 @@ async function publish(feed, thing, body) {
 for (const where of ["/feeds/place", "/t/markt", "/map?feed=place"]) {
   await check(`live: ${where}`, async () => {
     const page = await open(base + where);
-    await page.waitForTimeout(600);
-    const value = 20 + Math.floor(Math.random() * 900) / 10;
-    const text = String(value).replace(".", ",");
-    await publish("place", "markt", { pm25: value });
-    const began = Date.now();
-    await page.waitForFunction((t) => [...document.querySelectorAll(".value")].some((e) => e.textContent === t), text, { timeout: 10000, polling: 20 });
-    const took = Date.now() - began;
+    await page.waitForSelector("button.live:not(.waits)");
+    let took = Infinity;
+    for (let i = 0; i < 8 && took >= 1000; i++) {
+      const value = 20 + i + Math.floor(Math.random() * 9) / 10 + 0.05;
+      const text = value.toFixed(2).replace(".", ",");
+      const began = Date.now();
+      await publish("place", "markt", { pm25: Number(value.toFixed(2)) });
+      await page.waitForFunction((t) => [...document.querySelectorAll(".value")].some((e) => e.textContent === t), text, { timeout: 10000, polling: 20 });
+      took = Math.min(took, Date.now() - began);
+    }
+    must(took < 1000, `the fastest took ${took} ms`);
     await page.click("button.live");
     await publish("place", "markt", { pm25: 7.77 });
     await page.waitForTimeout(700);
