@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_WATCH = CLI_OWN, PAGE_BYTES = 256 << 10 };
+enum { OPT_WATCH = CLI_OWN, PAGE_BYTES = 256 << 10, LABEL = 13 };
 
 static void write_uptime(struct buf *b, uint64_t s)
 {
@@ -19,11 +19,22 @@ static void write_uptime(struct buf *b, uint64_t s)
 	         (unsigned long long)(s / 60 % 60), (unsigned long long)(s % 60));
 }
 
-static void counts(struct buf *b, const char *label, const json_t *object, const char *const *names)
+/* On more lines where the terminal is too narrow for one. */
+static void counts(const struct cli *c, struct buf *b, const char *label, const json_t *object,
+                   const char *const *names)
 {
 	buf_addf(b, "%-12s ", label);
+	size_t line = b->len - LABEL;
 	for (size_t i = 0; names[i]; i += 2) {
+		size_t from = b->len;
 		buf_add_str(b, i ? "   " : "");
+		text_count(b, reply_count(object, names[i]));
+		buf_addf(b, " %s", names[i + 1]);
+		if (i == 0 || !c->columns || b->len - line <= c->columns)
+			continue;
+		b->len = from;
+		line = b->len + 1;
+		buf_addf(b, "\n%-12s ", "");
 		text_count(b, reply_count(object, names[i]));
 		buf_addf(b, " %s", names[i + 1]);
 	}
@@ -96,8 +107,8 @@ static void page(const struct cli *c, const json_t *r)
 	text_weighted(&b, c->colour, ready ? TEXT_GOOD : TEXT_BAD,
 	              span_str(ready ? "ready" : "NOT READY: publishers wait; is the disk full?"));
 	buf_add_str(&b, "\n\n");
-	counts(&b, "connections", json_object_get(r, "connections"), connections);
-	counts(&b, "since start", json_object_get(r, "counters"), counters);
+	counts(c, &b, "connections", json_object_get(r, "connections"), connections);
+	counts(c, &b, "since start", json_object_get(r, "counters"), counters);
 	buf_addf(&b, "%-12s %.1f stored a second   commit ", "now",
 	         reply_real(json_object_get(r, "rates"), "storedPerSecond"));
 	text_count(&b, reply_count(r, "commit"));

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { TABLE_BYTES = 64 << 20, CELL_BYTES = 4096 };
+enum { TABLE_BYTES = 64 << 20, CELL_BYTES = 4096, TEXT_MIN = 12, LAST_MIN = 10 };
 
 void table_init(struct table *t, const char *const *headings, unsigned columns)
 {
@@ -56,16 +56,31 @@ static void pad(struct buf *out, unsigned n)
 static void write_cell(const struct table *t, unsigned column, struct span cell, unsigned wide,
                        unsigned left, struct buf *out)
 {
-	unsigned have = text_columns(cell);
+	unsigned have = MIN_OF(text_columns(cell), wide);
 	if (column + 1 == t->columns && !(t->right >> column & 1)) { /* cut, and nothing after it */
 		text_line(out, cell, left);
 		return;
 	}
 	if (t->right >> column & 1)
 		pad(out, wide - have);
-	buf_add_span(out, cell);
+	text_line(out, cell, wide);
 	if (!(t->right >> column & 1))
 		pad(out, wide - have);
+}
+
+/* What is too wide takes it from the widest column of words; numbers are never cut. */
+static void narrow(const struct table *t, unsigned width, unsigned wide[TABLE_COLUMNS_MAX])
+{
+	unsigned used = LAST_MIN, widest = 0;
+	for (unsigned i = 0; i + 1 < t->columns; i++) {
+		used += wide[i] + 2;
+		if (!(t->right >> i & 1) && (wide[i] > wide[widest] || t->right >> widest & 1))
+			widest = i;
+	}
+	if (!width || used <= width || t->right >> widest & 1 || wide[widest] <= TEXT_MIN)
+		return;
+	unsigned over = used - width, most = wide[widest] - TEXT_MIN;
+	wide[widest] -= MIN_OF(over, most);
 }
 
 void table_write(struct table *t, unsigned width, struct buf *out)
@@ -77,12 +92,13 @@ void table_write(struct table *t, unsigned width, struct buf *out)
 		unsigned n = text_columns(span_str(p));
 		wide[i % t->columns] = MAX_OF(wide[i % t->columns], n);
 	}
+	narrow(t, width, wide);
 	p = t->text.p;
 	for (size_t i = 0; i < t->cells; i++, p += strlen(p) + 1) {
 		unsigned column = (unsigned)(i % t->columns), used = 0;
 		for (unsigned k = 0; k < column; k++)
 			used += wide[k] + 2;
-		unsigned left = width == 0 ? 0 : width > used + 12 ? width - used : 12;
+		unsigned left = width == 0 ? 0 : width > used + LAST_MIN ? width - used : LAST_MIN;
 		write_cell(t, column, span_str(p), wide[column], left, out);
 		buf_add_str(out, column + 1 == t->columns ? "\n" : "  ");
 	}

@@ -1,5 +1,5 @@
 /* table.h - rows under headings, aligned, for terminals. Cells are collected, then printed; the
- * last column is cut to the terminal. */
+ * widest column of words and then the last one are cut to the terminal. */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
 

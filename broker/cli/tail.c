@@ -21,7 +21,11 @@ struct tail {
 	bool exit_on_live;
 	bool broken; /* the output cannot be written */
 	struct buf line, painted;
+	unsigned subject_wide, sequence_wide; /* columns grow with what comes */
+	int day;                              /* of the last line on a terminal; 0: none yet */
 };
+
+enum { SUBJECT_MIN = 12, SUBJECT_MAX = 32, SEQUENCE_MIN = 4, DATA_MIN = 10 };
 
 enum { OPT_AFTER = CLI_OWN, OPT_SINCE, OPT_THING, OPT_LIMIT, OPT_EXIT_ON_LIVE };
 
@@ -78,30 +82,69 @@ static void print_json(struct tail *t, struct span text)
 	fwrite(t->line.p, 1, t->line.len, stdout);
 }
 
+/* For who reads along: the time of day here and how long ago that was; the day stands above. */
+static bool put_clock(struct tail *t, struct buf *b, struct span stored)
+{
+	int64_t ms, now_ms = (int64_t)time(NULL) * 1000;
+	struct tm tm;
+	char day[64];
+	if (text_time(stored, now_ms, &ms) < 0)
+		return false;
+	time_t s = (time_t)(ms / 1000);
+	if (!localtime_r(&s, &tm))
+		return false;
+	int number = (tm.tm_year + 1900) * 366 + tm.tm_yday + 1;
+	if (number != t->day && strftime(day, sizeof(day), "-- %F, %Z", &tm) > 0) {
+		text_weighted(&t->painted, t->cli->colour, TEXT_FAINT, span_str(day));
+		buf_add_char(&t->painted, '\n');
+	}
+	t->day = number;
+	buf_addf(b, "%02d:%02d:%02d  ", tm.tm_hour, tm.tm_min, tm.tm_sec);
+	size_t from = b->len;
+	text_age(b, now_ms / 1000 - s);
+	for (size_t n = b->len - from; n < sizeof("just now") - 1; n++)
+		buf_add_char(b, ' ');
+	return true;
+}
+
+static void put_time(struct tail *t, struct buf *b, struct span stored)
+{
+	if (t->cli->terminal && put_clock(t, b, stored))
+		return;
+	/* 2026-11-24T12:34:56.789Z without the milliseconds and with the Z */
+	if (stored.n > 20 && stored.p[19] == '.')
+		buf_addf(b, "%.19sZ", stored.p);
+	else
+		text_line(b, stored, 0);
+}
+
 static void print_line(struct tail *t, const struct event_view *e)
 {
 	struct buf *b = &t->line;
 	buf_clear(b);
-	/* 2026-11-24T12:34:56.789Z without the milliseconds and with the Z */
-	if (e->time.n > 20 && e->time.p[19] == '.')
-		buf_addf(b, "%.19sZ", e->time.p);
-	else
-		text_line(b, e->time, 0);
+	buf_clear(&t->painted);
+	put_time(t, b, e->time);
 	buf_addf(b, "  ");
 	size_t time_end = b->len, before = b->len;
-	text_line(b, e->subject, 32);
+	text_line(b, e->subject, SUBJECT_MAX);
 	size_t subject_end = b->len;
-	for (unsigned n = text_columns(span_of(b->p + before, b->len - before)); n < 20; n++)
+	unsigned subject = text_columns(span_of(b->p + before, b->len - before));
+	t->subject_wide = MAX_OF(t->subject_wide, MAX_OF(subject, (unsigned)SUBJECT_MIN));
+	for (; subject < t->subject_wide; subject++)
 		buf_add_char(b, ' ');
-	buf_addf(b, "  %8.*s  ", (int)MIN_OF(e->sequence.n, 20u),
+	unsigned digits = MIN_OF((unsigned)e->sequence.n, 20u);
+	t->sequence_wide = MAX_OF(t->sequence_wide, MAX_OF(digits, (unsigned)SEQUENCE_MIN));
+	buf_addf(b, "  %*.*s  ", (int)t->sequence_wide, (int)digits,
 	         e->sequence.p ? e->sequence.p : "");
 	size_t sequence_end = b->len;
 	unsigned used = text_columns(span_of(b->p, b->len)), columns = t->cli->columns;
-	text_line(b, e->data, columns > used + 10 ? columns - used : columns ? 10 : 0);
+	text_line(b, e->data,
+	          columns > used + DATA_MIN ? columns - used
+	          : columns                 ? (unsigned)DATA_MIN
+	                                    : 0);
 	buf_add_char(b, '\n');
 	struct buf *out = &t->painted;
 	bool colour = t->cli->colour;
-	buf_clear(out);
 	text_weighted(out, colour, TEXT_FAINT, span_of(b->p, time_end));
 	text_weighted(out, colour, TEXT_BOLD, span_of(b->p + time_end, subject_end - time_end));
 	text_weighted(out, colour, TEXT_FAINT,

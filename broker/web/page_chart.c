@@ -11,7 +11,7 @@
 enum { MINUTE_MS = 60000 };
 static const struct size {
 	unsigned width, height;
-} large = {720, 260}, beside_others = {480, 240}, phone = {320, 220};
+} beside_others = {480, 240}, phone = {320, 220};
 #define CLOCK "Europe/Amsterdam" /* of the people who look; without tzdata: UTC */
 
 static const struct chart_span {
@@ -134,14 +134,15 @@ static unsigned figures(struct page *p, const struct seen_thing *t, const struct
 			continue;
 		n++;
 		html_class(h, "figure", "chart");
-		html_open(h, "figcaption");
-		if (with_thing) {
+		html_open(h, "figcaption"); /* the picture says itself what it shows */
+		if (with_thing)
 			page_thing_link(p, t);
-			html_text(h, " · ");
-		}
+		html_class(h, "span", "hidden");
+		html_text(h, " ");
 		page_member(p, v.member);
+		html_close(h, "span");
 		html_close(h, "figcaption");
-		picture(p, stream, v.member, with_thing ? beside_others : large, c);
+		picture(p, stream, v.member, beside_others, c);
 		html_open(h, "p");
 		figures_link(p, t, stream, v.member, c);
 		html_close(h, "p");

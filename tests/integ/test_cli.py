@@ -9,7 +9,7 @@ import subprocess
 import termios
 
 from kit import city
-from kit.daemon import CLI, SHORT_LIVED, SLOW, TOP
+from kit.daemon import CLI, SHORT_LIVED, SLOW, TOP, feed
 
 
 def run(*arguments, **options):
@@ -148,10 +148,10 @@ def test_schema_check_against_a_feed(own, tmp_path, name):
     assert d.oudp("check", new, "--last", "4").returncode == 2
 
 
-def on_a_terminal(broker, *arguments, both=False, **environment):
-    """What the command writes on a terminal of 100 columns."""
+def on_a_terminal(broker, *arguments, both=False, columns=100, **environment):
+    """What the command writes on a terminal."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     env = {**os.environ, "OUDP_URL": f"http://127.0.0.1:{broker.web_port}", "OUDP_SOCKET": broker.socket_path, "TERM": "xterm",
            "STATE_DIRECTORY": broker.data_dir, **SHORT_LIVED, "NO_COLOR": "", **environment}
     with subprocess.Popen([CLI, *arguments], stdin=subprocess.DEVNULL, stdout=theirs,
@@ -178,8 +178,18 @@ def test_colour_on_a_terminal_only(broker, name):
         assert "\x1b" not in on_a_terminal(broker, *words, NO_COLOR="1")
         assert "\x1b" not in on_a_terminal(broker, *words, TERM="dumb")
         assert "\x1b" not in broker.oudp(*words).stdout
-    line = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(broker, *tail)).strip()
-    assert name in line and len(line) <= 100
+    day, line = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(broker, *tail)).strip().splitlines()
+    assert re.fullmatch(r"-- \d{4}-\d\d-\d\d, \S+", day), day
+    assert re.match(rf"\d\d:\d\d:\d\d  (just now|\d+ s   ) *  {name} ", line) and len(line) <= 100, line
+    assert re.match(rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ  {name} ", broker.oudp(*tail).stdout), "a machine gets the whole time"
+
+
+def test_status_fits_the_terminal(own):
+    d = own({"a-feed-with-a-name-as-long-as-anybody-writes": feed("a/#", ["any"], title="A title that is as long as anybody writes, too")})
+    d.start()
+    for columns in (80, 100, 200):
+        lines = on_a_terminal(d, "status", columns=columns, NO_COLOR="1").splitlines()
+        assert max(len(x) for x in lines) <= columns, lines
 
 
 def test_bars_on_a_terminal_only(own, tmp_path):

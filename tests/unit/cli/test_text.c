@@ -147,6 +147,15 @@ static void test_table(void **state)
 	                              "a            12,345  a long text that...\n"
 	                              "longer name     7 B  \n");
 	table_done(&t);
+	table_init(&t, headings, 3); /* the widest words give way before the last ones do */
+	table_cell(&t, "a-name-as-long-as-they-come");
+	table_count(&t, 7);
+	table_cell(&t, "nine char");
+	SAYS(table_write(&t, 40, &b), "NAME                       N  WHAT\n"
+	                              "a-name-as-long-as-they...  7  nine char\n");
+	SAYS(table_write(&t, 20, &b), "NAME          N  WHAT\n"
+	                              "a-name-as...  7  nine char\n");
+	table_done(&t);
 }
 
 static uint32_t at_pointer(const struct json_tape *t, const char *pointer, int expected)
