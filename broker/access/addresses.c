@@ -57,11 +57,16 @@ static struct span key_of(const struct sockaddr *peer, char out[16])
 	return span_of(out, NETWORK_BYTES);
 }
 
-bool addresses_full(const struct addresses *a, const struct sockaddr *peer, uint64_t max)
+const struct address *addresses_find(const struct addresses *a, const struct sockaddr *peer)
 {
 	char mem[16];
 	struct span key = key_of(peer, mem);
-	const struct address *one = key.n ? map_get(&a->by_key, key) : NULL;
+	return key.n ? map_get(&a->by_key, key) : NULL;
+}
+
+bool addresses_full(const struct addresses *a, const struct sockaddr *peer, uint64_t max)
+{
+	const struct address *one = addresses_find(a, peer);
 	return max && one && one->open >= max;
 }
 

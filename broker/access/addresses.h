@@ -25,5 +25,7 @@ int addresses_enter(struct addresses *a, const struct sockaddr *peer, uint64_t m
 void addresses_leave(struct addresses *a, struct address *one); /* accepts NULL */
 /* Would addresses_enter() say ERR_DENIED? */
 bool addresses_full(const struct addresses *a, const struct sockaddr *peer, uint64_t max);
+/* The one of peer, while it is connected and counted; else NULL. */
+const struct address *addresses_find(const struct addresses *a, const struct sockaddr *peer);
 
 #endif

@@ -124,13 +124,20 @@ enum {
 	LIMIT_WEB_SPARE = 100,              /* more for the administrator, who must get in */
 	LIMIT_WEB_HEADER_BYTES = 8 << 10,   /* of one request; what proxies allow as well */
 	LIMIT_WEB_ANSWERS_BYTES = 64 << 20, /* answers on their way to clients, all together */
-	LIMIT_WEB_SEND_S = 60,   /* a client takes something of its answer in this time */
-	LIMIT_WEB_HEADER_S = 20, /* a piece of a request takes no longer; its head 10 (lws) */
-	LIMIT_WEB_WRITE_BYTES = 64 << 10, /* one write to a subscriber: lws keeps what the
-	                                     socket does not take, so this bounds it */
-	LIMIT_WEB_EVENT_BYTES = 64 << 20, /* one event: the largest payload in base64, escaped */
-	LIMIT_WEB_FRAMES_BYTES = 1 << 20, /* shared frames of one feed: what 100 fast
-	                                     subscribers spread over at full speed */
+	LIMIT_WEB_SEND_S = 60,     /* a client takes something of its answer in this time */
+	LIMIT_WEB_HEADER_S = 20,   /* a piece of a request takes no longer; its head 10 (lws) */
+	LIMIT_WEB_IDLE_S = 75,     /* a connection waits for its next request: longer than proxies
+	                              keep theirs (60), so that it is they who end it */
+	LIMIT_WEB_REQUESTS = 1000, /* of one connection: then another one may get its place */
+	LIMIT_WEB_LINGER_S = 10,   /* bytes that nobody wants are read for so long after an answer,
+	                              so that the answer is not lost to a reset, */
+	LIMIT_WEB_LINGER_BYTES = 16 << 20, /* and no more of them: the largest body, */
+	LIMIT_WEB_LINGERING = 1000,        /* of so many connections at a time; others are reset */
+	LIMIT_WEB_WRITE_BYTES = 64 << 10,  /* one write to a subscriber: lws keeps what the
+	                                      socket does not take, so this bounds it */
+	LIMIT_WEB_EVENT_BYTES = 64 << 20,  /* one event: the largest payload in base64, escaped */
+	LIMIT_WEB_FRAMES_BYTES = 1 << 20,  /* shared frames of one feed: what 100 fast
+	                                      subscribers spread over at full speed */
 	LIMIT_WEB_FRAMES_TOTAL_BYTES = 32 << 20, /* of all feeds */
 	LIMIT_WEB_EXAMINE_RECORDS = 4000,        /* looked at for one filter per turn: 0.5 ms */
 	LIMIT_WEB_PAGE_BYTES = 1 << 20,          /* a page ends after the event that passes this */

@@ -31,6 +31,7 @@ struct cli {
 	const char *socket;           /* administration */
 	const char *data_dir;         /* of the daemon */
 	bool url_asked, socket_asked; /* by option or environment, not the default */
+	void *curl;                   /* of http.c, from request to request; NULL at first */
 };
 
 struct command {

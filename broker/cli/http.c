@@ -1,4 +1,5 @@
-/* http.c - libcurl lives here and nowhere else. One request, one answer, no session. */
+/* http.c - libcurl lives here and nowhere else. One request, one answer; the connection is kept for
+ * the next. */
 #include "cli/http.h"
 
 #include "base/limits.h"
@@ -94,11 +95,22 @@ static int perform(struct cli *c, CURL *curl, bool socket, struct http_reply *r)
 	return 0;
 }
 
+void http_end(struct cli *c)
+{
+	if (c->curl)
+		curl_easy_cleanup(c->curl);
+	c->curl = NULL;
+}
+
 /* A request for path that is all set but for its body and what comes of the answer. */
 static CURL *prepare(struct cli *c, bool socket, const char *path, char **ret_url)
 {
 	assert(path[0] == '/');
-	CURL *curl = curl_easy_init();
+	if (c->curl)
+		curl_easy_reset(c->curl); /* keeps its connections */
+	else
+		c->curl = curl_easy_init();
+	CURL *curl = c->curl;
 	if (!curl)
 		return NULL;
 	if (asprintf(ret_url, "%s%s", socket ? "http://localhost" : c->url, path) < 0)
@@ -137,7 +149,6 @@ int http_send(struct cli *c, enum http_way way, const char *method, const char *
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	int err = perform(c, curl, socket, r);
 	curl_slist_free_all(headers);
-	curl_easy_cleanup(curl);
 	if (err)
 		http_reply_done(r);
 	return err;
@@ -184,7 +195,6 @@ int http_save(struct cli *c, const char *path, const char *accept, FILE *to, str
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &s);
 	int err = perform(c, curl, socket, r);
 	curl_slist_free_all(headers);
-	curl_easy_cleanup(curl);
 	if (err)
 		http_reply_done(r);
 	return err;

@@ -36,6 +36,8 @@ int http_save(struct cli *c, const char *path, const char *accept, FILE *to,
 int http_json(struct cli *c, enum http_way way, const char *method, const char *path,
               const json_t *body, json_t **ret) MUSTCHECK;
 
+void http_end(struct cli *c); /* closes the connection that was kept */
+
 /* Tells the problem+json (or the bare status) of a reply. Returns CLI_TROUBLE. */
 int http_problem(const struct cli *c, const struct http_reply *r);
 

@@ -1,5 +1,6 @@
 /* main.c - `oudp`: the table of commands, and nothing else. */
 #include "cli/cli.h"
+#include "cli/http.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -254,5 +255,7 @@ int main(int argc, char **argv)
 	c.command = find(name);
 	if (!c.command)
 		return cli_trouble(&c, "there is no command '%s'; see: oudp help", name);
-	return cli_finish(&c, c.command->run(&c, argc - at, argv + at));
+	status = c.command->run(&c, argc - at, argv + at);
+	http_end(&c);
+	return cli_finish(&c, status);
 }

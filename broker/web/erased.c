@@ -52,7 +52,7 @@ void lives_notice(struct web *w, const struct feed *f, struct span thing, enum n
 		buf_add(&l->notices, &type, 1);
 		buf_add(&l->notices, &n, sizeof(n));
 		buf_add(&l->notices, one->p, n);
-		lws_callback_on_writable(l->wsi);
+		conn_wake(l->wsi);
 	}
 }
 

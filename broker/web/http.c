@@ -86,7 +86,7 @@ void respond(struct req *r, int status, const char *content_type)
 	if (r->answered)
 		r->answered(r);
 	else if (r->wsi)
-		lws_callback_on_writable(r->wsi);
+		conn_wake(r->wsi);
 }
 
 const char *status_title(int status)
@@ -223,26 +223,10 @@ static int add_all(struct req *r, unsigned char **p, unsigned char *end)
 	}
 	if (r->status == 503 || r->status == 507 || r->status == 429)
 		err |= add(wsi, "Retry-After:", "10", p, end);
-	/* One request a connection: lws 4.1 reads freed memory, or for ever, when the next one was
-	 * sent before this is answered (pipelining). */
-	err |= add(wsi, "Connection:", "close", p, end);
-	if (!r->stream && r->status != 304)
+	err |= add(wsi, "Connection:", r->stays ? "keep-alive" : "close", p, end);
+	if (!r->stream && r->status != 304 && r->status != 204)
 		err |= lws_add_http_header_content_length(wsi, r->out.len, p, end);
 	return err | lws_finalize_http_header(wsi, p, end);
-}
-
-/* 0: sent, the body follows; 1: that was all; -1: close. */
-static int send_head(struct req *r)
-{
-	unsigned char mem[LWS_PRE + HEAD_BYTES], *start = mem + LWS_PRE, *p = start;
-	if (add_all(r, &p, mem + sizeof(mem) - 1))
-		return -1;
-	r->head_sent = true;
-	bool last = r->method == METHOD_HEAD || (!r->stream && r->out.len == 0);
-	int n = lws_write(r->wsi, start, (size_t)(p - start),
-	                  last ? LWS_WRITE_HTTP_HEADERS | LWS_WRITE_H2_STREAM_END
-	                       : LWS_WRITE_HTTP_HEADERS);
-	return n < 0 ? -1 : last;
 }
 
 void req_wait(struct req *r)
@@ -277,7 +261,56 @@ void respond_tagged(struct req *r, const char *content_type)
 	respond(r, same ? 304 : 200, same ? NULL : content_type);
 }
 
-/* 0: go on; -1: close, for the answer is complete or the client is gone. */
+/* The answer is with lws. When lws has sent it, the connection waits for the next request, or
+ * ends. */
+static int finish(struct req *r)
+{
+	struct lws *wsi = r->wsi;
+	struct pss *pss = lws_wsi_user(wsi);
+	bool more = r->more || !list_empty(&r->behind), stays = r->stays && !more;
+	bool unread = r->body_due && !r->body_done;
+	r->all_given = true;
+	if (lws_partial_buffered(wsi)) {
+		conn_wake(wsi);
+		return 0;
+	}
+	pss->req = NULL;
+	r->wsi = NULL;
+	req_release(r);
+	if (stays)
+		return conn_rest(wsi); /* pss is another one after this */
+	return more || unread ? linger(wsi) : -1;
+}
+
+/* p has LWS_PRE bytes before it. */
+static int give(struct req *r, unsigned char *p, size_t n, bool last)
+{
+	if (!r->stream || r->observing)
+		lws_set_timeout(r->wsi, PENDING_TIMEOUT_HTTP_CONTENT, LIMIT_WEB_SEND_S);
+	return n && lws_write(r->wsi, p, n, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0 ? -1
+	                                                                                      : 0;
+}
+
+/* The headers, and a short body with them. */
+static int send_head(struct req *r)
+{
+	unsigned char mem[LWS_PRE + HEAD_BYTES + CHUNK_BYTES], *start = mem + LWS_PRE, *p = start;
+	r->stays = conn_may_stay(r);
+	if (add_all(r, &p, start + HEAD_BYTES - 1))
+		return -1;
+	r->head_sent = true;
+	bool headers_only = r->method == METHOD_HEAD || r->status == 304 || r->status == 204;
+	bool all = headers_only || (!r->stream && r->out.len <= CHUNK_BYTES);
+	if (all && !headers_only && r->out.len) {
+		memcpy(p, r->out.p, r->out.len);
+		p += r->out.len;
+		r->web->stats.bytes_sent += r->out.len;
+	}
+	if (give(r, start, (size_t)(p - start), all))
+		return -1;
+	return all ? finish(r) : 0;
+}
+
 static int send_piece(struct req *r)
 {
 	unsigned char mem[LWS_PRE + CHUNK_HEAD_BYTES + CHUNK_BYTES + 2], *p = mem + LWS_PRE;
@@ -291,14 +324,12 @@ static int send_piece(struct req *r)
 	} else if (n) {
 		memcpy(p, r->out.p + r->sent, n);
 	}
-	if (!r->stream || r->observing)
-		lws_set_timeout(r->wsi, PENDING_TIMEOUT_HTTP_CONTENT, LIMIT_WEB_SEND_S);
-	if (n && lws_write(r->wsi, p, size, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
+	if (give(r, p, size, last))
 		return -1;
 	r->sent += n;
 	r->web->stats.bytes_sent += n;
 	if (last)
-		return -1;
+		return finish(r);
 	if (r->sent == r->out.len) {
 		buf_clear(&r->out);
 		r->sent = 0;
@@ -308,13 +339,12 @@ static int send_piece(struct req *r)
 	return 0;
 }
 
-static void send_last_chunk(struct lws *wsi)
+static int end_chunks(struct req *r)
 {
 	static const char last[] = "0\r\n\r\n";
 	unsigned char mem[LWS_PRE + sizeof(last)];
 	memcpy(mem + LWS_PRE, last, sizeof(last));
-	if (lws_write(wsi, mem + LWS_PRE, sizeof(last) - 1, LWS_WRITE_HTTP_FINAL) < 0)
-		log_debug("A client was gone before the end of its answer.");
+	return give(r, mem + LWS_PRE, sizeof(last) - 1, true) ? -1 : finish(r);
 }
 
 /* A stream: what is there goes out in pieces, then the subscriber is asked for more. */
@@ -334,37 +364,28 @@ static int stream_on(struct req *r)
 		if (send_piece(r) < 0)
 			return -1;
 	}
-	if (r->out.len == 0 && state == LIVE_END) {
-		if (r->chunked)
-			send_last_chunk(r->wsi);
-		return -1; /* the end of a stream without a length is the end of the connection */
-	}
+	if (r->out.len == 0 && state == LIVE_END) /* without chunks the connection's end says it */
+		return r->chunked ? end_chunks(r) : -1;
 	if (r->out.len || state != LIVE_WAIT)
-		lws_callback_on_writable(r->wsi);
+		conn_wake(r->wsi);
 	return 0;
 }
 
 static int writeable(struct req *r)
 {
+	conn_woken(r->wsi);
+	if (r->all_given)
+		return finish(r);
 	if (r->live && r->live->kind == LIVE_PAGE && !r->answering)
 		page_fill(r->live);
 	if (r->again && !r->answering)
 		r->again(r);
 	if (!r->answering)
 		return 0;
-	if (!r->head_sent) {
-		int n = send_head(r);
-		if (n)
-			return -1;
-		lws_callback_on_writable(r->wsi);
-		return 0;
-	}
-	if (r->stream)
+	if (r->head_sent && r->stream)
 		return stream_on(r);
-	if (send_piece(r))
-		return -1;
-	lws_callback_on_writable(r->wsi);
-	return 0;
+	conn_wake(r->wsi);
+	return r->head_sent ? send_piece(r) : send_head(r);
 }
 
 /* ---- asking ---- */
@@ -379,6 +400,7 @@ void req_release(struct req *r)
 {
 	if (r->wsi)
 		return;
+	list_remove(&r->behind);
 	if (r->live) {
 		r->live->wsi = NULL;
 		live_close(r->live);
@@ -463,21 +485,49 @@ static uint64_t body_limit(const struct req *r)
 	           : one;
 }
 
-/* The refusals that do not need the body. lws reads and drops what was announced; a body in chunks
- * has no length, so the connection ends. */
+/* Where its body ends is not known, and so not where the next request begins. */
+static void refuse_framing(struct req *r, int status, const char *why)
+{
+	r->last = r->more = true;
+	problem(r, status, "%s", why);
+}
+
+/* White space before the colon makes another header of it to lws, and may not to who stands in
+ * front: then what is the body to one is a request to the other (RFC 9112, 5.1). */
+static bool has_odd_framing(struct lws *wsi)
+{
+	static const char *const odd[] = {
+	    "content-length :", "content-length\t:", "transfer-encoding :", "transfer-encoding\t:"};
+	for (unsigned i = 0; i < ARRAY_LEN(odd); i++)
+		if (lws_hdr_custom_length(wsi, odd[i], (int)strlen(odd[i])) >= 0)
+			return true;
+	return false;
+}
+
+/* The refusals that do not need the body. */
 static bool refuse_early(struct req *r, const char *length_text)
 {
 	uint64_t length = 0;
 	bool has_length = length_text[0] != '\0';
 	if (lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
-		problem(r, 411, "send the body with its Content-Length, not in chunks");
+		refuse_framing(r, 411, "send the body with its Content-Length, not in chunks");
 	else if (has_length && span_to_u64(span_str(length_text), &length))
-		problem(r, 400, "Content-Length is not a length");
-	else if (length > r->body.max)
-		problem(r, 413, "the body is larger than %zu bytes", r->body.max);
+		refuse_framing(r, 400, "Content-Length is not a length");
 	else if (takes_body(r) && !has_length)
-		problem(r, 411, "send the body with its Content-Length");
+		refuse_framing(r, 411, "send the body with its Content-Length");
+	else if (has_odd_framing(r->wsi))
+		refuse_framing(r, 400,
+		               "there is white space between a header's name and its colon");
+	else if (is_cut(r->wsi))
+		refuse_framing(r, 400, "the address has a line break in it");
+	if (r->answering)
+		return true;
+	r->body_due = length > 0;
 	r->wants_body = takes_body(r) && length > 0;
+	if (!r->body_due)
+		behind_came(r);
+	if (length > r->body.max)
+		problem(r, 413, "the body is larger than %zu bytes", r->body.max);
 	return r->answering;
 }
 
@@ -504,6 +554,7 @@ static void begin(struct lws *wsi, struct pss *pss)
 	list_init(&r->node);
 	list_init(&r->room_node);
 	list_init(&r->page_node);
+	list_init(&r->behind);
 	list_append(&w->reqs, &r->node);
 	buf_init(&r->out, LIMIT_WEB_EVENT_BYTES);
 	pss->req = r;
@@ -517,12 +568,10 @@ static void begin(struct lws *wsi, struct pss *pss)
 	if (!length[0] && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0)
 		strcpy(length, "?");
 	buf_init(&r->body, body_limit(r));
+	conn_begin(wsi);
+	conn_ask(r);
 	if (refuse_early(r, length))
 		return;
-	if (is_cut(wsi)) {
-		problem(r, 400, "the address has a line break in it");
-		return;
-	}
 	if (read_query(wsi, &r->query)) {
 		problem(r, 400,
 		        "the query string is malformed, too long, or names a parameter twice");
@@ -553,6 +602,20 @@ static void take_body(struct req *r, const void *in, size_t len)
 		problem(r, 413, "the body is larger than it said");
 }
 
+static void body_came(struct req *r)
+{
+	if (r->body_done) { /* said again: more came, which is not the body */
+		behind_known(r);
+		return;
+	}
+	r->body_done = true;
+	behind_came(r);
+	/* without a body it was routed by begin(); a page that waits is not answering yet, and must
+	 * not begin again */
+	if (r->wants_body && !r->answering && !r->proving)
+		route(r);
+}
+
 static void gone(struct pss *pss)
 {
 	struct req *r = pss->req;
@@ -575,17 +638,8 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss 
 			take_body(pss->req, in, len);
 		return 0;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-		/* lws 4.1 says it for ever, in one turn, of a body that was sent together with the
-		 * request before it (pipelining): such a connection is closed. */
-		if (pss && pss->req && pss->req->body_done)
-			return -1;
-		if (pss && pss->req) {
-			pss->req->body_done = true;
-			/* without a body it was routed by begin(); a page that waits is not
-			 * answering yet, and must not begin again */
-			if (pss->req->wants_body && !pss->req->answering && !pss->req->proving)
-				route(pss->req);
-		}
+		if (pss && pss->req)
+			body_came(pss->req);
 		return 0;
 	case LWS_CALLBACK_HTTP_WRITEABLE: return pss && pss->req ? writeable(pss->req) : 0;
 	case LWS_CALLBACK_CLOSED_HTTP:

@@ -16,7 +16,7 @@ static void on_cursor(struct cursor *c)
 {
 	struct live *l = c->owner;
 	if (l->wsi)
-		lws_callback_on_writable(l->wsi);
+		conn_wake(l->wsi);
 }
 
 static void on_frames(struct frames_member *m, bool out)
@@ -24,7 +24,7 @@ static void on_frames(struct frames_member *m, bool out)
 	struct live *l = container_of(m, struct live, member);
 	l->cast_out = out;
 	if (l->wsi)
-		lws_callback_on_writable(l->wsi);
+		conn_wake(l->wsi);
 }
 
 static void open_cursor(struct live *l, const struct ask *a)
@@ -149,7 +149,7 @@ void live_judge(struct web *w)
 		live_end(l, 1008);
 		if (l->kind == LIVE_PAGE && !l->req->answering)
 			problem(l->req, 404, "this feed may not be read any more");
-		lws_callback_on_writable(l->wsi);
+		conn_wake(l->wsi);
 	}
 }
 
@@ -400,7 +400,7 @@ static bool tick_ws(struct live *l, uint64_t now)
 		}
 	} else if (now - last >= LIMIT_WEB_PING_S * 1000) {
 		l->ping_due = true;
-		lws_callback_on_writable(l->wsi);
+		conn_wake(l->wsi);
 	}
 	return true;
 }
@@ -414,7 +414,7 @@ void live_tick(struct web *w, uint64_t now)
 			continue;
 		if (l->kind == LIVE_PAGE) {
 			if (now >= l->deadline_ms)
-				lws_callback_on_writable(l->wsi);
+				conn_wake(l->wsi);
 			continue;
 		}
 		if (l->kind == LIVE_WS) {
@@ -424,13 +424,13 @@ void live_tick(struct web *w, uint64_t now)
 		           l->req->out.len == 0) {
 			l->said_ms = now;
 			buf_add_str(&l->req->out, ": still here\n\n");
-			lws_callback_on_writable(l->wsi);
+			conn_wake(l->wsi);
 		}
 		if (l->live_said && (l->partial || !filter_any(&l->filter)) && !l->position_due &&
 		    now - l->told_ms >= LIMIT_WEB_POSITION_S * 1000 &&
 		    l->cursor.next - 1 > l->told) {
 			l->position_due = true;
-			lws_callback_on_writable(l->wsi);
+			conn_wake(l->wsi);
 		}
 	}
 }

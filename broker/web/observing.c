@@ -33,7 +33,7 @@ void observing_fail(struct observing *g, int err)
 	g->ended = true;
 	if (r->answering) { /* the beginning is on its way */
 		r->broken = true;
-		lws_callback_on_writable(r->wsi);
+		conn_wake(r->wsi);
 	} else if (err == ERR_NOT_FOUND) {
 		problem(r, 404, "there is no such datastream");
 	} else if (err == ERR_TOO_LARGE) {
@@ -83,7 +83,7 @@ void observing_send(struct observing *g, const char *cursor)
 	struct req *r = g->r;
 	req_count(r);
 	if (r->answering) {
-		lws_callback_on_writable(r->wsi);
+		conn_wake(r->wsi);
 		return;
 	}
 	if (cursor)
@@ -98,13 +98,6 @@ static bool is_full(const struct observing *g)
 
 /* ---- a stream to a slow client ---- */
 
-static bool is_http_1_0(struct lws *wsi)
-{
-	char version[16];
-	return lws_hdr_copy(wsi, version, sizeof(version), WSI_TOKEN_HTTP) > 0 &&
-	       strcmp(version, "HTTP/1.0") == 0;
-}
-
 /* Whether to go on now. */
 static bool has_room(struct observing *g)
 {
@@ -113,11 +106,11 @@ static bool has_room(struct observing *g)
 	if (g->o.limit != UINT64_MAX || r->out.len - r->sent < LIMIT_SERIES_ANSWER_BYTES)
 		return true;
 	if (!r->answering) {
-		r->chunked = !is_http_1_0(r->wsi);
+		r->chunked = is_http_1_1(r->wsi);
 		stream_begin(r, observe_types[g->w.format]);
 	}
 	g->waits = true;
-	lws_callback_on_writable(r->wsi);
+	conn_wake(r->wsi);
 	return false;
 }
 

@@ -81,7 +81,7 @@ void page_fill(struct live *l)
 			return;
 		}
 	}
-	lws_callback_on_writable(l->wsi); /* goes on next turn */
+	conn_wake(l->wsi); /* goes on next turn */
 }
 
 /* ---- the request ---- */

@@ -49,7 +49,7 @@ static bool knows_all(struct req *r, struct feed *only)
 			continue;
 		all = seen_ready(&r->web->seen, f, &budget) && all;
 		if (budget == 0) {
-			lws_callback_on_writable(r->wsi);
+			conn_wake(r->wsi);
 			return false;
 		}
 	}
@@ -77,7 +77,7 @@ void pages_wake(void *web)
 	list_for_each (it, &w->pages) {
 		struct req *r = list_entry(it, struct req, page_node);
 		if (r->wsi)
-			lws_callback_on_writable(r->wsi);
+			conn_wake(r->wsi);
 	}
 }
 

@@ -19,10 +19,12 @@
  *   openapi.c   answers of operations, described
  *   charting.c  chart.svg                  zones.c     time zones by name
  *   administer.c  how a change ended
- *   freshness.c is a thing silent?         correcting.c  of observations */
+ *   freshness.c is a thing silent?         correcting.c  of observations
+ *   keep.h      connections from request to request: keep.c, behind.c, linger.c */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
 
+#include "access/addresses.h"
 #include "access/book.h"
 #include "access/login.h"
 #include "base/err.h"
@@ -34,6 +36,7 @@
 #include "feed/event.h"
 #include "web/ask.h"
 #include "web/frames.h"
+#include "web/keep.h"
 #include "web/latest.h"
 #include "web/query.h"
 #include "web/seen.h"
@@ -107,6 +110,10 @@ struct web {
 	struct sta_teller *teller;       /* NULL: there is none */
 	unsigned sta_jobs;               /* questions to SensorThings that are being answered */
 	uint64_t connections;
+	struct list resting;         /* struct conn of keep.h */
+	struct list came, with_more; /* struct req.behind */
+	struct list lingering;       /* of linger.c; the oldest first */
+	unsigned n_lingering;
 	struct web_stats stats;
 };
 
@@ -116,6 +123,7 @@ typedef void (*handler_fn)(struct req *r);
 
 struct req {
 	struct list node, room_node;
+	struct list behind; /* of web.came or with_more */
 	struct web *web;
 	struct lws *wsi; /* NULL: the client went away while an answer was being made */
 	enum web_kind kind;
@@ -146,7 +154,13 @@ struct req {
 	bool answering, head_sent, stream, wants_body;
 	bool chunked;       /* a stream that has an end which the client can tell from a break */
 	bool broken;        /* a stream that cannot go on: the connection ends without its end */
+	bool body_due;      /* a body was announced, wanted or not */
 	bool body_done;     /* the whole body has come */
+	bool last;          /* the client wants no other request on this connection, or has said
+	                       something that leaves open where the next one begins */
+	bool more;          /* bytes came behind it, or may have */
+	bool stays;         /* the connection, after the answer; the answer says which */
+	bool all_given;     /* to lws, which may not have sent it yet */
 	bool proving;       /* who it is, is being verified: routed after that */
 	bool administers;   /* a change that the audit is to hear the end of */
 	const char *detail; /* while a problem is answered: its words */

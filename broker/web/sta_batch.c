@@ -261,7 +261,7 @@ static void inner_answered(struct req *inner)
 	struct batch_run *s = inner->answered_arg;
 	s->again = true;
 	if (s->r->wsi)
-		lws_callback_on_writable(s->r->wsi);
+		conn_wake(s->r->wsi);
 }
 
 static struct req *inner_new(struct batch_run *s)
@@ -276,6 +276,7 @@ static struct req *inner_new(struct batch_run *s)
 	strcpy(inner->type, "application/json");
 	list_init(&inner->node);
 	list_init(&inner->room_node);
+	list_init(&inner->behind);
 	list_init(&inner->page_node);
 	query_init(&inner->query);
 	buf_init(&inner->out, LIMIT_WEB_EVENT_BYTES);
@@ -414,5 +415,5 @@ void sta_batch(struct req *r)
 	buf_add_str(&r->out, "{\"responses\":[");
 	req_wait(r);
 	r->again = run;
-	lws_callback_on_writable(r->wsi);
+	conn_wake(r->wsi);
 }

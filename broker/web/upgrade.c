@@ -213,6 +213,7 @@ int upgrade_confirm(struct lws *wsi, const char *to)
 	int status = 400;
 	char offered[SUBPROTOCOL_BYTES + 1] = "", version[8] = "";
 	w->stats.requests++;
+	conn_begin(wsi);
 	if (is_cut(wsi)) {
 		fault(&faults, SPAN(""), "the address has a line break in it");
 		return refuse(wsi, 400, &faults);

@@ -1,5 +1,4 @@
 /* web.c - the life of the web room: one lws context on the daemon's loop, a vhost per listener. */
-#include "access/addresses.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "web/crs.h"
@@ -63,7 +62,7 @@ static int open_vhost(struct web *w, const struct web_listener *l, struct buf *w
 	info.vhost_name = name;
 	info.protocols = w->protocols;
 	info.retry_and_idle_policy = &never;
-	info.keepalive_timeout = KEEPALIVE_S;
+	info.keepalive_timeout = LIMIT_WEB_IDLE_S; /* between requests */
 	info.iface = l->address;
 	if (l->kind == WEB_UNIX) {
 		int err = remove_stale(l->address, why);
@@ -109,6 +108,8 @@ static void on_tick(uv_timer_t *t)
 	seen_tick(&w->seen, uv_now(w->loop));
 	pages_wake(w); /* one that has waited long enough takes what there is */
 	mqtt_tick(w, uv_now(w->loop));
+	behind_tick(w);
+	linger_tick(w, uv_now(w->loop));
 	web_room(w); /* also those who are slowed to the rate of their grant */
 	w->stats.frame_bytes = w->frames.bytes;
 }
@@ -182,6 +183,10 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	list_init(&w->mqtts);
 	list_init(&w->mqtt_resume);
 	list_init(&w->pages);
+	list_init(&w->resting);
+	list_init(&w->came);
+	list_init(&w->with_more);
+	list_init(&w->lingering);
 	frames_init(&w->frames, w->hub, &w->event);
 	w->teller = sta_teller_new(w);
 	seen_init(&w->seen, w->hub, pages_wake, w);
@@ -230,12 +235,13 @@ void web_drain(struct web *w)
 	w->draining = true;
 	if (w->stats.websockets || w->stats.mqtt_connections)
 		w->drain_until_ms = uv_now(w->loop) + GOODBYE_MS;
+	conns_drain(w);
 	list_for_each (it, &w->lives) {
 		struct live *l = list_entry(it, struct live, node);
 		if (l->kind != LIVE_PAGE)
 			live_end(l, 1001);
 		if (l->wsi) /* a page that waits ends with what it has */
-			lws_callback_on_writable(l->wsi);
+			conn_wake(l->wsi);
 	}
 }
 
@@ -244,6 +250,7 @@ void web_turn(struct web *w)
 	if (!w)
 		return;
 	mqtt_turn(w);
+	behind_judge(w);
 	sta_teller_turn(w->teller);
 }
 
@@ -264,6 +271,7 @@ void web_free(struct web *w)
 	if (!w)
 		return;
 	uv_close((uv_handle_t *)&w->tick, on_tick_closed);
+	linger_end(w);
 	if (w->context)
 		lws_context_destroy(w->context);
 	/* lws on a loop that is not its own is destroyed twice: its handles close in between. */
@@ -332,7 +340,7 @@ bool is_secure(struct lws *wsi)
 
 /* ---- what lws says: to whom it goes ---- */
 
-/* The administrator gets in when subscribers fill the house. */
+/* The administrator gets in when subscribers fill the house. Who waits for nothing makes room. */
 static bool is_full(struct lws *wsi)
 {
 	struct web *w = web_of(wsi);
@@ -340,7 +348,7 @@ static bool is_full(struct lws *wsi)
 	    MIN_OF((uint64_t)LIMIT_WEB_CONNECTIONS, hub_config(w->hub)->max_connections);
 	if (kind_of(wsi) != WEB_TCP)
 		most += LIMIT_WEB_SPARE;
-	if (w->connections < most)
+	if (w->connections < most || conns_make_room(w, NULL))
 		return false;
 	w->stats.refused_connections++;
 	return true;
@@ -360,25 +368,22 @@ static bool is_full_address(struct lws *wsi, lws_sockfd_type fd)
 	if (!peer_of(fd, &a) || !addresses_full(w->addresses, (struct sockaddr *)&a,
 	                                        hub_config(w->hub)->max_per_address))
 		return false;
+	if (conns_make_room(w, addresses_find(w->addresses, (struct sockaddr *)&a)))
+		return false;
 	w->stats.refused_connections++;
 	return true;
 }
 
 /* It is open: counted until its wsi goes. */
-static void enter_address(struct lws *wsi)
+static void enter(struct lws *wsi)
 {
 	struct web *w = web_of(wsi);
 	struct sockaddr_storage a;
 	struct address *one = NULL;
 	if (peer_of(lws_get_socket_fd(wsi), &a) &&
-	    addresses_enter(w->addresses, (struct sockaddr *)&a, 0, &one) == 0)
-		lws_set_opaque_user_data(wsi, one);
-}
-
-static void leave_address(struct lws *wsi)
-{
-	addresses_leave(web_of(wsi)->addresses, lws_get_opaque_user_data(wsi));
-	lws_set_opaque_user_data(wsi, NULL);
+	    addresses_enter(w->addresses, (struct sockaddr *)&a, 0, &one))
+		one = NULL;
+	conn_open(wsi, one);
 }
 
 static void count_connections(struct web *w, int change)
@@ -412,10 +417,10 @@ int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 	case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: /* user is no session yet */
 		return is_full(wsi) || is_full_address(wsi, (lws_sockfd_type)(intptr_t)in) ||
 		       web_of(wsi)->draining;
-	case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED: enter_address(wsi); return 0;
+	case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED: enter(wsi); return 0;
 	case LWS_CALLBACK_WSI_CREATE: count_connections(web_of(wsi), 1); return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
-		leave_address(wsi);
+		conn_gone(wsi);
 		count_connections(web_of(wsi), -1);
 		return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade_confirm(wsi, in);
