@@ -3,8 +3,8 @@
  * lws can be asked only whether any connection that it may read has something put aside. So after
  * each turn, which has few new requests and mostly no such bytes, it is asked once; and when there
  * are some, once for each new request, while those that are known to have some are held for a
- * moment. Bytes can be put aside only in the turn in which a request comes: later lws does not read,
- * or says so (http.c, body_came()). */
+ * moment. Bytes can be put aside only in the turn in which a request comes: later lws does not
+ * read, or says so (http.c, body_came()). */
 #include "web/keep.h"
 #include "web/private.h"
 

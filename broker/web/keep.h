@@ -59,7 +59,7 @@ bool is_http_1_1(struct lws *wsi);
 
 /* ---- behind.c ---- */
 
-void behind_came(struct req *r); /* the request has come as a whole */
+void behind_came(struct req *r);  /* the request has come as a whole */
 void behind_known(struct req *r); /* bytes came behind it */
 void behind_judge(struct web *w); /* sets r->more of those; at the end of each turn */
 void behind_tick(struct web *w);  /* who waits for long costs nothing meanwhile */
