@@ -13,8 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Members of results: a text made once knows its hash. */
+enum { WORD_TOPIC, WORD_PAYLOAD, WORD_RETAIN, WORD_IGNORED, WORD_REFUSED, N_WORDS };
+static const char *const word_texts[N_WORDS] = {"topic", "payload", "retain", "ignored", "refused"};
+
 struct mapping {
 	struct program program;
+	jv words[N_WORDS];
 	struct frames *frames;
 	jv envelope;
 	struct buf text; /* of a payload */
@@ -61,6 +66,8 @@ struct mapping *mapping_new(const struct connector_conf *k, const char *lib_dir,
 	auto_free char *text = program_read(k->mapping);
 	m->envelope = jv_object();
 	m->answer = jv_invalid();
+	for (int i = 0; i < N_WORDS; i++)
+		m->words[i] = jv_string(word_texts[i]);
 	buf_init(&m->text, LIMIT_CONNECT_RECORD_BYTES);
 	if (!text)
 		fprintf(complaints, "%s: cannot be read\n", k->mapping);
@@ -90,6 +97,8 @@ void mapping_free(struct mapping *m)
 	frames_free(m->frames);
 	jv_free(m->envelope);
 	jv_free(m->answer);
+	for (int i = 0; i < N_WORDS; i++)
+		jv_free(m->words[i]);
 	buf_done(&m->text);
 	free(m);
 }
@@ -105,10 +114,16 @@ const char *mapping_error(const struct mapping *m)
 	return m->error;
 }
 
+static jv member(const struct mapping *m, jv value, int word)
+{
+	return jv_object_get(jv_copy(value), jv_copy(m->words[word]));
+}
+
 static int give_word(struct mapping *m, jv value, enum result_kind kind, mapping_cb cb, void *ctx)
 {
 	struct result r = {.kind = kind};
-	jv why = jv_object_get(value, jv_string(kind == RESULT_IGNORED ? "ignored" : "refused"));
+	jv why = member(m, value, kind == RESULT_IGNORED ? WORD_IGNORED : WORD_REFUSED);
+	jv_free(value);
 	int err = ERR_INVALID;
 	if (jv_get_kind(why) == JV_KIND_STRING) {
 		r.text = jv_string_value(why);
@@ -126,9 +141,10 @@ static int give_word(struct mapping *m, jv value, enum result_kind kind, mapping
 static int give_message(struct mapping *m, jv value, mapping_cb cb, void *ctx)
 {
 	struct result r = {.kind = RESULT_MESSAGE};
-	jv topic = jv_object_get(jv_copy(value), jv_string("topic"));
-	jv payload = jv_object_get(jv_copy(value), jv_string("payload"));
-	jv retain = jv_object_get(value, jv_string("retain"));
+	jv topic = member(m, value, WORD_TOPIC);
+	jv payload = member(m, value, WORD_PAYLOAD);
+	jv retain = member(m, value, WORD_RETAIN);
+	jv_free(value);
 	int err = ERR_INVALID;
 	if (jv_get_kind(topic) != JV_KIND_STRING || !jv_is_valid(payload)) {
 		snprintf(m->own_error, sizeof(m->own_error),
@@ -185,9 +201,9 @@ static int give(struct mapping *m, jv value, mapping_cb cb, void *ctx, int *n)
 		jv_free(value);
 		return ERR_INVALID;
 	}
-	if (jv_object_has(jv_copy(value), jv_string("ignored")))
+	if (jv_object_has(jv_copy(value), jv_copy(m->words[WORD_IGNORED])))
 		return give_word(m, value, RESULT_IGNORED, cb, ctx);
-	if (jv_object_has(jv_copy(value), jv_string("refused")))
+	if (jv_object_has(jv_copy(value), jv_copy(m->words[WORD_REFUSED])))
 		return give_word(m, value, RESULT_REFUSED, cb, ctx);
 	return give_message(m, value, cb, ctx);
 }

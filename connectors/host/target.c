@@ -109,6 +109,7 @@ static void on_publish(struct mosquitto *m, void *ctx, int mid, int reason,
 		break;
 	}
 	free(text);
+	pop_answered(t); /* the search for the next begins at its slot */
 }
 
 static void on_connect(struct mosquitto *m, void *ctx, int reason, int flags,

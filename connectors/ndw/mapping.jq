@@ -8,8 +8,7 @@
 include "oudp";
 
 def found($name): [.. | objects | .[$name] | select(. != null)] | .[0];
-def num: if type == "object" then (.["#text"] // .speed // .vehicleFlowRate) else . end | number;
-def used: if type == "object" then [.["@numberOfInputValuesUsed"] | number] | .[0] else null end;
+
 def period: [($settings["period"] // "60") | tonumber] | .[0];
 
 def site_id: (.measurementSiteReference // .measurementSiteRecordReference // {}) | if type == "object" then .["@id"]
@@ -17,31 +16,28 @@ def site_id: (.measurementSiteReference // .measurementSiteRecordReference // {}
 def when: (.measurementTimeDefault // .measurementOrCalculationTime) | if type == "object" then .timeValue // .["#text"]
   // .period.endOfPeriod else . end | strings | utc_time;
 
-# What an element says that is no error: a number in it, or the element itself is the number. Each of the country's some
-# hundred thousand values passes here: what nearly all of them are is asked first.
-def wrong: .dataError != null and (.dataError == "true" or .dataError == true);
-def whole($name): if type == "object" then . else {($name): .} end;
-def first_number($v): ($v | tonumber?) // ([num] | .[0]) // -1 | if . < 1e9 then . else -1 end;
-def flow($period): whole("vehicleFlowRate") | if wrong then {} else first_number(.vehicleFlowRate) as $v
-  | if $v >= 0 then {intensity: ($v * $period / 3600 | rounded)} else {} end end;
-def speed: whole("speed") | if wrong then {} else first_number(.speed) as $v
-  | if $v > 0 or ($v == 0 and (used // 0) > 0) then {averageVehicleSpeed: $v} else {} end end;
-def travel: whole("duration")
-  | if wrong then {} else [.duration // .travelTime | number | select(. > 0)] | if . == [] then {} else {travelTime: .[0]} end
-    end;
-def share: whole("percentage")
-  | if wrong then {} else [.percentage | number | select(. >= 0)] | if . == [] then {}
-    else {occupancy: (.[0] | percent_to_share | rounded)} end end;
+# Each of the country's some hundred thousand values passes here: what nearly all of them are is asked first, and a
+# value that says nothing is empty, which costs less than an object without members.
+# An element has its number in it, or is the number itself; one with an error says nothing.
+def sound(inner): if type == "object" then (if .dataError == null or .dataError == "false" or .dataError == false then inner
+  else empty end) else . end;
+def used: (.["@numberOfInputValuesUsed"] // .numberOfInputValuesUsed) | [number] | .[0] // 0;
+def at_least_0: if type == "string" then (try tonumber catch -1) else number end | if . >= 0 and . < 1e9 then . else empty end;
 
-# The members that one index gives: v2 wraps a measuredValue in a measuredValue, v3 a physicalQuantity in a
-# physicalQuantity.
-def basic($period): (.measuredValue.basicData? // .physicalQuantity.basicData? // .basicData // found("basicData")) as $b
-  | if ($b | type) != "object" then {}
-    elif $b.vehicleFlow then $b.vehicleFlow | flow($period)
-    elif $b.averageVehicleSpeed then $b.averageVehicleSpeed | speed
-    elif $b.travelTime then $b.travelTime | travel
-    elif $b.occupancy then $b.occupancy | share
-    else {} end;
+# The members that one index gives, as far as it has any: v2 wraps a measuredValue in a measuredValue, v3 a
+# physicalQuantity in a physicalQuantity. perHour is a flow.
+def basic: (if .measuredValue then .measuredValue.basicData elif .physicalQuantity then .physicalQuantity.basicData
+    else found("basicData") end)
+  | if .vehicleFlow then .vehicleFlow | sound(.vehicleFlowRate) | at_least_0 | {perHour: .}
+    elif .averageVehicleSpeed then .averageVehicleSpeed | . as $e | sound(.speed) | at_least_0
+      | if . > 0 or ($e | used) > 0 then {averageVehicleSpeed: .} else empty end
+    elif .travelTime then .travelTime | sound(.duration // .travelTime) | at_least_0 | select(. > 0) | {travelTime: .}
+    elif .occupancy then .occupancy | sound(.percentage) | at_least_0 | {occupancy: (percent_to_share | rounded)}
+    elif .averageTimeHeadway then .averageTimeHeadway | sound(.duration) | at_least_0 | {averageHeadwayTime: .}
+    elif .averageDistanceHeadway then .averageDistanceHeadway | sound(.distance) | at_least_0 | {averageGapDistance: .}
+    else empty end;
+# What went by in so many seconds.
+def counted($period): if .perHour then .intensity = (.perHour * $period / 3600 | rounded) | del(.perHour) else . end;
 
 def travel_message($thing; $time; $m): {topic: (($settings["device"] // "city/device") + "/" + $thing),
   payload: {dateObserved: $time, refDevice: $thing, controlledProperty: "travelTime", numValue: $m.travelTime, unit: "s",
@@ -86,7 +82,7 @@ def looked_up($site; $time; $values):
     else
       [$values[] | (.["@index"] // "1" | tostring) as $i | $s.index[$i] as $c | select($c != null)
         | {k: ($c.lane + (if $c.vehicles == "any" then "" else "-" + $c.vehicles end)), c: $c,
-        m: basic($c.period // period)} | select(.m != {})]
+        m: (basic | counted($c.period // period))}]
       | group_by(.k)
       | [.[] | .[0].c as $c | ([.[].m] | add) as $m0 | (if $m0.intensity == 0 then $m0 | del(.averageVehicleSpeed)
         else $m0 end) as $m
@@ -101,15 +97,13 @@ def looked_up($site; $time; $values):
     end;
 
 # ---- measurements ----
-def by_index($site; $time; $values): ($site | topic_level) as $level | period as $period
+def by_index($site; $time; $values): ($site | topic_level) as $level | (period / 3600) as $hours
   | (topic("city/traffic") + $level + "-") as $topic
   | {dateObserved: $time, site: $site, source: "https://opendata.ndw.nu"} as $base
-  | [$values[] | basic($period) as $m
-      | if $m == {} then empty
-        else (.["@index"] // "1") as $index
-          | if $m.travelTime then travel_message($level + "-" + $index; $time; $m)
-            else {topic: ($topic + $index), payload: ($base + $m)} end
-        end]
+  | [$values[] | (.["@index"] // "1") as $index | basic
+      | if .perHour then {topic: ($topic + $index), payload: ($base + {intensity: (.perHour * $hours | rounded)})}
+        elif .travelTime then travel_message($level + "-" + $index; $time; .)
+        else {topic: ($topic + $index), payload: ($base + .)} end]
   | if length == 0 then {ignored: "no value that is valid"} else . end;
 
 def measurements:
@@ -124,4 +118,4 @@ def measurements:
 if type != "object" then {refused: "no site"}
 elif .["@element"] == "measurementSiteRecord" or .["@element"] == "measurementSite"
   then (if $settings["table"] == "make" then site else {ignored: "the table of sites"} end)
-else measurements end
+else each(measurements) end
