@@ -94,7 +94,7 @@ def _conversion($from; $to): {
   "Pa>hPa": [0.01, 0], "kPa>hPa": [10, 0], "mV>V": [0.001, 0], "km/h>m/s": [0.2777777777777778, 0], "cm>m": [0.01, 0], "dm>m": [0.1, 0],
   "mm>m": [0.001, 0], "m>mm": [1000, 0], "cm>mm": [10, 0], "K>Cel": [1, -273.15],
   "[degF]>Cel": [0.5555555555555556, -17.77777777777778], "kW>W": [1000, 0], "mA>A": [0.001, 0], "W.h>kW.h": [0.001, 0],
-  "%>1": [0.01, 0],
+  "%>1": [0.01, 0], "[ppb]>[ppm]": [0.001, 0], "[ppm]>[ppb]": [1000, 0],
   "1>%": [100, 0], "mg/m3>ug/m3": [1000, 0], "L>m3": [0.001, 0]}[$from + ">" + $to];
 
 # A unit as somebody wrote it, as UCUM; what is not known stays as it was written.
@@ -120,6 +120,7 @@ def _quantity: if type == "number" then (if isnan or isinfinite or . == -999 or 
 def _flat($prefix): to_entries[] | ($prefix + .key) as $k | .value
   | if type == "object" then (if has("value") and (has("unit") or has("displayName") or length == 1)
     then [$k, .value, (.unit | strings | ucum)] // [$k, .value]
+                              elif has("data") and (.unit | type) == "string" then [$k, .data, (.unit | ucum)]
                               else _flat($k + ".") end)
     elif type == "array" or type == "null" then empty else [$k, .] end;
 
@@ -187,8 +188,8 @@ def values_of: [keys_unsorted[] as $key | .[$key] | type as $type | _names[$key]
 # Messages of values about a thing. $base: dateObserved and what else stands in each of them.
 # Several channels of one property are things of their own; one alone is the device.
 def messages($feed; $thing; $base; $values):
-  ([$values[] | select(.channel != null and .channel != "")] | if length < 2 then [] else group_by(.property)
-    | map(select(length > 1) | .[0].property) end) as $many
+  (if any($values[]; .channel != null and .channel != "") | not then []
+   else [$values[] | select(.property)] | group_by(.property) | map(select(length > 1) | .[0].property) end) as $many
   | ($thing | topic_level) as $level
   | $values[]
   | (if ($many | length) > 0 and .channel != null and .channel != "" and (.property as $p | $many | index($p)) then $level

@@ -13,7 +13,9 @@ from kit.connect import CONNECT, FOLDER
 from kit.daemon import TOP
 
 NAMES = sorted(os.path.basename(p)[:-3] for p in glob.glob(os.path.join(FOLDER, "decoders/*.jq")))
-ARGUMENTS = {"decentlab": ["DL-CTD10", "DL-IAM", "DL-TP", "DL-PR26 pmin=0 pmax=3", "DL-5TM"], "dragino": ["LHT65", "LDDS75", "LSE01"],
+ARGUMENTS = {"decentlab": ["DL-CTD10", "DL-IAM", "DL-TP", "DL-PR26 pmin=0 pmax=3", "DL-5TM", "DL-BLG", "DL-ZN2", "DL-DLR2-008",
+                           "DL-KL66 f0=1 k=1", "DL-SDD", "DL-ATM41G2"], "dragino": ["LHT65", "LDDS75", "LSE01"],
+             "yobiiq": ["EM4301", "SD1001"],
              "milesight": ["", "AM319", "WS301", "EM500-CO2"]}
 
 
