@@ -263,7 +263,14 @@ enum {
 	LIMIT_ENTITY_DEPTH = 16,             /* of the JSON of one: a polygon is five */
 	LIMIT_STA_TOKENS = 1 << 18,          /* of such a body: 5 MB while it is read */
 	LIMIT_STA_ROWS = 20000,              /* Observations of one request, as lines of a feed */
-	LIMIT_STA_BATCH = 200, /* requests of one $batch: they run one after the other */
+	LIMIT_STA_BATCH = 200,           /* requests of one $batch: they run one after the other */
+	LIMIT_STA_GROUP_BYTES = 1 << 20, /* Observations kept together: what bulk feeds may take of
+	                                    a commit */
+	LIMIT_STA_NOTED =
+	    1000,              /* entities changed in a turn, to be told over MQTT: 16 bytes each */
+	LIMIT_STA_PATCH = 200, /* operations of one JSON Patch */
+	LIMIT_REFUSED_SOURCES = 4096, /* whose refusals are counted apart: 1 MB; the longest silent
+	                                 one goes */
 
 	/* erasing */
 	LIMIT_ERASURES = 100,        /* that wait: each holds a few hundred KB */

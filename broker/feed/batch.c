@@ -94,7 +94,7 @@ static bool batch_empty(const struct batch *b)
 
 /* ---- what joins ---- */
 
-static bool fits(const struct hub *h, enum config_priority priority, size_t bytes)
+static bool fits(const struct hub *h, enum config_priority priority, unsigned n, size_t bytes)
 {
 	const struct batch *b = h->filling;
 	if (h->full || h->throttled || h->intake_closed)
@@ -107,13 +107,19 @@ static bool fits(const struct hub *h, enum config_priority priority, size_t byte
 	    b->bulk_bytes + bytes > LIMIT_BATCH_BULK_BYTES)
 		return false;
 	return b->bytes + b->ops.len + bytes + spare_bytes <= LIMIT_BATCH_BYTES &&
-	       b->n_rec + spare_n < LIMIT_BATCH_RECORDS &&
-	       b->n_ans + spare_n < LIMIT_BATCH_ANSWERS && b->text_bytes < LIMIT_BATCH_TEXT_BYTES;
+	       b->n_rec + spare_n + n <= LIMIT_BATCH_RECORDS &&
+	       b->n_ans + spare_n + n <= LIMIT_BATCH_ANSWERS &&
+	       b->text_bytes < LIMIT_BATCH_TEXT_BYTES;
 }
 
 bool hub_has_room(const struct hub *h, enum config_priority priority, size_t bytes)
 {
-	bool room = fits(h, priority, bytes);
+	return hub_has_room_for(h, priority, 1, bytes);
+}
+
+bool hub_has_room_for(const struct hub *h, enum config_priority priority, unsigned n, size_t bytes)
+{
+	bool room = fits(h, priority, n, bytes);
 	if (!room)
 		((struct hub *)h)->was_refused = true;
 	return room;

@@ -142,6 +142,8 @@ struct answer {
 /* Whether a record of so many bytes with this priority may join now. When not, stop reading and ask
  * again after hub_on_room() called. */
 bool hub_has_room(const struct hub *h, enum config_priority priority, size_t bytes);
+/* The same of n records with so many bytes in all. */
+bool hub_has_room_for(const struct hub *h, enum config_priority priority, unsigned n, size_t bytes);
 /* The same for state changes alone, which no publisher waits for: also while intake is closed. Does
  * not ask for a call of the room hook. */
 bool hub_has_state_room(const struct hub *h, size_t bytes);

@@ -419,6 +419,10 @@ static uint8_t *build(struct ingest *in, const struct way *w, size_t *ret_n)
 static void keep(struct ingest *in, struct way *w)
 {
 	const struct ingest_message *m = w->m;
+	if (m->trial) {
+		*m->ret_verdict = VERDICT_STORED;
+		return;
+	}
 	struct feed *f = w->feed;
 	struct duplicates *d = w->flags & RECORD_TIME_RECEIVED ? NULL : in->duplicates;
 	struct duplicate_key k = {0};
@@ -484,6 +488,8 @@ static bool reduce(struct ingest *in, struct way *w, struct span topic_thing)
 static void charge_refusal(const struct way *w, struct span topic_thing)
 {
 	const struct ingest_message *m = w->m;
+	if (m->spent)
+		return;
 	int err = access_spend(m->who, w->feed, topic_thing, NULL, m->payload.n, w->now_ms);
 	assert(!err || err == ERR_DENIED); /* there was room a moment ago */
 }
@@ -520,6 +526,8 @@ static int is_granted(struct ingest *in, const struct way *w, struct span topic_
 		deny(in, w, why);
 		return ERR_DENIED;
 	}
+	if (m->spent)
+		return 0;
 	int err = access_spend(m->who, w->feed, w->thing, &spot, m->payload.n, w->now_ms);
 	if (!err || err == ERR_SLOW)
 		return err;
@@ -603,7 +611,7 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m)
 	w.received_ms = m->received_ms ? m->received_ms : w.now_ms;
 	bool denied = access_check(m->who, ACCESS_PUBLISH, w.feed,
 	                           w.thing.n ? w.thing : (struct span){0}) != 0;
-	if (!denied && w.feed)
+	if (!denied && w.feed && !m->spent)
 		err = access_room(m->who, w.feed, w.thing, m->payload.n, w.now_ms);
 	if (err == ERR_SLOW)
 		return err;
@@ -624,6 +632,8 @@ int ingest_publish(struct ingest *in, const struct ingest_message *m)
 		if (admit(in, &w, thing) == ERR_SLOW)
 			return ERR_SLOW;
 	}
+	if (m->spent) /* its trial was counted */
+		return 0;
 	in->stats.received++;
 	in->stats.bytes += m->payload.n;
 	return 0;

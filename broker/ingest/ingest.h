@@ -43,6 +43,10 @@ struct ingest_message {
 	struct span behalf;   /* identity on whose behalf it is published, or empty: behalf.h */
 	uint8_t *ret_verdict; /* NULL, or where the verdict is put at once (enum verdict_code): not
 	                         true before the commit */
+	/* Messages that are kept together or not at all are tried first: a trial that fits says
+	 * VERDICT_STORED in *ret_verdict and leaves nothing behind, no answer either; one that does
+	 * not is refused as ever. Spent: a trial has charged the grant. */
+	bool trial, spent;
 	/* retry of a quarantined message */
 	uint64_t quarantine_id; /* != 0: the row to remove when it is stored; when refused again it
 	                           stays */

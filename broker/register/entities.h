@@ -82,6 +82,11 @@ int entities_remove(struct entities_change *c, enum sta_type t, int64_t id) MUST
 int entities_note_place(struct entities_change *c, const struct entity *thing) MUSTCHECK;
 /* What was added or replaced in this change; NULL: nothing of that kind. */
 const struct entity *entities_pending(const struct entities_change *c, enum sta_type t, int64_t id);
+/* Those that were added, replaced or removed, one after the other; NULL: there are no more. */
+const struct entity *entities_pending_at(const struct entities_change *c, unsigned i);
+/* Whether this change removes it. */
+bool entities_goes(const struct entities_change *c, enum sta_type t, int64_t id);
+size_t entities_bytes(const struct entities_change *c); /* what its commit takes at most */
 /* Nothing of it happens. */
 void entities_abort(struct entities_change *c);
 /* done(arg, err) after the commit, err 0 or ERR_STORE_FULL; c is gone then. ERR_AGAIN: no room in

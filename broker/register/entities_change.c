@@ -95,6 +95,7 @@ static struct op *op_for(struct entities_change *c, enum sta_type t, int64_t id,
 	struct op *o = op_of(c, t, id);
 	struct entity *x = o ? o->target : entity_find(c->e, t, id);
 	*ret_err = !x || x->deleted              ? ERR_NOT_FOUND
+	           : o && o->removes             ? ERR_NOT_FOUND
 	           : o                           ? 0
 	           : x->pending || x->changing   ? ERR_AGAIN
 	           : c->n == LIMIT_ENTITY_CHANGE ? ERR_TOO_LARGE
@@ -179,6 +180,22 @@ const struct entity *entities_pending(const struct entities_change *c, enum sta_
 {
 	const struct op *o = op_of(c, t, id);
 	return !o || o->removes ? NULL : o->fresh ? o->target : &o->next;
+}
+
+const struct entity *entities_pending_at(const struct entities_change *c, unsigned i)
+{
+	return i >= c->n ? NULL : c->op[i].fresh ? c->op[i].target : &c->op[i].next;
+}
+
+size_t entities_bytes(const struct entities_change *c)
+{
+	return c->bytes + (size_t)c->n * 2 * ENTITY_NAME_BYTES;
+}
+
+bool entities_goes(const struct entities_change *c, enum sta_type t, int64_t id)
+{
+	const struct op *o = op_of(c, t, id);
+	return o && o->removes;
 }
 
 static void undo(struct entities *e, struct op *o)
@@ -285,7 +302,7 @@ static void write_op(const struct entities_change *c, struct op *o, struct buf *
 int entities_commit(struct entities_change *c, void (*done)(void *arg, int err), void *arg)
 {
 	struct buf b;
-	if (!hub_has_state_room(c->e->hub, c->bytes + (size_t)c->n * 2 * ENTITY_NAME_BYTES))
+	if (!hub_has_state_room(c->e->hub, entities_bytes(c)))
 		return ERR_AGAIN;
 	c->done = done;
 	c->arg = arg;

@@ -100,11 +100,13 @@ const char *status_title(int status)
 	case 406: return "Not Acceptable";
 	case 409: return "Conflict";
 	case 411: return "Length Required";
+	case 412: return "Precondition Failed";
 	case 413: return "Content Too Large";
 	case 415: return "Unsupported Media Type";
 	case 424: return "Failed Dependency";
 	case 426: return "Upgrade Required";
 	case 429: return "Too Many Requests";
+	case 501: return "Not Implemented";
 	case 503: return "Service Unavailable";
 	case 507: return "Insufficient Storage";
 	default: return "Internal Server Error";
@@ -429,6 +431,12 @@ static void copy_header(struct lws *wsi, char *out, size_t size, enum lws_token_
 		out[0] = '\0';
 }
 
+static void copy_custom(struct lws *wsi, char *out, size_t size, const char *name)
+{
+	if (lws_hdr_custom_copy(wsi, out, (int)size, name, (int)strlen(name)) < 0)
+		out[0] = '\0';
+}
+
 static enum method method_of(struct lws *wsi, char *path, size_t size)
 {
 	static const struct {
@@ -563,6 +571,7 @@ static void begin(struct lws *wsi, struct pss *pss)
 	copy_header(wsi, r->type, sizeof(r->type), WSI_TOKEN_HTTP_CONTENT_TYPE);
 	copy_header(wsi, r->accept, sizeof(r->accept), WSI_TOKEN_HTTP_ACCEPT);
 	copy_header(wsi, r->language, sizeof(r->language), WSI_TOKEN_HTTP_ACCEPT_LANGUAGE);
+	copy_custom(wsi, r->prefer, sizeof(r->prefer), "prefer:");
 	copy_header(wsi, r->if_none_match, sizeof(r->if_none_match), WSI_TOKEN_HTTP_IF_NONE_MATCH);
 	copy_header(wsi, length, sizeof(length), WSI_TOKEN_HTTP_CONTENT_LENGTH);
 	if (!length[0] && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0)

@@ -74,6 +74,22 @@ bool post_publish(struct post *p, struct ingest_message *m, uint64_t token)
 	return false;
 }
 
+int post_try(struct post *p, struct ingest_message *m, uint64_t token)
+{
+	struct req *r = p->req;
+	uint8_t verdict = 0;
+	m->who = &r->who;
+	m->trial = true;
+	m->ret_verdict = &verdict;
+	m->answer = (struct answer){.done = answered, .owner = r, .token = token, .qos = 1};
+	if (ingest_publish(r->web->ingest, m))
+		return ERR_AGAIN;
+	if (verdict == VERDICT_STORED)
+		return 0;
+	r->pending++;
+	return ERR_INVALID;
+}
+
 void web_room(struct web *w)
 {
 	struct list some;

@@ -35,6 +35,9 @@ struct post {
 struct post *post_new(struct req *r, struct feed *f);
 /* False: no room; the request waits for it and p->next is called then. */
 bool post_publish(struct post *p, struct ingest_message *m, uint64_t token);
+/* A trial (ingest.h): 0, it fits; ERR_AGAIN, not now; ERR_INVALID, refused, and p->take will hear
+ * why. */
+int post_try(struct post *p, struct ingest_message *m, uint64_t token) MUSTCHECK;
 /* p->topic: given whole by the query (may be NULL), or the feed's first template with the thing put
  * in. NULL, or what is wrong. */
 const char *post_topic(struct post *p, const struct query *q, struct span thing);

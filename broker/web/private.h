@@ -146,7 +146,9 @@ struct req {
 	/* A request of a batch: it is not a connection's, this is told instead. NULL: it is. */
 	void (*answered)(struct req *r);
 	void *answered_arg;
-	void *own; /* of the handler, while it waits for others */
+	struct sta_group *group; /* with those that it is all or nothing with: sta_group.h */
+	char prefer[64];         /* RFC 7240, of a request with a body */
+	void *own;               /* of the handler, while it waits for others */
 	void (*own_free)(void *own);
 	/* more headers, each "Name:", 0, value, 0; one goes before a common header of its name */
 	char extra[EXTRA_HEADERS_BYTES];

@@ -124,6 +124,13 @@ void sta_amend(struct req *r, int64_t id)
 	r->own = a;
 	r->own_free = amending_free;
 	json_tape_init(&a->body, LIMIT_STA_TOKENS);
+	if (r->group) {
+		sta_refuse(r, 501, "group", "",
+		           "corrections of Observations are kept apart from entities, so that "
+		           "they cannot be all or nothing with others: send this without an "
+		           "atomicityGroup");
+		return;
+	}
 	if (id <= 0) {
 		sta_refuse(r, 404, "no-such-entity", "", "there is no such Observation");
 		return;

@@ -1,48 +1,38 @@
-/* sta_batch.c - POST /$batch, the JSON form (OData JSON 4.01 clause 19): requests that go one after
- * the other through the router, as if each had come by itself, so that admission, rights and limits
- * are the same. Each has its own answer.
+/* sta_batch.c - running POST /$batch; see sta_batch.h.
  *
- * A later one names an earlier one by "$" and its id: at the beginning of its url
- * ("$t/Datastreams") and as the value of @iot.id in its body; it is the entity that was made, or
- * that the answer is. Who depends on what failed is 424. An atomicityGroup of more than one request
- * is refused: what is to be all or nothing is one POST with deep insert. */
-#include "web/sta_write.h"
+ * What fails ends the batch, unless the client prefers continue-on-error (OData 4.0, 8.2.8.3); who
+ * depends on what failed is 424, and who has a condition that is not met 412, which is no failure.
+ */
+#include "web/sta_batch.h"
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "json/write.h"
+#include "web/sta_group.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-
-enum { KEPT_BYTES = 512 << 10 }; /* of the answer: for those of requests that are still to come */
-enum { ID_BYTES = 64, URL_BYTES = PATH_BYTES + QUERY_BYTES, ENTITY_BYTES = 80 };
-
-struct answered { /* what later ones may name */
-	char id[ID_BYTES];
-	int status;
-	char entity[ENTITY_BYTES]; /* "Things(5)", or "" */
-};
+#include <sys/random.h>
 
 struct batch_run {
 	struct req *r;
-	struct req *inner; /* the one under way; NULL: none */
-	struct json_tape t;
-	uint32_t next; /* token of the next request */
-	unsigned n, at;
-	struct answered *one; /* n of them */
-	bool again;           /* the inner one has answered */
+	struct batch_parts parts;
+	unsigned at;             /* the part under way, or next */
+	struct req *inner;       /* of it; NULL: it has not begun */
+	bool again;              /* the inner one has answered, or is ready */
+	struct sta_group *group; /* that of the part under way */
+	unsigned group_from;
+	bool group_failed, deciding, decided;
+	bool go_on, stopped;
+	char boundary[40], type[80];
 };
 
 static const char ROOT[] = "/sta/v1.1";
 
-static void drop_inner(struct batch_run *s)
+static void drop_inner(struct req *inner)
 {
-	struct req *inner = s->inner;
 	if (!inner)
 		return;
-	s->inner = NULL;
 	inner->answered = NULL;
 	inner->wsi = NULL;
 	req_release(inner); /* at once, or when what it waits for has come */
@@ -51,30 +41,42 @@ static void drop_inner(struct batch_run *s)
 static void batch_free(void *arg)
 {
 	struct batch_run *s = arg;
-	drop_inner(s);
-	json_tape_done(&s->t);
-	free(s->one);
+	drop_inner(s->inner);
+	for (unsigned i = 0; i < s->parts.n; i++)
+		drop_inner(s->parts.one[i].inner);
+	sta_group_free(s->group);
+	batch_parts_done(&s->parts);
 	free(s);
 }
 
-/* ---- a request of the batch ---- */
+/* ---- what names an earlier one ---- */
 
-static bool text_of(const struct batch_run *s, uint32_t request, const char *name, char *out,
-                    size_t size)
+/* The last of that id that has an entity, else the last; NULL: there is none. */
+static const struct part *find_part(const struct batch_run *s, struct span id)
 {
-	uint32_t at = json_member(&s->t, request, span_str(name));
-	if (!at || s->t.tok[at].type != JSON_STRING || s->t.tok[at].len >= size)
-		return false;
-	out[json_unescape(json_text(&s->t, at), out)] = '\0';
-	return true;
+	const struct part *found = NULL;
+	for (unsigned i = s->at; i-- > 0;) {
+		const struct part *p = &s->parts.one[i];
+		if (!span_is(id, p->id))
+			continue;
+		if (p->entity[0])
+			return p;
+		found = found ? found : p;
+	}
+	return found;
 }
 
-static const struct answered *find_answer(const struct batch_run *s, struct span id)
+static const char *entity_of(const struct batch_run *s, struct span id)
 {
-	for (unsigned i = s->at; i-- > 0;)
-		if (span_is(id, s->one[i].id))
-			return &s->one[i];
-	return NULL;
+	const struct part *p = find_part(s, id);
+	return p && p->entity[0] ? p->entity : NULL;
+}
+
+/* "5" of "Things(5)". */
+static struct span number_of(const char *entity)
+{
+	const char *open = strchr(entity, '(');
+	return open ? span_of(open + 1, strcspn(open + 1, ")")) : (struct span){0};
 }
 
 /* Percent-encoded, or not: what is no code stays. */
@@ -83,9 +85,10 @@ static size_t decode(struct span s, char *out)
 	static const char digits[] = "0123456789abcdef";
 	size_t n = 0;
 	for (size_t i = 0; i < s.n; i++) {
-		const char *a = i + 2 < s.n ? strchr(digits, s.p[i + 1] | 32) : NULL,
+		const char *a = i + 2 < s.n && s.p[i] == '%' ? strchr(digits, s.p[i + 1] | 32)
+		                                             : NULL,
 		           *b = a ? strchr(digits, s.p[i + 2] | 32) : NULL;
-		if (s.p[i] == '%' && a && b) {
+		if (a && b) {
 			out[n++] = (char)((a - digits) << 4 | (b - digits));
 			i += 2;
 		} else {
@@ -110,61 +113,107 @@ static const char *read_options(struct req *inner, const char *text)
 	return NULL;
 }
 
-/* "$t/Datastreams" is below what request t made. */
-static const char *read_url(const struct batch_run *s, struct req *inner, char *url)
+/* Below the root: of "https://host/sta/v1.1/Things", "/v1.1/Things" and "Things". */
+static const char *below_root(const char *url)
 {
-	char path[URL_BYTES + ENTITY_BYTES];
-	char *question = strchr(url, '?');
-	const char *base = s->r->web->base_url, *rest;
-	if (question)
-		*question++ = '\0';
-	if (strncmp(url, base, strlen(base)) == 0)
-		url += strlen(base);
-	if (strncmp(url, ROOT, strlen(ROOT)) == 0)
-		url += strlen(ROOT);
-	url += *url == '/';
-	if (url[0] == '$' && strncmp(url, "$batch", 6) != 0) {
-		size_t n = strcspn(url, "/");
-		const struct answered *of = find_answer(s, span_of(url + 1, n - 1));
-		if (!of || !of->entity[0])
-			return "its url names no earlier request that has an entity";
-		snprintf(path, sizeof(path), "%s%s", of->entity, url + n);
-		rest = path;
-	} else {
-		rest = url;
+	if (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0) {
+		const char *path = strchr(strstr(url, "://") + 3, '/');
+		url = path ? path : "";
 	}
-	if (strncmp(rest, "$batch", 6) == 0)
-		return "a batch within a batch is not taken";
-	if (strlen(rest) + strlen(ROOT) + 2 > sizeof(inner->path))
-		return "its url is too long";
-	int n = snprintf(inner->path, sizeof(inner->path), "%s%s", ROOT, *rest ? "/" : "");
-	size_t m = decode(span_str(rest), inner->path + n);
-	inner->path[(size_t)n + m] = '\0';
-	return question ? read_options(inner, question) : NULL;
+	if (strncmp(url, ROOT, sizeof(ROOT) - 1) == 0)
+		url += sizeof(ROOT) - 1;
+	else if (strncmp(url, ROOT + 4, sizeof(ROOT) - 5) == 0)
+		url += sizeof(ROOT) - 5;
+	return url + (*url == '/');
 }
 
-/* The body, with numbers in the place of "$id" at @iot.id. */
-static const char *write_body(const struct batch_run *s, uint32_t at, struct buf *b)
+/* With entities in the place of "$t" at the beginning and "($t)" between brackets. */
+static const char *write_path(const struct batch_run *s, const char *path, struct buf *b)
 {
-	const struct json_tape *t = &s->t;
-	const char *from = t->src + t->tok[at].pos;
-	for (uint32_t i = at; i + 1 < t->tok[at].next; i++) {
+	static const char nobody[] = "its url names no earlier request that has an entity";
+	const char *open;
+	if (path[0] == '$' && strncmp(path, "$batch", 6) != 0) {
+		size_t n = strcspn(path, "/");
+		const char *entity = entity_of(s, span_of(path + 1, n - 1));
+		if (!entity)
+			return nobody;
+		buf_add_str(b, entity);
+		path += n;
+	}
+	while ((open = strstr(path, "($"))) {
+		size_t n = strcspn(open + 2, ")");
+		const char *entity = entity_of(s, span_of(open + 2, n));
+		if (!entity)
+			return nobody;
+		buf_add(b, path, (size_t)(open + 1 - path));
+		buf_add_span(b, number_of(entity));
+		path = open + 2 + n;
+	}
+	buf_add_str(b, path);
+	return b->err ? "its url is too long" : NULL;
+}
+
+static const char *read_url(const struct batch_run *s, struct req *inner, const char *url)
+{
+	char path[PART_URL_BYTES];
+	struct buf b;
+	const char *question = strchr(url, '?');
+	size_t n = decode(span_of(url, question ? (size_t)(question - url) : strlen(url)), path);
+	if (memchr(path, '\0', n))
+		return "its url has a zero byte in it";
+	path[n] = '\0';
+	buf_init(&b, sizeof(inner->path) - sizeof(ROOT) - 2);
+	const char *why = write_path(s, below_root(path), &b);
+	if (!why && b.len >= 6 && memcmp(b.p, "$batch", 6) == 0)
+		why = "a batch within a batch is not taken";
+	if (!why)
+		snprintf(inner->path, sizeof(inner->path), "%s%s%s", ROOT, b.len ? "/" : "",
+		         buf_str(&b));
+	buf_done(&b);
+	return why || !question ? why : read_options(inner, question + 1);
+}
+
+/* The body, with numbers in the place of "$id" at @iot.id. NULL, or what is wrong. */
+static const char *fill_in(const struct batch_run *s, const struct json_tape *t, struct span body,
+                           struct buf *b)
+{
+	const char *from = body.p;
+	for (uint32_t i = 0; i + 1 < t->n; i++) {
 		if (t->tok[i].type != JSON_STRING || t->tok[i + 1].type != JSON_STRING ||
 		    !t->tok[i].hash || !json_string_is(t, i, SPAN("@iot.id")))
 			continue;
 		struct span v = json_text(t, i + 1);
-		const struct answered *of =
-		    v.n && v.p[0] == '$' ? find_answer(s, span_of(v.p + 1, v.n - 1)) : NULL;
-		const char *open = of ? strchr(of->entity, '(') : NULL;
-		if (!open)
+		const char *entity =
+		    v.n && v.p[0] == '$' ? entity_of(s, span_of(v.p + 1, v.n - 1)) : NULL;
+		if (!entity)
 			return "an @iot.id of its body names no earlier request that has an entity";
 		buf_add(b, from, (size_t)(v.p - 1 - from));
-		buf_add(b, open + 1, strcspn(open + 1, ")"));
+		buf_add_span(b, number_of(entity));
 		from = v.p + v.n + 1;
 	}
-	buf_add(b, from, (size_t)(t->src + t->tok[at].pos + t->tok[at].len - from));
-	return b->err ? "its body is too large" : NULL;
+	buf_add(b, from, (size_t)(body.p + body.n - from));
+	return NULL;
 }
+
+static const char *write_body(const struct batch_run *s, const struct part *p, struct buf *b)
+{
+	struct json_tape t;
+	size_t at;
+	const char *why;
+	if (!p->body.n)
+		return NULL;
+	json_tape_init(&t, LIMIT_STA_TOKENS);
+	if (json_parse(&t, p->body, &at, &why) == 0) {
+		why = fill_in(s, &t, p->body, b);
+	} else { /* who reads it says what is wrong */
+		buf_add_span(b, p->body);
+		why = NULL;
+	}
+	json_tape_done(&t);
+	return b->err ? "its body is too large" : why;
+}
+
+/* ---- a part ---- */
 
 static bool read_method(const char *text, enum method *ret)
 {
@@ -184,74 +233,98 @@ static bool read_method(const char *text, enum method *ret)
 	return false;
 }
 
-/* 0, or the status of a request that is not begun. */
-static int depends(const struct batch_run *s, uint32_t request, const char **ret_why)
+static bool is_failure(const struct part *p)
 {
-	uint32_t on = json_member(&s->t, request, SPAN("dependsOn")), at = on + 1;
-	char id[ID_BYTES];
-	if (!on)
-		return 0;
-	*ret_why = "dependsOn is an array of ids of earlier requests";
-	if (s->t.tok[on].type != JSON_ARRAY)
-		return 400;
-	for (uint32_t i = 0; i < s->t.tok[on].size; i++, at = s->t.tok[at].next) {
-		if (s->t.tok[at].type != JSON_STRING || s->t.tok[at].len >= sizeof(id))
-			return 400;
-		size_t n = json_unescape(json_text(&s->t, at), id);
-		const struct answered *of = find_answer(s, span_of(id, n));
-		if (!of)
-			return 400;
-		if (of->status >= 300) {
-			*ret_why = "a request that it depends on failed";
-			return 424;
+	return p->status >= 400 && !p->passed_over;
+}
+
+/* Of ids, and of groups. 0, or the status of a part that is not begun. */
+static int depends(const struct batch_run *s, const struct part *p, const char **ret_why)
+{
+	for (unsigned k = 0; k < p->n_depends; k++) {
+		bool found = false, failed = false;
+		for (unsigned i = 0; i < s->at; i++) {
+			const struct part *of = &s->parts.one[i];
+			if (strcmp(of->id, p->depends[k]) != 0 &&
+			    strcmp(of->group_name, p->depends[k]) != 0)
+				continue;
+			found = true;
+			failed |= is_failure(of);
 		}
+		*ret_why = "dependsOn names no earlier request";
+		if (!found)
+			return 400;
+		*ret_why = "a request that it depends on failed";
+		if (failed)
+			return 424;
 	}
 	return 0;
 }
 
-static bool is_alone(const struct batch_run *s, uint32_t request)
+/* "$t": whether t has an entity; "not $t". */
+static int condition(const struct batch_run *s, struct part *p, const char **ret_why)
 {
-	char mine[ID_BYTES], other[ID_BYTES];
-	uint32_t all = json_member(&s->t, 0, SPAN("requests")), at = all + 1;
-	if (!json_member(&s->t, request, SPAN("atomicityGroup")))
-		return true;
-	if (!text_of(s, request, "atomicityGroup", mine, sizeof(mine)))
-		return false;
-	for (uint32_t i = 0; i < s->t.tok[all].size; i++, at = s->t.tok[at].next)
-		if (at != request && text_of(s, at, "atomicityGroup", other, sizeof(other)) &&
-		    strcmp(mine, other) == 0)
-			return false;
-	return true;
+	const char *text = p->condition;
+	if (!*text)
+		return 0;
+	bool no = strncmp(text, "not ", 4) == 0;
+	text += no ? 4 : 0;
+	text += strspn(text, " ");
+	*ret_why = "the member if is \"$ID\" or \"not $ID\", of an earlier request";
+	if (text[0] != '$' || !find_part(s, span_str(text + 1)))
+		return 400;
+	if ((entity_of(s, span_str(text + 1)) != NULL) != no)
+		return 0;
+	*ret_why = "its condition is not met: it was passed over";
+	p->passed_over = true;
+	return 412;
 }
 
-static int read_request(struct batch_run *s, uint32_t request, struct req *inner,
-                        const char **ret_why)
+/* 0, or the status of a part that is not begun. */
+static int read_part(struct batch_run *s, struct part *p, struct req *inner, const char **ret_why)
 {
-	char method[16], url[URL_BYTES];
-	struct answered *me = &s->one[s->at];
-	*ret_why = "a request is an object with id, method and url";
-	if (s->t.tok[request].type != JSON_OBJECT ||
-	    !text_of(s, request, "id", me->id, sizeof(me->id)) || !me->id[0] ||
-	    !text_of(s, request, "method", method, sizeof(method)) ||
-	    !text_of(s, request, "url", url, sizeof(url)))
+	int status;
+	*ret_why = p->wrong;
+	if (p->wrong)
 		return 400;
 	*ret_why = "method is get, post, put, patch or delete";
-	if (!read_method(method, &inner->method))
+	if (!read_method(p->method, &inner->method))
 		return 400;
-	*ret_why = "the member if is not known here";
-	if (json_member(&s->t, request, SPAN("if")))
-		return 501;
-	*ret_why = "more than one request cannot be all or nothing: make them with one POST";
-	if (!is_alone(s, request))
-		return 501;
-	int status = depends(s, request, ret_why);
-	if (status)
+	*ret_why = "another request of its group failed: nothing of the group has happened";
+	if (p->group && s->group_failed)
+		return 424;
+	if ((status = depends(s, p, ret_why)) || (status = condition(s, p, ret_why)))
 		return status;
-	*ret_why = read_url(s, inner, url);
-	uint32_t body = json_member(&s->t, request, SPAN("body"));
-	if (!*ret_why && body)
-		*ret_why = write_body(s, body, &inner->body);
+	snprintf(inner->type, sizeof(inner->type), "%s", p->type);
+	*ret_why = read_url(s, inner, p->url);
+	if (!*ret_why)
+		*ret_why = write_body(s, p, &inner->body);
 	return *ret_why ? 400 : 0;
+}
+
+/* The entity that an answer is about: of Location, or of @iot.selfLink of a body, the first one of
+ * a set. */
+static void note_entity(struct part *p, const struct req *inner)
+{
+	static const char self[] = "\"@iot.selfLink\":\"", id[] = "\"@iot.id\":";
+	const char *location = req_extra(inner, "Location:"),
+	           *body = inner->out.len ? buf_str(&((struct req *)inner)->out) : "",
+	           *link = location ? location : strstr(body, self),
+	           *path = link ? strstr(link, ROOT) : NULL;
+	size_t n = path ? strcspn(path += sizeof(ROOT), ")\"") : 0;
+	if (path && path[n] == ')' && n + 1 < sizeof(p->entity)) {
+		snprintf(p->entity, sizeof(p->entity), "%.*s", (int)n + 1, path);
+		return;
+	}
+	/* $select=id leaves the number only: of the set that the path ends in */
+	const char *number = inner->method == METHOD_GET ? strstr(body, id) : NULL,
+	           *set = strrchr(inner->path, '/');
+	size_t digits = number ? strspn(number + sizeof(id) - 1, "0123456789-") : 0;
+	if (!number || !set || !digits)
+		return;
+	int m = (int)strcspn(++set, "(");
+	snprintf(p->entity, sizeof(p->entity), "%.*s(%.*s)", m, set, (int)digits,
+	         number + sizeof(id) - 1);
 }
 
 /* ---- running them ---- */
@@ -273,7 +346,7 @@ static struct req *inner_new(struct batch_run *s)
 	inner->who = r->who;
 	inner->answered = inner_answered;
 	inner->answered_arg = s;
-	strcpy(inner->type, "application/json");
+	inner->group = s->group;
 	list_init(&inner->node);
 	list_init(&inner->room_node);
 	list_init(&inner->behind);
@@ -284,135 +357,184 @@ static struct req *inner_new(struct batch_run *s)
 	return inner;
 }
 
-static void write_head(struct batch_run *s, int status)
+static void write_part(struct batch_run *s, unsigned i)
 {
-	struct buf *b = &s->r->out;
-	buf_add_str(b, s->at ? ",{\"id\":" : "{\"id\":");
-	json_write_string(b, span_str(s->one[s->at].id));
-	buf_addf(b, ",\"status\":%d", status);
-	s->one[s->at].status = status;
+	batch_write_part(&s->parts, i, s->boundary, &s->r->out);
+	drop_inner(s->parts.one[i].inner);
+	s->parts.one[i].inner = NULL;
 }
 
-static void write_fault(struct batch_run *s, int status, const char *why)
+/* A part has its status; in a group it is written with the others. */
+static void next_part(struct batch_run *s)
 {
-	struct buf *b = &s->r->out;
-	write_head(s, status);
-	buf_addf(b, ",\"body\":{\"status\":%d,\"code\":\"batch\",\"detail\":", status);
-	json_write_string(b, span_str(why));
-	buf_add_str(b, "}}");
-	s->at++;
-}
-
-/* The entity that an answer is about: of Location, or of @iot.selfLink of a body that is one. */
-static void note_entity(struct batch_run *s, const char *link)
-{
-	struct answered *me = &s->one[s->at];
-	const char *path = link ? strstr(link, ROOT) : NULL;
-	if (!path)
+	struct part *p = &s->parts.one[s->at++];
+	if (p->group) {
+		s->group_failed |= is_failure(p);
 		return;
-	path += strlen(ROOT) + 1;
-	size_t n = strcspn(path, ")");
-	if (path[n] == ')' && n + 1 < sizeof(me->entity))
-		snprintf(me->entity, sizeof(me->entity), "%.*s", (int)n + 1, path);
+	}
+	write_part(s, s->at - 1);
+	s->stopped = is_failure(p) && !s->go_on;
 }
 
-static void write_answer(struct batch_run *s)
+static void take_answer(struct batch_run *s)
 {
-	struct req *inner = s->inner;
-	struct buf *b = &s->r->out;
-	const char *location = req_extra(inner, "Location:"), *type = inner->content_type;
-	char link[300] = "";
-	write_head(s, inner->status);
-	if (location) {
-		json_write_name(b, "location");
-		json_write_string(b, span_str(location));
-		snprintf(link, sizeof(link), "%s", location);
-	} else if (inner->out.len) {
-		const char *self = strstr(buf_str(&inner->out), "\"@iot.selfLink\":\"");
-		if (self)
-			snprintf(link, sizeof(link), "%.*s", (int)strcspn(self + 17, "\""),
-			         self + 17);
-	}
-	note_entity(s, link);
-	if (inner->out.len && b->len + inner->out.len + KEPT_BYTES > b->max) {
-		buf_add_str(b, ",\"body\":{\"code\":\"too-large\",\"detail\":\"the answers are too "
-		               "large together: ask for this by itself\"}");
-	} else if (inner->out.len && type && strstr(type, "json")) {
-		buf_add_str(b, ",\"body\":");
-		buf_add(b, inner->out.p, inner->out.len);
-	} else if (inner->out.len) {
-		buf_add_str(b, ",\"body\":");
-		json_write_string(b, span_of(inner->out.p, inner->out.len));
-	}
-	buf_add_char(b, '}');
-	s->at++;
+	struct part *p = &s->parts.one[s->at];
+	p->inner = s->inner;
+	s->inner = NULL;
+	s->again = false;
+	if (p->inner->answering) {
+		p->status = p->inner->status;
+		if (p->status < 300)
+			note_entity(p, p->inner);
+	} /* else it is ready, and waits for its group */
+	next_part(s);
 }
 
-static void begin_next(struct batch_run *s)
+static void begin_part(struct batch_run *s)
 {
-	const char *why;
-	uint32_t request = s->next;
-	struct req *inner = s->inner = inner_new(s);
-	s->next = s->t.tok[request].next;
-	int status = read_request(s, request, inner, &why);
+	struct part *p = &s->parts.one[s->at];
+	struct req *inner = inner_new(s);
+	p->status = read_part(s, p, inner, &p->why);
 	s->r->web->body_bytes += inner->body.len;
-	if (status) {
-		write_fault(s, status, why);
-		drop_inner(s);
+	if (p->status) {
+		drop_inner(inner);
+		next_part(s);
 		return;
 	}
+	s->inner = inner;
 	route(inner);
+}
+
+/* ---- groups ---- */
+
+static void write_group(struct batch_run *s, int status)
+{
+	bool failed = status != 0;
+	for (unsigned i = s->group_from; i < s->at; i++) {
+		struct part *p = &s->parts.one[i];
+		if (p->inner && p->inner->answering)
+			p->status = p->inner->status;
+		else if (p->inner)
+			p->status = 0;
+		failed |= is_failure(p);
+	}
+	for (unsigned i = s->group_from; failed && i < s->at; i++) {
+		struct part *p = &s->parts.one[i];
+		p->entity[0] = '\0';
+		if (p->passed_over || is_failure(p))
+			continue;
+		drop_inner(p->inner);
+		p->inner = NULL;
+		p->status = status ? status : 424;
+		p->why = status == 507   ? "the store is full: nothing of the group has happened"
+		         : status == 413 ? "its Observations are too many to be kept together: "
+		                           "about 500, with 1 MB of text"
+		                         : "another request of its group failed: nothing of the "
+		                           "group has happened";
+	}
+	for (unsigned i = s->group_from; i < s->at; i++)
+		write_part(s, i);
+	s->stopped = failed && !s->go_on;
+}
+
+static void group_over(void *arg, int status)
+{
+	struct batch_run *s = arg;
+	s->deciding = false;
+	s->decided = true;
+	write_group(s, status);
+	if (s->r->wsi)
+		lws_callback_on_writable(s->r->wsi);
+}
+
+static void begin_group(struct batch_run *s)
+{
+	s->group_from = s->at;
+	s->group_failed = s->decided = false;
+	s->group = sta_group_new(s->r, group_over, s);
+}
+
+static bool group_is_complete(const struct batch_run *s)
+{
+	const struct part *all = s->parts.one;
+	return s->group && (s->at == s->parts.n || all[s->at].group != all[s->group_from].group);
+}
+
+/* ---- the whole ---- */
+
+static void finish(struct batch_run *s)
+{
+	struct req *r = s->r;
+	r->again = NULL;
+	r->group = NULL;
+	batch_write_end(&s->parts, s->boundary, &r->out);
+	if (s->go_on)
+		respond_header(r, "Preference-Applied:", "continue-on-error");
+	snprintf(s->type, sizeof(s->type), "multipart/mixed; boundary=%s", s->boundary);
+	respond(r, 200, s->parts.mixed ? s->type : "application/json");
 }
 
 static void run(struct req *r)
 {
 	struct batch_run *s = r->own;
-	while (s->at < s->n) {
-		if (s->inner && !s->again)
-			return;
+	while (!s->deciding && !(s->inner && !s->again)) {
 		if (s->inner) {
-			s->again = false;
-			write_answer(s);
-			drop_inner(s);
+			take_answer(s);
+		} else if (s->group && s->decided) {
+			sta_group_free(s->group);
+			s->group = r->group = NULL;
+		} else if (group_is_complete(s)) {
+			s->decided = false;
+			s->deciding = true;
+			sta_group_end(s->group, s->group_failed);
+		} else if (s->stopped || s->at == s->parts.n) {
+			finish(s);
+			return;
 		} else {
-			begin_next(s);
+			if (s->parts.one[s->at].group && !s->group)
+				begin_group(s);
+			begin_part(s);
 		}
 	}
-	r->again = NULL;
-	buf_add_str(&r->out, "]}");
-	respond(r, 200, "application/json");
+}
+
+static void set_boundary(struct batch_run *s)
+{
+	uint64_t chance[2] = {0};
+	if (getrandom(chance, sizeof(chance), 0) != sizeof(chance))
+		log_warn("There is no chance to be had for the boundary of a batch.");
+	snprintf(s->boundary, sizeof(s->boundary), "batch_%016llx%016llx",
+	         (unsigned long long)chance[0], (unsigned long long)chance[1]);
+}
+
+/* "continue-on-error", "odata.continue-on-error", with "=true" or "=false" or none. */
+static bool prefers_to_go_on(const char *prefer)
+{
+	static const char name[] = "continue-on-error";
+	const char *p = strstr(prefer, name);
+	return p && strncmp(p + sizeof(name) - 1, "=false", 6) != 0;
 }
 
 void sta_batch(struct req *r)
 {
 	struct batch_run *s = xcalloc(1, sizeof(*s));
-	size_t at;
-	const char *why;
 	s->r = r;
-	json_tape_init(&s->t, LIMIT_STA_TOKENS);
 	r->own = s;
 	r->own_free = batch_free;
 	if (r->answered) {
 		sta_refuse(r, 400, "batch", "", "a batch within a batch is not taken");
 		return;
 	}
-	if (json_parse(&s->t, span_of(r->body.p, r->body.len), &at, &why)) {
-		sta_refuse(r, 400, "json", "", "the body is not JSON: %s, at byte %zu", why, at);
+	const char *why = batch_read(&s->parts, r);
+	if (why) {
+		sta_refuse(r, 400, "batch", "", "%s", why);
 		return;
 	}
-	uint32_t all =
-	    s->t.tok[0].type == JSON_OBJECT ? json_member(&s->t, 0, SPAN("requests")) : 0;
-	if (!all || s->t.tok[all].type != JSON_ARRAY || s->t.tok[all].size > LIMIT_STA_BATCH) {
-		sta_refuse(r, 400, "batch", "/requests",
-		           "the body is {\"requests\": [...]}, of at most %d", LIMIT_STA_BATCH);
-		return;
-	}
-	s->n = s->t.tok[all].size;
-	s->next = all + 1;
-	s->one = xcalloc(s->n + 1, sizeof(*s->one));
+	s->go_on = prefers_to_go_on(r->prefer);
+	set_boundary(s);
 	buf_done(&r->out);
 	buf_init(&r->out, LIMIT_STA_ANSWER_BYTES);
-	buf_add_str(&r->out, "{\"responses\":[");
+	batch_write_begin(&s->parts, s->boundary, &r->out);
 	req_wait(r);
 	r->again = run;
 	conn_wake(r->wsi);

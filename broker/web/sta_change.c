@@ -23,8 +23,7 @@ static void changing_free(void *arg)
 	struct changing *c = arg;
 	sta_find_done(&c->find);
 	sta_draft_free(c->draft);
-	if (c->change)
-		entities_abort(c->change);
+	sta_abort(c->r, c->change);
 	free(c);
 }
 
@@ -62,7 +61,7 @@ static struct entity now_of(const struct changing *c, enum sta_type t, int64_t i
 	const struct entity *x = c->change ? entities_pending(c->change, t, id) : NULL;
 	const struct sta_found *f = sta_find_of(&c->find, t, id);
 	struct entity e = {.type = t, .id = id};
-	x = x ? x : entities_get(c->r->web->entities, t, id);
+	x = x ? x : sta_entity_now(c->r, t, id);
 	*ret_row = x && !x->deleted;
 	if (*ret_row)
 		return *x;
@@ -116,21 +115,31 @@ static bool unlink_from(struct changing *c, const struct entity *x)
 	return went(c, entities_replace(c->change, &y));
 }
 
+static bool remove_part(struct changing *c, const struct entity *x)
+{
+	bool place = c->type == STA_LOCATION || c->type == STA_FEATURE;
+	if ((x->type == c->type && x->id == c->id) || entities_goes(c->change, x->type, x->id))
+		return true;
+	return is_part(c, x) ? remove_one(c, x->type, x->id) : !place || unlink_from(c, x);
+}
+
 static bool remove_parts(struct changing *c)
 {
 	static const enum sta_type around[] = {STA_DATASTREAM, STA_HISTORICAL_LOCATION, STA_THING};
 	struct entities *e = c->r->web->entities;
-	bool place = c->type == STA_LOCATION || c->type == STA_FEATURE;
 	for (unsigned i = 0; i < ARRAY_LEN(around); i++) {
 		const struct entity *x = NULL;
-		for (int64_t at = 0; (x = entities_after(e, around[i], at)); at = x->id) {
-			if (x->type == c->type && x->id == c->id)
-				continue;
-			if (is_part(c, x) ? !remove_one(c, x->type, x->id)
-			                  : place && !unlink_from(c, x))
+		for (int64_t at = 0; (x = entities_after(e, around[i], at)); at = x->id)
+			if (!entities_pending(c->change, x->type, x->id) && !remove_part(c, x))
 				return false;
-		}
 	}
+	/* what others that it is all or nothing with made or changed */
+	const struct entity *x = NULL;
+	for (unsigned i = 0; (x = entities_pending_at(c->change, i)); i++)
+		if ((x->type == STA_DATASTREAM || x->type == STA_HISTORICAL_LOCATION ||
+		     x->type == STA_THING) &&
+		    !remove_part(c, x))
+			return false;
 	return true;
 }
 
@@ -246,7 +255,7 @@ static void found(struct req *r)
 	if (r->answering || !sta_may_write(r, x, derived))
 		return;
 	entities_fill(r->web->entities, r->web->series);
-	c->change = entities_begin(r->web->entities, r->who.name);
+	c->change = sta_begin(r);
 	if (c->draft ? take_draft(c) : remove_parts(c) && remove_one(c, c->type, c->id))
 		sta_commit(c->r, c->change, committed);
 }

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "sta/build.h"
 #include "web/sta_entity.h"
-#include "web/sta_write.h"
+#include "web/sta_group.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,6 +184,24 @@ static void find_one(struct sta_find *f, struct sta_found *x)
 		find_stream(f, x, x->number);
 }
 
+/* What is made or changed by those that the request is all or nothing with. */
+static void find_pending(const struct sta_find *f, struct sta_found *x)
+{
+	const struct entity *y = sta_entity_now(f->r, x->type, x->id);
+	const struct entities_change *c = sta_group_change(f->r->group);
+	if (!y && x->type == STA_FEATURE)
+		y = sta_entity_now(f->r, STA_LOCATION, x->id);
+	if (entities_goes(c, x->type, x->id)) {
+		x->there = false;
+	} else if (y && y->pending && y->id >= ENTITY_FIRST) {
+		take_entity(x, y);
+	} else if (x->there && entities_pending(c, x->type, x->id)) {
+		x->feature = y->to.feature;
+		if (x->type == STA_OBSERVED_PROPERTY)
+			take_definition(x, y->text);
+	}
+}
+
 static void work(struct job *j)
 {
 	struct sta_find *f = container_of(j, struct sta_find, job);
@@ -206,6 +224,8 @@ static void over(struct sta_find *f)
 		req_release(r);
 		return;
 	}
+	for (unsigned i = 0; i < f->n && r->group; i++)
+		find_pending(f, &f->one[i]);
 	if (f->err)
 		problem(r, 503, "the series cannot be asked now: send it again later");
 	f->done(r);

@@ -27,8 +27,7 @@ static void making_free(void *arg)
 	struct making *m = arg;
 	sta_find_done(&m->find);
 	sta_draft_free(m->draft);
-	if (m->change)
-		entities_abort(m->change);
+	sta_abort(m->r, m->change);
 	free(m);
 }
 
@@ -352,7 +351,7 @@ static bool move(struct making *m, int64_t thing, const struct entity_links *pla
 	const struct sta_found *f = sta_find_of(&m->find, STA_THING, thing);
 	const struct entity *old = entities_pending(m->change, STA_THING, thing);
 	struct entity x = {.type = STA_THING, .id = thing};
-	old = old ? old : entities_get(m->r->web->entities, STA_THING, thing);
+	old = old ? old : sta_entity_now(m->r, STA_THING, thing);
 	int err = 0;
 	if (old && !old->deleted) {
 		x = *old;
@@ -559,7 +558,7 @@ static void found(struct req *r)
 	struct making *m = r->own;
 	if (m->find.err || !all_there(m) || !find_feed(m))
 		return;
-	m->change = entities_begin(r->web->entities, r->who.name);
+	m->change = sta_begin(r);
 	if (make(m, m->draft, 0, 0) < 0 || r->answering)
 		return;
 	sta_commit(r, m->change, committed);

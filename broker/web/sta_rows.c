@@ -6,7 +6,8 @@
  * feed's: duplicates = ignore, the first counts: the same result again is 200, another is 409;
  * replace, the last counts; keep, both stay. While one is being written its key is held, so that
  * two who write at the same time are told apart. */
-#include "web/sta_rows.h"
+#include "web/sta_group.h"
+
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -43,8 +44,7 @@ static void rows_free(void *arg)
 	free(s->find.instant);
 	sta_find_done(&s->find);
 	sta_draft_free(s->inline_feature);
-	if (s->change)
-		entities_abort(s->change);
+	sta_abort(s->r, s->change);
 	json_tape_done(&s->body);
 	buf_done(&s->payload);
 	buf_done(&s->text);
@@ -132,8 +132,8 @@ static void take(struct post *p, const struct result *one)
 	}
 }
 
-/* False: no room now. */
-static bool publish_row(struct rows *s, struct post *p, size_t i)
+/* The message that a row is; false: it was refused. */
+static bool write_row(struct rows *s, struct post *p, size_t i, struct ingest_message *ret)
 {
 	struct row *w = &s->row[i];
 	const struct sta_found *x = &s->find.one[w->stream];
@@ -151,15 +151,23 @@ static bool publish_row(struct rows *s, struct post *p, size_t i)
 		why = "another feed takes the topic of this Thing";
 	if (why) {
 		row_refuse(w, 400, code, "%s", why);
-		return true;
+		return false;
 	}
-	struct ingest_message m = {.publisher = SPAN("sensorthings"),
-	                           .topic = span_str(p->topic),
-	                           .payload = span_of(s->payload.p, s->payload.len),
-	                           .received_ms = w->o.time ? 0 : w->o.ms,
-	                           .protocol = QUARANTINE_HTTP,
-	                           .qos = 1};
-	return post_publish(p, &m, i);
+	*ret = (struct ingest_message){.publisher = SPAN("sensorthings"),
+	                               .topic = span_str(p->topic),
+	                               .payload = span_of(s->payload.p, s->payload.len),
+	                               .received_ms = w->o.time ? 0 : w->o.ms,
+	                               .protocol = QUARANTINE_HTTP,
+	                               .qos = 1,
+	                               .spent = w->spent};
+	return true;
+}
+
+/* False: no room now. */
+static bool publish_row(struct rows *s, struct post *p, size_t i)
+{
+	struct ingest_message m;
+	return !write_row(s, p, i, &m) || post_publish(p, &m, i);
 }
 
 static void publish(struct post *p)
@@ -174,11 +182,73 @@ static void publish(struct post *p)
 		finish(s);
 }
 
+static struct post *post_of(struct rows *s)
+{
+	struct post *p = s->r->post ? s->r->post : post_new(s->r, NULL);
+	p->take = take;
+	return p;
+}
+
 static void begin_publishing(struct rows *s)
 {
-	struct post *p = post_new(s->r, NULL);
+	struct post *p = post_of(s);
+	if (s->r->group) {
+		sta_group_ready(s);
+		return;
+	}
 	p->next = publish;
-	p->take = take;
+	req_wait(s->r);
+	publish(p);
+}
+
+/* ---- all or nothing ---- */
+
+enum { ROW_OVERHEAD_BYTES = 2048 }; /* of a record and of the names in its message */
+
+size_t rows_bytes(const struct rows *s)
+{
+	size_t all = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct sta_observation *o = &s->row[i].o;
+		const struct sta_found *x = &s->find.one[s->row[i].stream];
+		all += ROW_OVERHEAD_BYTES + strlen(x->of_thing) + strlen(x->member);
+		all += o->result ? o->t->tok[o->result].len : 0;
+		for (unsigned k = 0; k < ARRAY_LEN(o->extra); k++)
+			all += o->extra[k] ? o->t->tok[o->extra[k]].len : 0;
+	}
+	return all;
+}
+
+static void tried(struct post *p)
+{
+	rows_answer(p->req->own);
+}
+
+int rows_try(struct rows *s)
+{
+	struct post *p = post_of(s);
+	bool refused = false;
+	p->next = tried;
+	for (size_t i = 0; i < s->n; i++) {
+		struct ingest_message m;
+		if (s->row[i].status == 200) /* it stands there already */
+			continue;
+		int err =
+		    s->row[i].status || !write_row(s, p, i, &m) ? ERR_INVALID : post_try(p, &m, i);
+		if (err == ERR_AGAIN && !refused)
+			return err;
+		s->row[i].spent = !err;
+		refused |= err == ERR_INVALID;
+	}
+	if (refused && !s->r->pending)
+		rows_answer(s);
+	return refused ? ERR_INVALID : 0;
+}
+
+void rows_go(struct rows *s)
+{
+	struct post *p = post_of(s);
+	p->next = publish;
 	req_wait(s->r);
 	publish(p);
 }
@@ -215,7 +285,7 @@ static int64_t make_feature(struct rows *s, const struct sta_found *x)
 /* The Datastream's row says which; a derived one gets a row for it. */
 static int keep_feature(struct rows *s, const struct sta_found *x, int64_t feature)
 {
-	const struct entity *old = entities_get(s->r->web->entities, STA_DATASTREAM, x->id);
+	const struct entity *old = sta_entity_now(s->r, STA_DATASTREAM, x->id);
 	struct entity e = {.type = STA_DATASTREAM,
 	                   .id = x->id,
 	                   .feed = (char *)x->feed,
@@ -253,7 +323,7 @@ static void check_feature(struct rows *s, struct row *w)
 		    (long long)x->feature);
 		return;
 	}
-	s->change = s->change ? s->change : entities_begin(s->r->web->entities, s->r->who.name);
+	s->change = s->change ? s->change : sta_begin(s->r);
 	if (s->inline_feature)
 		feature = make_feature(s, x);
 	if (feature > 0 && keep_feature(s, x, feature) == 0)
@@ -305,7 +375,12 @@ static void found(struct req *r)
 		check_row(s, &s->row[i], &s->find.instant[i]);
 	for (size_t i = 0; i < s->n; i++)
 		check_feature(s, &s->row[i]);
-	if (s->row && s->kind == ROWS_ONE && s->row[0].status)
+	bool refused = false;
+	for (size_t i = 0; i < s->n; i++)
+		refused |= s->row[i].status >= 300;
+	if (refused && r->group)
+		rows_answer(s);
+	else if (s->row && s->kind == ROWS_ONE && s->row[0].status)
 		rows_answer(s);
 	else if (!s->change)
 		begin_publishing(s);

@@ -12,6 +12,7 @@ struct row {
 	int64_t feature;  /* FeatureOfInterest that it names; 0: none */
 	int status;       /* 0: not decided yet */
 	bool held, clash; /* its key: by this one, by another one that is on its way */
+	bool spent;       /* a trial has charged the grant */
 	char code[24];
 	char *reason; /* malloc'ed, of a refusal */
 	char *parts;  /* of a refusal by admission: schema, pointer, rule, each terminated */
@@ -41,6 +42,11 @@ struct row *row_new(struct rows *s, unsigned stream);
 void row_refuse(struct row *w, int status, const char *code, const char *fmt, ...) PRINTF(4, 5);
 /* All rows are read: looks up, publishes, answers. */
 void rows_begin(struct rows *s);
+/* Of those that are all or nothing with others (sta_group.h): what they take of a commit at most;
+ * whether all would be kept (0, ERR_AGAIN: not now, ERR_INVALID: it answers); and publishing. */
+size_t rows_bytes(const struct rows *s);
+int rows_try(struct rows *s) MUSTCHECK;
+void rows_go(struct rows *s);
 /* All rows have their status, and their Datastreams numbers. */
 void rows_answer(struct rows *s);
 

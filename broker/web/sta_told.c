@@ -83,16 +83,22 @@ static void answer_many(struct rows *s)
 	respond(r, all ? 201 : 507, "application/json");
 }
 
+/* The first that is refused; NULL: none. */
+static const struct row *first_refused(const struct rows *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->row[i].status >= 300)
+			return &s->row[i];
+	return NULL;
+}
+
 static void answer_inline(struct rows *s)
 {
 	size_t bad = 0;
-	const struct row *first = NULL;
+	const struct row *first = first_refused(s);
 	for (size_t i = 0; i < s->n; i++)
-		if (s->row[i].status >= 300) {
-			first = first ? first : &s->row[i];
-			bad++;
-		}
-	if (!bad) {
+		bad += s->row[i].status >= 300;
+	if (!first) {
 		sta_answer_entity(s->r, 201, s->made_type, s->made);
 		return;
 	}
@@ -106,12 +112,13 @@ static void answer_inline(struct rows *s)
 
 void rows_answer(struct rows *s)
 {
-	if (s->kind == ROWS_ONE)
+	const struct row *bad = s->r->group ? first_refused(s) : NULL;
+	if (bad)
+		answer_refused(s, bad);
+	else if (s->kind == ROWS_ONE)
 		answer_one(s);
 	else if (s->kind == ROWS_MANY)
 		answer_many(s);
 	else
 		answer_inline(s);
 }
-
-/* The first data of a Datastream gives it its number in the series. */

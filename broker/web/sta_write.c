@@ -1,5 +1,5 @@
 /* sta_write.c - writing over SensorThings: which request is what, and how refusals look. */
-#include "web/sta_write.h"
+#include "web/sta_group.h"
 
 #include "access/audit.h"
 #include "base/err.h"
@@ -86,9 +86,33 @@ void sta_link(const struct req *r, enum sta_type t, int64_t id, char *out, size_
 	         (long long)id);
 }
 
+struct entities_change *sta_begin(struct req *r)
+{
+	return r->group ? sta_group_change(r->group)
+	                : entities_begin(r->web->entities, r->who.name);
+}
+
+void sta_abort(struct req *r, struct entities_change *c)
+{
+	if (c && !r->group)
+		entities_abort(c);
+}
+
+const struct entity *sta_entity_now(const struct req *r, enum sta_type t, int64_t id)
+{
+	const struct entities_change *c = r->group ? sta_group_change(r->group) : NULL;
+	const struct entity *x = c ? entities_pending(c, t, id) : NULL;
+	if (c && entities_goes(c, t, id))
+		return NULL;
+	return x ? x : entities_get(r->web->entities, t, id);
+}
+
 void sta_commit(struct req *r, struct entities_change *c, void (*done)(void *r, int err))
 {
-	if (entities_commit(c, done, r))
+	if (r->group) { /* it commits when all are there */
+		r->pending++;
+		done(r, 0);
+	} else if (entities_commit(c, done, r))
 		sta_refuse(r, 503, "busy", "", "the store is busy: send it again");
 	else
 		r->pending++;
@@ -111,6 +135,10 @@ void sta_audit(struct req *r, const char *action, enum sta_type t, int64_t id)
 	char origin[64], object[80];
 	if (!r->web->access)
 		return;
+	if (r->group) {
+		sta_group_audit(r->group, action, t, id);
+		return;
+	}
 	req_origin(r, origin);
 	snprintf(object, sizeof(object), "%s(%lld)", sta_set_name(t), (long long)id);
 	audit_line(access_audit(r->web->access), action, object, "done", origin, r->who.name,
@@ -149,7 +177,7 @@ void sta_answer_entity(struct req *r, int status, enum sta_type t, int64_t id)
 		respond_header(r, "Location:", link);
 	buf_addf(&r->out, "{\"@iot.id\":%lld,\"@iot.selfLink\":", (long long)id);
 	json_write_string(&r->out, span_str(link));
-	const struct entity *x = entities_get(r->web->entities, t, id);
+	const struct entity *x = sta_entity_now(r, t, id);
 	if (x && !x->deleted && strlen(x->text) > 2) {
 		buf_add_char(&r->out, ',');
 		buf_add_str(&r->out, x->text + 1);

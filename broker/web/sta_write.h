@@ -3,7 +3,7 @@
  *   sta_write.c   which request is what; refusals     sta_find.c    what a request is about
  *   sta_make.c    POST of entities, with deep insert  sta_change.c  PATCH, PUT and DELETE of them
  *   sta_post.c    an Observation as a message         sta_rows.h    POST of one and of many
- *   sta_amend.c   PATCH and DELETE of an Observation  sta_batch.c   $batch
+ *   sta_amend.c   PATCH and DELETE of an Observation  sta_batch.h   $batch
  *
  * A request first looks up, on the reader pool, what it names; then it is decided, written and
  * answered on the loop. Whose an entity is: oudp-http(7), SensorThings. */
@@ -83,6 +83,12 @@ void sta_refuse_faults(struct req *r, const struct sta_faults *f);
 /* The path and what it ends in. False: answered. q is the caller's, large: not on the stack. */
 bool sta_read_path(struct req *r, struct sta_query *q);
 void sta_link(const struct req *r, enum sta_type t, int64_t id, char *out, size_t size);
+/* The change that a request writes into: its own, or that of those it is all or nothing with
+ * (sta_group.h). */
+struct entities_change *sta_begin(struct req *r);
+void sta_abort(struct req *r, struct entities_change *c); /* of its own; c may be NULL */
+/* As it is for this request; NULL: nobody wrote it, or it goes. */
+const struct entity *sta_entity_now(const struct req *r, enum sta_type t, int64_t id);
 /* A change goes to the store, and done is told of it with r; no room: it was answered. */
 void sta_commit(struct req *r, struct entities_change *c, void (*done)(void *r, int err));
 /* The first thing that done asks. False: the client has gone, or it was answered why not. */
