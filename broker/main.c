@@ -150,6 +150,7 @@ static int reload(void *arg, struct buf *text)
 	tell_versions(d);
 	if (restart.len) {
 		log_warn("Some changes need a restart: %s", buf_str(&restart));
+		buf_add_str(text, "these need a restart (systemctl restart oudpd):\n");
 		buf_add_span(text, span_of(restart.p, restart.len));
 	}
 out:

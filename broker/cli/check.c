@@ -239,8 +239,10 @@ static void check_config(struct check *k, const char *path)
 		unsigned before = k->wrong;
 		check_feeds(k, conf, schemas);
 		if (k->wrong == before)
-			fprintf(k->out, "%s: fine; %zu feeds, %zu listeners, %zu schemas\n", path,
-			        conf->n_feeds, conf->n_listeners, catalog_count(schemas));
+			fprintf(k->out, "%s: fine; %zu feed%s, %zu listener%s, %zu schema%s\n",
+			        path, conf->n_feeds, conf->n_feeds == 1 ? "" : "s",
+			        conf->n_listeners, conf->n_listeners == 1 ? "" : "s",
+			        catalog_count(schemas), catalog_count(schemas) == 1 ? "" : "s");
 		catalog_free(schemas);
 	}
 	config_free(conf);
@@ -354,7 +356,8 @@ int cmd_check(struct cli *c, int argc, char **argv)
 		printf("{\"schemas\":%u,\"examples\":%u,\"wrong\":%u}\n", k.schemas, k.examples,
 		       k.wrong);
 	else if (k.schemas > 0)
-		printf("%u schemas, %u examples: %u wrong\n", k.schemas, k.examples, k.wrong);
+		printf("%u schema%s, %u example%s: %u wrong\n", k.schemas,
+		       k.schemas == 1 ? "" : "s", k.examples, k.examples == 1 ? "" : "s", k.wrong);
 	return k.wrong ? CLI_NO : CLI_OK;
 }
 

@@ -446,7 +446,6 @@ static void keep(struct ingest *in, struct way *w)
 		keep_retained(in, w, seq);
 	if (m->quarantine_id)
 		quarantine_remove(in->hub, m->quarantine_feed, m->quarantine_id);
-	in->stats.stored++;
 	answer(in, w, m->payload.n || !m->retain ? VERDICT_STORED : VERDICT_CLEARED, seq, NULL);
 }
 

@@ -79,7 +79,7 @@ unsigned ingest_explain(struct ingest *in, const struct feed *f, struct span pay
 void ingest_abandoned(struct ingest *in, struct feed *f, const struct record *r);
 
 struct ingest_stats {
-	uint64_t received, stored, duplicates, refused, unrouted, denied, cleared, bytes;
+	uint64_t received, duplicates, refused, unrouted, denied, cleared, bytes;
 };
 const struct ingest_stats *ingest_stats(const struct ingest *in);
 

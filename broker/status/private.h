@@ -20,6 +20,9 @@ struct status {
 	struct refresh *refresh;
 };
 
+/* Messages that were committed since the start; the broker's own account of itself is none. */
+uint64_t status_stored(const struct status *s);
+
 /* contract.c: members of the feed's contract, from its block of the configuration; begins with a
  * comma. */
 void status_write_contract(const struct config_feed *f, struct buf *b);

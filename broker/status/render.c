@@ -367,7 +367,7 @@ void status_write_json(struct status *s, struct buf *b)
 	         ",\"counters\":{\"stored\":%llu,\"quarantined\":%llu,\"duplicates\":%llu,"
 	         "\"unrouted\":%llu,\"refused\":%llu,"
 	         "\"delivered\":%llu}",
-	         (unsigned long long)in->stored, (unsigned long long)in->refused,
+	         (unsigned long long)status_stored(s), (unsigned long long)in->refused,
 	         (unsigned long long)in->duplicates, (unsigned long long)in->unrouted,
 	         (unsigned long long)in->denied,
 	         (unsigned long long)(o.mqtt_delivered + o.web_delivered));

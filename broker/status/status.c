@@ -97,9 +97,19 @@ void status_free(struct status *s)
 	free(s);
 }
 
+uint64_t status_stored(const struct status *s)
+{
+	uint64_t n = 0;
+	for (unsigned i = 0; i < hub_feed_count(s->o.hub); i++) {
+		const struct feed *f = hub_feed_at(s->o.hub, i);
+		n += !f->ended && f->conf->builtin ? 0 : f->count.stored;
+	}
+	return n;
+}
+
 void status_tick(struct status *s)
 {
-	uint64_t stored = ingest_stats(s->o.ingest)->stored;
+	uint64_t stored = status_stored(s);
 	s->stored_per_second = (double)(stored - s->stored_before);
 	s->stored_before = stored;
 	if (s->ticks++ % REFRESH_S == 0)

@@ -70,7 +70,7 @@ void status_each_sys(struct status *s, void *arg,
 	as_mosquitto(s, &o, &say);
 	emit(arg, "$SYS/oudp/ready", status_ready(s, &why) && !o.draining ? "true" : "false");
 	number(&say, "$SYS/oudp/commit", hub_last_commit(s->o.hub));
-	number(&say, "$SYS/oudp/messages/stored", in->stored);
+	number(&say, "$SYS/oudp/messages/stored", status_stored(s));
 	number(&say, "$SYS/oudp/messages/duplicates", in->duplicates);
 	number(&say, "$SYS/oudp/messages/refused", in->refused);
 	number(&say, "$SYS/oudp/messages/unrouted", in->unrouted);

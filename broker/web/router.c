@@ -346,7 +346,7 @@ void route(struct req *r)
 		req_audit(r, "administer", NULL, "refused");
 		problem(r, 403,
 		        "only the administrator may do this, through the admin socket: use the "
-		        "oudp command");
+		        "oudp command with sudo");
 	} else if (found) {
 		if (is_administration(found, r->method))
 			administer_begin(r);

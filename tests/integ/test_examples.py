@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from kit import city, examples
+from kit import certs, city, examples
 from kit.daemon import BIN, CLI, PUBLIC, SHORT_LIVED, TOP, feed, wait_for
 
 SHARED = {"air-quality": ("air", "air-quality-observed"), "noise": ("noise", "noise-level-observed"), "weather": ("weather", "weather-observed"),
@@ -71,13 +71,14 @@ class Desk:
         self.d, self.folder = broker, str(folder)
         programs, etc = os.path.join(self.folder, "bin"), os.path.join(self.folder, "etc")
         self.etc = etc
-        for path in (programs, etc, etc + "/tls", self.folder + "/backups", self.folder + "/try"):
+        for path in (programs, etc, etc + "/tls", self.folder + "/backups", self.folder + "/try", self.folder + "/lib"):
             os.makedirs(path)
         os.rmdir(self.folder + "/try")
         executable(programs + "/oudp", f'case $1 in pub|bench) c=$1; shift; set -- "$c" -p {broker.mqtt_port} "$@";; esac\nexec {CLI} "$@"')
         executable(programs + "/oudpd", f'exec {BIN} -f {broker.conf} "$@"')
         executable(programs + "/oudp-connect", f'exec {os.path.join(os.path.dirname(BIN), "oudp-connect")} "$@"')
-        executable(programs + "/systemctl", f'[ "$*" = "reload oudpd" ] && kill -HUP {broker.process.pid}')
+        executable(programs + "/systemctl", f'case "$*" in "reload oudpd") kill -HUP {broker.process.pid};; "stop oudpd"|"start oudpd"|"restart oudpd"|'
+                   '"enable --now oudp-backup.timer") ;; *) exit 1;; esac')
         executable(programs + "/mail", "cat; echo to: $3")
         for name in ("mosquitto_pub", "mosquitto_sub"):
             executable(f"{programs}/{name}", f'exec {shutil.which(name) or "/usr/bin/" + name} -p {broker.mqtt_port} "$@"')
@@ -98,9 +99,9 @@ class Desk:
         """The example with what stands for the reader's own replaced."""
         web = f"http://127.0.0.1:{self.d.web_port}"
         for a, b in (("curl ", "curl -f "), ("sudo -u oudp ", ""), ("sudo ", ""), ("http://127.0.0.1:8080", web), ("https://data.example.nl", web),
-                     ("/var/lib/oudp/oudpd.sock", self.d.socket_path), ("/var/backups/oudp", self.folder + "/backups"),
-                     ("/var/tmp/oudp-try", self.folder + "/try"), ("/etc/oudp", self.etc), ("-o oudp -g oudp ", ""),
-                     ("/usr/share/doc/oudp/check-oudp", f"{sys.executable} {TOP}/conf/check-oudp"), ("-d 10", "-d 1"),
+                     ("/var/lib/oudp/oudpd.sock", self.d.socket_path), ("/var/lib/oudp", self.folder + "/lib"), ("/var/backups/oudp", self.folder + "/backups"),
+                     ("/var/tmp/oudp-try", self.folder + "/try"), ("/etc/oudp", self.etc), ("-o oudp -g oudp ", ""), ("-o root -g oudp ", ""),
+                     ("/usr/share/oudp/check-oudp", f"{sys.executable} {TOP}/conf/check-oudp"), ("-d 10", "-d 1"),
                      (" show 17 ", f" show {self.refused} ")):
             text = text.replace(a, b)
         return examples.of_today(text)
@@ -159,7 +160,7 @@ def test_commands(own, tmp_path, blocks, page):
                 command = command.split(" #")[0] + " --limit 1"  # which it would print for ever
             if "text/event-stream" in command:
                 command = "timeout 1 " + command + "; [ $? = 124 ]"
-            desk.run(command, next((s for start, s in STATUS.items() if command.startswith(start)), 0))
+            desk.run(command, next((s for start, s in STATUS.items() if command.removeprefix("sudo ").startswith(start)), 0))
             n += 1
     assert n, page
 
@@ -178,7 +179,7 @@ def test_nothing_is_left_out(blocks):
 def kind(page, block):
     if block.startswith("#!/bin/sh"):
         return "script"
-    if re.match(r'(#.*\n)?(feed|organisation|schemas)\b', block):
+    if re.match(r'(#.*\n)?(feed|organisation|schemas|tls)\b', block):
         return "configuration"
     if block.startswith('include "bytes"'):
         return "decoder"
@@ -208,11 +209,14 @@ def test_configurations(own, tmp_path, blocks):
     key = tmp_path / "plate.key"
     key.write_bytes(os.urandom(32))
     key.chmod(0o400)
+    certificate, secret = certs.Authority(tmp_path / "ca").sign("server")
     options, n = d.conf_text(), 0
     for page, block in of_kind(blocks, "configuration"):
         if block.startswith("schemas"):
             block = f'feed "some" {{\n{block}\ntopics = {{ "some/{{thing}}" }}\n}}'
-        text = block.replace("/etc/oudp/plate.key", str(key))
+        text = block
+        for path, real in (("plate.key", key), ("tls/city.pem", certificate), ("tls/city.key", secret)):
+            text = text.replace("/etc/oudp/" + path, str(real))
         d.write_conf(text if "organisation" in text else options + text)
         p = subprocess.run([BIN, "-n", "-f", d.conf], capture_output=True, text=True, timeout=30, check=False,
                            env={**os.environ, "STATE_DIRECTORY": d.data_dir, **SHORT_LIVED})
