@@ -369,6 +369,7 @@ static void distribution(struct out *o, const struct config_feed *c)
 	json_write_name(o->b, "dcat:distribution");
 	buf_add_str(o->b, "{\"@type\":\"dcat:Distribution\"");
 	dutch(o, "dct:title", c->title);
+	dutch(o, "dct:description", c->description);
 	typed_id(o, "dcat:accessURL", "rdfs:Resource", "%s/v1/feeds/%s/events", o->base, c->name);
 	typed_id(o, "dct:license", "dct:LicenseDocument", "%s", c->licence);
 	typed_id(o, "dcat:mediaType", "dct:MediaType",
@@ -391,6 +392,27 @@ static void schemas(struct out *o, const struct config_feed *c)
 		buf_addf(o->b, "%s{\"@id\":\"%s/v1/schemas/%.*s\",\"@type\":\"dct:Standard\"}",
 		         comma, o->base, (int)name.n, name.p);
 		comma = ",";
+	}
+	buf_add_char(o->b, ']');
+}
+
+/* What is measured, as people call it: what a portal is searched for. */
+static void keywords(struct out *o, const struct feed *f)
+{
+	const struct seen_feed *sf = seen_of(&o->req->web->seen, f);
+	struct buf b;
+	if (!sf->n_members)
+		return;
+	json_write_name(o->b, "dcat:keyword");
+	buf_add_char(o->b, '[');
+	for (unsigned i = 0; i < sf->n_members; i++) {
+		buf_init(&b, LIMIT_CONFIG_TEXT_BYTES);
+		words_member(&b, DUTCH, span_str(sf->members[i]));
+		buf_add_str(o->b, i ? ",{\"@language\":\"nl\",\"@value\":"
+		                    : "{\"@language\":\"nl\",\"@value\":");
+		json_write_string(o->b, span_of(b.p, b.len));
+		buf_add_char(o->b, '}');
+		buf_done(&b);
 	}
 	buf_add_char(o->b, ']');
 }
@@ -418,6 +440,7 @@ static void dataset(struct out *o, const struct feed *f)
 	if (f->last_stored_ms)
 		time_of(o, "dct:modified", f->last_stored_ms);
 	schemas(o, c);
+	keywords(o, f);
 	place(o, &m);
 	period(o, f);
 	quality(o, f, &m);
@@ -461,6 +484,16 @@ static const char *any_contact(struct out *o)
 	return o->base;
 }
 
+static int64_t newest(struct out *o)
+{
+	const struct hub *h = o->req->web->hub;
+	int64_t ms = 0;
+	for (unsigned i = 0; i < hub_feed_count(h); i++)
+		if (is_listed(o, hub_feed_at(h, i)))
+			ms = MAX_OF(ms, hub_feed_at(h, i)->last_stored_ms);
+	return ms;
+}
+
 void get_catalog(struct req *r)
 {
 	if (!only_query(r, "") || !page_knows(r, NULL, get_catalog))
@@ -482,6 +515,9 @@ void get_catalog(struct req *r)
 	contact(&o, any_contact(&o));
 	typed_id(&o, "dct:language", "dct:LinguisticSystem", EU "language/NLD");
 	typed_id(&o, "foaf:homepage", "foaf:Document", "%s/", o.base);
+	typed_id(&o, "dcat:themeTaxonomy", "skos:ConceptScheme", EU "data-theme");
+	if (newest(&o))
+		time_of(&o, "dct:modified", newest(&o));
 	each(&o, "dcat:dataset", dataset);
 	each(&o, "dcat:service", services);
 	buf_add_char(o.b, '}');

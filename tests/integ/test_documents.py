@@ -230,6 +230,73 @@ def test_catalogue_has_what_the_profile_makes_mandatory(lived):
         assert s["dcat:endpointURL"]["@id"].split(":")[0] in ("http", "ws", "mqtt")
 
 
+# DCAT-AP-NL 3.0: what is mandatory of a class, and what is recommended that a feed with data can have. What a value is: text (a
+# literal with a language), word (a literal), iri, one of a list of the EU's by its IRI; "+" many, else exactly one.
+EU = "http://publications.europa.eu/resource/authority/"
+PROFILE = {
+    "dcat:Catalog": {"dct:title": "text+", "dct:description": "text+", "dct:publisher": "iri", "dcat:contactPoint": "node+", "dcat:dataset": "node+",
+                     "dcat:service": "node+", "dct:language": EU + "language/", "foaf:homepage": "iri", "dcat:themeTaxonomy": EU + "data-theme",
+                     "dct:modified": "word"},
+    "dcat:Dataset": {"dct:title": "text+", "dct:description": "text+", "dct:identifier": "word", "dct:accessRights": EU + "access-right/",
+                     "dcat:contactPoint": "node+", "dct:creator": "iri", "dct:publisher": "iri", "dcat:theme": EU + "data-theme/",
+                     "dcat:distribution": "node+", "dct:accrualPeriodicity": EU + "frequency/", "dct:language": EU + "language/",
+                     "dcat:landingPage": "iri", "dct:modified": "word", "dcat:keyword": "text+", "dct:temporal": "node"},
+    "dcat:Distribution": {"dcat:accessURL": "iri", "dct:license": "iri", "dct:title": "text+", "dct:description": "text+", "dcat:mediaType": "iri",
+                          "dct:format": EU + "file-type/", "dcat:accessService": "iri"},
+    "dcat:DataService": {"dct:title": "text+", "dct:description": "text+", "dct:identifier": "word", "dct:accessRights": EU + "access-right/",
+                         "dcat:contactPoint": "node+", "dcat:endpointURL": "iri", "dcat:endpointDescription": "iri+", "dct:license": "iri",
+                         "dct:publisher": "iri", "dcat:theme": EU + "data-theme/", "dcat:servesDataset": "iri+"},
+    "foaf:Agent": {"foaf:name": "text+"},
+    "vcard:Organization": {"vcard:fn": "text"},
+    "dct:PeriodOfTime": {"dcat:startDate": "word"},
+}
+
+
+def is_a(value, kind):
+    if kind == "text":
+        return isinstance(value, dict) and value.get("@language") in ("nl", "en") and value.get("@value", "").strip()
+    if kind == "word":
+        return (value if isinstance(value, str) else value.get("@value", "")).strip()
+    if kind == "node":
+        return isinstance(value, dict) and "@type" in value
+    iri = value.get("@id", "") if isinstance(value, dict) else ""
+    return re.fullmatch(r"[a-z][a-z0-9+.-]*:[^\s<>\"{}|\\^`]+", iri) and (kind == "iri" or iri.startswith(kind))
+
+
+def nodes(value):
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, dict):
+            yield one
+            for inner in one.values():
+                yield from nodes(inner)
+
+
+def test_catalogue_against_the_profile(lived):
+    """Each node of a class that the profile names, wherever it stands."""
+    c, found = lived.get("/v1/catalog").json(), set()
+    for node_ in nodes(c):
+        types = node_.get("@type", [])
+        for type_ in [t for t in ([types] if isinstance(types, str) else types) if t in PROFILE]:
+            found.add(type_)
+            for name, kind in PROFILE[type_].items():
+                values = node_.get(name)
+                values = values if isinstance(values, list) else [] if values is None else [values]
+                quiet = type_ == "dcat:Dataset" and "dct:modified" not in node_  # nothing came yet: nothing is known of it
+                if quiet and name in ("dct:modified", "dcat:keyword", "dct:temporal"):
+                    continue
+                assert values and (kind.endswith("+") or len(values) == 1), (type_, node_.get("@id"), name)
+                assert all(is_a(v, kind.rstrip("+")) for v in values), (type_, node_.get("@id"), name, values)
+    assert found == set(PROFILE), set(PROFILE) - found
+    for term in {k for n in nodes(c) for k in n if not k.startswith("@")} - {"@context"}:
+        assert term in c["@context"] or term.split(":")[0] in c["@context"], term
+    datasets = {d["@id"] for d in c["dcat:dataset"]}
+    services = {s["@id"] for s in c["dcat:service"]}
+    assert len(datasets) == len(c["dcat:dataset"]) and len(services) == len(c["dcat:service"]), "names are names of one"
+    served = {x["@id"] for s in c["dcat:service"] for x in (lambda v: v if isinstance(v, list) else [v])(s["dcat:servesDataset"])}
+    assert served == datasets, "each dataset can be had, and nothing else is said to be"
+    assert {d["dcat:distribution"]["dcat:accessService"]["@id"] for d in c["dcat:dataset"]} <= services
+
+
 def test_catalogue_says_what_was_measured(lived):
     air = lived.get("/v1/catalog").json()["dcat:dataset"][0]
     measured = {m["dqv:isMeasurementOf"]["@id"].split("#")[1]: float(m["dqv:value"]["@value"]) for m in air["dqv:hasQualityMeasurement"]}
