@@ -216,7 +216,7 @@ static void on_erased_feed(void *arg, struct feed *f, const struct erasure *e, s
 	struct daemon *d = arg;
 	struct span event = web_erased(d->web, f, span_str(e->organisation), thing, n);
 	if (event.n)
-		sessions_erased(d->sessions, f, thing, event);
+		sessions_notice(d->sessions, "erased", f, thing, event);
 }
 
 static void on_erased(void *arg, const struct erasure *e, const struct erased *what)

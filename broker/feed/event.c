@@ -54,17 +54,16 @@ static void write_type(struct buf *b, const struct event_context *e, const struc
 	buf_add_char(b, '"');
 }
 
-static void write_schema(struct buf *b, const struct event_context *e, const struct record *r)
+static void write_schema(struct buf *b, const struct event_context *e, struct span name,
+                         uint64_t version)
 {
-	if (!r->schema.n)
-		return;
 	json_write_name(b, "dataschema");
 	buf_add_char(b, '"');
 	buf_add_span(b, e->base_url);
 	buf_add_str(b, "/v1/schemas/");
-	buf_add_span(b, r->schema);
+	buf_add_span(b, name);
 	buf_add_char(b, '/');
-	buf_add_u64(b, r->schema_version);
+	buf_add_u64(b, version);
 	buf_add_char(b, '"');
 }
 
@@ -103,7 +102,8 @@ static void write_event(struct buf *b, const struct event_context *e, const stru
 	buf_add_char(b, '"');
 	buf_add_u64(b, r->sequence);
 	buf_add_str(b, "\",\"sequencetype\":\"Integer\"");
-	write_schema(b, e, r);
+	if (r->schema.n)
+		write_schema(b, e, r->schema, r->schema_version);
 	if (topic) {
 		json_write_name(b, "topic");
 		json_write_string(b, r->topic);
@@ -131,10 +131,10 @@ void event_write_with_topic(struct buf *b, const struct event_context *e, const 
 
 /* ---- control events ---- */
 
-/* last: what the id ends with. */
+/* last: what the id ends with. schema: of the data, version 1; NULL: it has none. */
 static void open_control_as(struct buf *b, const struct event_context *e, const struct feed *f,
-                            const char *subject, const char *kind, const char *last, uint64_t at,
-                            int64_t now_ms)
+                            const char *subject, const char *kind, const char *last,
+                            const char *schema, uint64_t at, int64_t now_ms)
 {
 	buf_add_str(b, "{\"specversion\":\"1.0\",\"id\":\"");
 	write_id(b, f->name, f->epoch, at);
@@ -147,6 +147,8 @@ static void open_control_as(struct buf *b, const struct event_context *e, const 
 	buf_add_str(b, kind);
 	buf_add_str(b, ".v1\"");
 	write_time(b, "time", now_ms);
+	if (schema)
+		write_schema(b, e, span_str(schema), 1);
 	buf_add_str(b, ",\"datacontenttype\":\"application/json\",\"data\":{\"feed\":\"");
 	buf_add_span(b, f->name);
 	buf_add_char(b, '"');
@@ -155,7 +157,7 @@ static void open_control_as(struct buf *b, const struct event_context *e, const 
 static void open_control(struct buf *b, const struct event_context *e, const struct feed *f,
                          const char *subject, const char *kind, uint64_t at, int64_t now_ms)
 {
-	open_control_as(b, e, f, subject, kind, kind, at, now_ms);
+	open_control_as(b, e, f, subject, kind, kind, NULL, at, now_ms);
 }
 
 void event_write_live(struct buf *b, const struct event_context *e, const struct feed *f,
@@ -210,7 +212,7 @@ void event_write_corrected(struct buf *b, const struct event_context *e, const s
 {
 	char kind[40];
 	snprintf(kind, sizeof(kind), "corrected-%llu", (unsigned long long)c->id);
-	open_control_as(b, e, f, "series", "corrected", kind, f->last, now_ms);
+	open_control_as(b, e, f, "series", "corrected", kind, "series-corrected", f->last, now_ms);
 	json_write_name(b, "organisation");
 	json_write_string(b, c->organisation);
 	json_write_name(b, "thing");

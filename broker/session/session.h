@@ -50,9 +50,9 @@ bool sessions_idle(const struct sessions *t); /* all of them are handed over */
 void sessions_turn(struct sessions *t);       /* at the end of a turn */
 void sessions_second(struct sessions *t);     /* once a second: keep-alive, expiry, the flush */
 
-/* Records of a thing are gone from f: who listens at $oudp/erased/FEED is told. thing n == 0: it is
- * not known which. event: a CloudEvent. */
-void sessions_erased(struct sessions *t, const struct feed *f, struct span thing,
+/* What became of a thing's messages in f, "erased" or "corrected": who listens at $oudp/WHAT/FEED
+ * is told, if it may see the thing. thing n == 0: it is not known which. event: a CloudEvent. */
+void sessions_notice(struct sessions *t, const char *what, const struct feed *f, struct span thing,
                      struct span event);
 
 /* $SYS, from memory. Once a second, when due: sessions_system() for each value, then the end. */

@@ -100,28 +100,29 @@ void sessions_system_end(struct sessions *t)
 			t->slots[i]->system_fresh = false;
 }
 
-/* ---- what was erased ---- */
+/* ---- what became of a thing ---- */
 
-struct erased_one {
+struct concerned {
 	const struct feed *feed;
 	struct span thing;
 };
 
 static bool may_know(const struct session *s, const void *arg)
 {
-	const struct erased_one *e = arg;
+	const struct concerned *e = arg;
 	if (!e->thing.n)
 		return access_check(&s->who, ACCESS_SUBSCRIBE, e->feed, e->thing) == 0;
 	return access_covers(&s->who, ACCESS_SUBSCRIBE, e->feed, e->thing, NULL) == 0;
 }
 
-void sessions_erased(struct sessions *t, const struct feed *f, struct span thing, struct span event)
+void sessions_notice(struct sessions *t, const char *what, const struct feed *f, struct span thing,
+                     struct span event)
 {
 	char topic[TOPIC_BYTES];
-	struct erased_one one = {f, thing};
+	struct concerned one = {f, thing};
 	if (!t->n_hear_verdicts)
 		return;
-	int n = snprintf(topic, sizeof(topic), "$oudp/erased/%.*s", (int)f->name.n, f->name.p);
+	int n = snprintf(topic, sizeof(topic), "$oudp/%s/%.*s", what, (int)f->name.n, f->name.p);
 	struct own_message m = {
 	    .topic = span_of(topic, (size_t)n), .payload = event, .wants = may_know, .arg = &one};
 	deliver_own(t, &m);

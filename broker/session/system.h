@@ -1,6 +1,7 @@
 /* system.h - what the server itself says over MQTT, from memory: $SYS (how it is) and
- * $oudp/verdicts (what became of refused messages) and $oudp/erased (what is gone). QoS 0, never
- * journalled; who cannot take it now misses it. oudp-mqtt(7) names the topics. */
+ * $oudp/verdicts (what became of refused messages), $oudp/erased (what is gone) and $oudp/corrected
+ * (observations that now are others). QoS 0, never journalled; who cannot take it now misses it.
+ * oudp-mqtt(7) names the topics. */
 #ifndef SESSION_SYSTEM_H
 #define SESSION_SYSTEM_H
 

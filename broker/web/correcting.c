@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/rfc3339.h"
 #include "series/series.h"
+#include "session/session.h"
 #include "web/observe.h"
 #include "web/private.h"
 #include "json/json.h"
@@ -235,6 +236,9 @@ static void tell_subscribers(const struct correcting *g)
 	buf_clear(&w->one);
 	event_write_corrected(&w->one, &w->event, f, &e, clock_wall_ms(hub_clock(w->hub)));
 	lives_notice(w, f, g->thing, NOTICE_CORRECTED);
+	if (w->sessions && !w->one.err)
+		sessions_notice(w->sessions, "corrected", f, g->thing,
+		                span_of(w->one.p, w->one.len));
 }
 
 static void corrected(struct series_correction *c)

@@ -188,6 +188,7 @@ const char *words_schema(struct span name)
 	    {"off-street-parking", "Parkeergarage"},
 	    {"parking-spot", "Parkeervak"},
 	    {"phreatic-observed", "Grondwater"},
+	    {"series-corrected", "Correctie van waarnemingen"},
 	    {"streetlight", "Lantaarnpaal"},
 	    {"traffic-flow-observed", "Verkeer"},
 	    {"waste-container", "Afvalcontainer"},

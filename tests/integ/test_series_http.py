@@ -14,8 +14,8 @@ import zoneinfo
 
 import pytest
 
-from kit import city, web
-from kit.daemon import Daemon, feed, wait_for
+from kit import city, mqtt, web
+from kit.daemon import TOP, Daemon, feed, wait_for
 
 UTC = datetime.timezone.utc
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
@@ -478,7 +478,9 @@ def test_a_correction_is_told(tmp_path):
     city.write_schema(d.schemas, "test-place", 1, place_schema())
     with d:
         post_lines(d, "air", [payload(t, T0 + i * 3600000, i) for t in ("ams-01", "ams-02") for i in range(10)])
-        with d.ws("air") as ws, d.ws("air", thing="ams-02") as other, web.Events(d.web_port, "/v1/feeds/air/events") as sse:
+        with d.ws("air") as ws, d.ws("air", thing="ams-02") as other, web.Events(d.web_port, "/v1/feeds/air/events") as sse, \
+                d.client("hears") as hears, d.client("other") as elsewhere:
+            assert hears.subscribe("$oudp/corrected/+") == [0] and elsewhere.subscribe("$oudp/corrected/else", "$oudp/erased/+") == [0, 0]
             for s in (ws, other, sse):
                 assert s.event()["type"] == "nl.oudp.feed.live.v1"
             span = ["--thing", "ams-01", "--property", "pm25", "--from", rfc(T0), "--to", rfc(T0 + 5 * 3600000)]
@@ -491,10 +493,21 @@ def test_a_correction_is_told(tmp_path):
                     "feed": "air", "organisation": "gemeente-test", "thing": "ams-01", "property": "pm25", "what": "correct",
                     "correction": 1, "from": rfc(T0).replace("Z", ".000Z"), "to": rfc(T0 + 5 * 3600000).replace("Z", ".000Z"),
                     "factor": 0.001, "offset": 0, "reason": "sent in \"nanograms\"", "observations": 5}
+                told = e
+            assert told["dataschema"].endswith("/v1/schemas/series-corrected/1")
+            p = hears.expect(mqtt.PUBLISH)
+            assert p.topic == "$oudp/corrected/air" and p.qos == 0 and json.loads(p.payload)["data"] == told["data"]
+            assert d.get("/v1/schemas/series-corrected/1").json()["title"] == "Series corrected"
+            with open(os.path.join(d.folder, "told.json"), "w", encoding="utf-8") as f:
+                json.dump(told["data"], f)
+            r = d.oudp("validate", "--schemas", os.path.join(TOP, "schemas"), "series-corrected/1", f.name)
+            assert r.returncode == 0, r
             r = d.oudp("series", "reject", "--thing", "ams-02", "--from", rfc(T0), "--to", rfc(T0 + 3600000), "--reason", "rain")
             assert r.returncode == 0, r
             e = other.event()
             assert e["data"]["what"] == "reject" and "factor" not in e["data"] and e["data"]["correction"] == 2
+            assert json.loads(hears.expect(mqtt.PUBLISH).payload)["data"] == e["data"]
+            elsewhere.expect_quiet()
         def lines():
             return [x for x in map(json.loads, d.oudp("audit", "list", "--json").stdout.splitlines()) if x["action"].startswith("series.")]
         said = wait_for("the audit", lambda: lines() if len(lines()) == 2 else None)
