@@ -29,7 +29,7 @@ def converted($v; $from; $to): if $from == "mm/h" or ($from == null and $to == "
 def stride($names; $shape): reduce range($names | length - 1; -1; -1) as $i ({s: 1, o: {}}; .o[$names[$i] | tostring] = .s
   | .s *= ($shape[$i] // 1)) | .o;
 def axis($a): if $a == null then null elif ($a.values | type) == "array" then $a.values
-  elif ($a.num | type) == "number" and $a.num <= 100000 then [range($a.num) | $a.start
+  elif all($a.num, $a.start, $a.stop; type == "number") and $a.num <= 100000 then [range($a.num) | $a.start
     + (if $a.num > 1 then . * ($a.stop - $a.start) / ($a.num - 1) else 0 end)] else null end;
 
 # Where and when the values of a range stand: points [[x, y], ...] and times. A domain has an axis for each coordinate, or

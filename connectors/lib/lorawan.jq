@@ -11,7 +11,7 @@ def _uplink($u; $time; $values; $base):
   else messages(topic("city/device"); $u.device; {dateObserved: $time} + $base; $values) end;
 
 # A device that tells its own place: gps of Cayenne LPP, or latitude and longitude.
-def _own_place: [(., .[] | objects) | point(.longitude; .latitude)] | .[0] | if . == null then {} else {location: .} end;
+def _own_place: [(., .[], .[][]? | objects) | point(.longitude; .latitude)] | .[0] | if . == null then {} else {location: .} end;
 
 # An uplink: device, times (the first that can be read counts), port, decoded (an object or null), values where the mapping
 # has made them, and base: members of every message, such as rssi and the place. frame, {base64} or {hex}, is what was sent,
@@ -20,7 +20,9 @@ def uplink($u; frame; names):
   ([first($u.times[] | utc_time)] | .[0]) as $time
   | if ($u.device | type) != "string" or $u.device == "" then {refused: "no device"}
     elif $time == null then {refused: "no time that can be read"}
-    elif ($u.decoded | type) == "object" then _uplink($u; $time; $u.values // ($u.decoded | values_of); $u.base)
+    elif ($u.decoded | type) == "object" then _uplink($u; $time; $u.values // ($u.decoded | values_of);
+      if any($u.decoded[]; type == "object") or $u.decoded.latitude != null then ($u.decoded | _own_place) + $u.base
+      else $u.base end)
     else frame as $frame
       | if $frame == null then {ignored: "an uplink without a payload"}
         elif $u.port == null or $u.port == 0 then {ignored: "port 0: between device and network"}

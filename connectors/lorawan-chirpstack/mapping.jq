@@ -31,6 +31,8 @@ def event: . as $e
        | if $b == null or $b > 100 or $b < 0 then {ignored: "a device that knows no battery level"}
          elif $time == null then {refused: "no time that can be read"}
          else messages(topic("city/device"); $eui; {dateObserved: $time}; [{battery: ($b / 100 | rounded)}]) end)
+    elif has("integrationName") then {ignored: "an event of an integration"}
+    elif has("error") and has("type") then {ignored: ("the network server's log: " + (.type | tostring))}
     elif has("acknowledged") then {ignored: "an acknowledgement"}
     elif has("level") and has("code") then {ignored: ("the network server's log: " + (.code | tostring))}
     elif (has("data") or has("object") or has("objectJSON") or has("fCnt") or has("rxInfo")) | not then
@@ -41,7 +43,7 @@ def event: . as $e
         else $eui end),
         times: [$e.time, ($e.rxInfo[]? | .time, .gwTime, .nsTime), $e.publishedAt, source.received], port: $e.fPort,
           decoded: ($e | values),
-        base: (strongest([$e.rxInfo[]?.rssi]) + member("location"; $e | place))};
+        base: (strongest([$e.rxInfo[]?.rssi]) + ([$e | place] | .[0] as $p | if $p then {location: $p} else {} end))};
         $e.data | frame_as("base64");
         $e | .deviceInfo.deviceProfileName, .deviceProfileName, .deviceInfo.deviceName, .deviceName, $eui)
     end;

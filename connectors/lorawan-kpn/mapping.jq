@@ -14,7 +14,7 @@ else
   | ([.[] | select(name == "longitude" or .u == "lon") | .v | number] | .[0]) as $lon
   | ([.[] | select(name == "timeOrigin") | .vs] | .[0]) as $origin
   | [.[] | select(has("v") or has("vb")) | name as $n
-      | select(["payload", "port", "latitude", "longitude", "altitude", "radius", "locOrigin", "locAccuracy", "FCntUp",
+      | select(["payload", "port", "latitude", "longitude", "altitude", "radius", "locOrigin", "locAccuracy", "locTime", "FCntUp",
         "fCntUp", "ADR", "rssi", "snr"] | index($n) | not)
       | {key: $n, value: {value: (.v // .vb), unit: (.u // "")}}] as $members
   | ($members | from_entries | with_entries(if .value.unit == "" then .value |= .value else . end)) as $decoded

@@ -10,6 +10,8 @@ def battery: [.bat | number | select(. > 0 and . < 255) | {battery: (. / 254 | r
 def loriot: . as $m
   | if .cmd != cmd and (.cmd == "gw" or .cmd == "rx") then {ignored: "the same frame in the other form"}
     elif .cmd != "rx" and .cmd != "gw" then {ignored: ("cmd " + (.cmd | tostring))}
+    elif .data == null and (.encdata | type) == "string" and .encdata != ""
+      then {refused: "the frame is encrypted: give LORIOT the application session key of the device"}
     else
       (if (.decoded | type) == "object" then (.decoded | if (.data | type) == "object" then .data else . end)
         else null end) as $decoded

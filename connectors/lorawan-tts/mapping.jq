@@ -24,20 +24,26 @@ def normalized: [.[]? | objects
 
 def place: [(.locations // {})[]? | objects | select(.source != "SOURCE_UNKNOWN") | point(.longitude; .latitude)] | .[0];
 
-# The values of both payloads, each property once; null: nobody decoded.
+# The values of both payloads, each property once, by their times: {time, values}. A measurement of the normalized payload
+# may have been made before the uplink; what only the decoded one tells is of the newest. values null: nobody decoded.
 def both($u):
   (if ($u.decoded_payload | type) == "object" then $u.decoded_payload | values_of else null end) as $free
-  | if ($u.normalized_payload | type) != "array" then $free
-    else ($u.normalized_payload | normalized) as $fixed | ([$fixed[] | {(.property): 1}] | add // {}) as $known
-      | $fixed + [$free[]? | select($known[.property // ""] == null)]
+  | if ($u.normalized_payload | type) != "array" then {time: null, values: $free}
+    else [$u.normalized_payload[] | objects] as $all
+      | ([$all | normalized[] | {(.property): 1}] | add // {}) as $known
+      | [$free[]? | select($known[.property // ""] == null)] as $rest
+      | if all($all[]; .time == $all[0].time) then {time: $all[0].time, values: (($all | normalized) + $rest)}
+        else ($all | group_by(.time)) as $groups
+          | range($groups | length) as $i | {time: $groups[$i][0].time,
+              values: (($groups[$i] | normalized) + if $i + 1 == ($groups | length) then $rest else [] end)} end
     end;
 
 def v3: . as $m | .uplink_message as $u
   | if $m.simulated == true and $settings["simulated"] != "take" then {ignored: "simulated"}
-    else both($u) as $values
+    else both($u) as {$time, $values}
       | uplink({device: (if $settings["thing"] == "dev_eui" then $m.end_device_ids.dev_eui else $m.end_device_ids.device_id
         // $m.end_device_ids.dev_eui end),
-          times: [($u.received_at | select(. != "0001-01-01T00:00:00Z")), $m.received_at], port: $u.f_port,
+          times: [$time, ($u.received_at | select(. != "0001-01-01T00:00:00Z")), $m.received_at], port: $u.f_port,
           decoded: (if ($values | length) > 0 then {} else $u.decoded_payload end), $values,
           base: (strongest([$u.rx_metadata[]?.rssi]) + if $u.locations then member("location"; $u | place) else {} end)};
         $u.frm_payload | frame_as("base64");

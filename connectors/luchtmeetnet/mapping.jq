@@ -8,7 +8,7 @@ def record: {"PM25": "pm25", "PM10": "pm10", "NO2": "no2", "NO": "no", "NOX": "n
 | if (.station_number | type) != "string" or (.formula | type) != "string" then {refused: "no station and formula"}
   elif $members[.formula] == null then {ignored: ("no member for " + .formula)}
   else
-    ([.timestamp_measured | utc_time] | .[0]) as $time | ([.value | number] | .[0]) as $value
+    ([.timestamp_measured | utc_time] | .[0]) as $time | ([.value | number_not([-999, -9999, -99.9])] | .[0]) as $value
     | if $time == null then {refused: "no time that can be read"}
       elif $value == null then {ignored: "no value"}
       else {topic: (topic("city/air") + ("nl-" + .station_number | topic_level)),

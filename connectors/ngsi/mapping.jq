@@ -94,7 +94,7 @@ def entity:
       | (if (any(time_members[] as $m | .[$m]; . != null) | not) and ._at != null then .dateObserved = ._at else . end)
         | del(._at)
       # what is null says nothing; a schema would refuse it
-      | with_entries(select(.value != null))
+      | with_entries(select(.value != null and .value != "urn:ngsi-ld:null"))
       | types[$type] as $t
       # The thing is what the payload says, as it is, so that both agree; else the entity.
       | ([.stationCode, .stationID, .refRoadSegment, .refPointOfInterest, .refDevice | strings | select(. != "")] | .[0]
@@ -106,7 +106,8 @@ def entity:
       | {topic: (($settings[$t[0]] // $t[1]) + "/" + $thing), payload: .}
     end;
 
-def rows: if type == "array" then .[] elif type == "object" and (.data | type) == "array"
+def rows: if type == "array" then .[] elif type == "object" and (.["@graph"] | type) == "array" then .["@graph"][]
+  elif type == "object" and .type == "Notification" and (.data | type) == "object" then .data | (.features[]? // .) elif type == "object" and (.data | type) == "array"
   and (has("subscriptionId") or .type == "Notification") then .data[]
   elif type == "object" and .type == "FeatureCollection" then .features[]? else . end;
 [rows | if type == "object" then each(entity) else {refused: "no entity"} end] | if length == 0

@@ -45,21 +45,21 @@ def state($free): [pick(.; ["realtime_opening_status", "state", "status", "openi
 
 def lot($published):
   levelled | . as $r
-  | ([pick($r; ["uid", "obs_parkid", "park_id", "parkingLotId", "facilityId", "logicalUnitId", "id2", "identifier", "id",
+  | ([pick($r; ["uid", "lot_id", "obs_parkid", "park_id", "parkingLotId", "facilityId", "logicalUnitId", "id2", "identifier", "id",
     "Id", "ID", "fid", "original_uid"])[] | text] | .[0]) as $id
-  | ([pick($r; ["name", "park_name", "parkhaus_name", "parkingLotName", "publicName", "Name", "title", "ort"])[] | text]
+  | ([pick($r; ["name", "lot_name", "park_name", "parkhaus_name", "parkingLotName", "publicName", "Name", "title", "ort"])[] | text]
     | .[0]) as $name
-  | ([pick($r; ["realtime_free_capacity", "free", "vacantSpaces", "obs_free", "freie_parkplaetze", "real_fcap",
+  | ([pick($r; ["realtime_free_capacity", "num_free", "free", "vacantSpaces", "obs_free", "freie_parkplaetze", "real_fcap",
     "availableSpaceCount", "countFreeLogicalBoxes", "bookable", "kurzparker_frei", "FreeSpaceShort", "freePlaces"])[]
     | count] | .[0]) as $free0
   | ([pick($r; ["realtime_capacity", "max", "total", "parkingCapacity", "obs_max", "gesamte_parkplaetze", "real_capa",
     "totalSpaceCount", "countLogicalBoxes", "sum_boxes", "capacity", "max_cap", "maxcarparkfull", "kurzparker_verfuegbar",
     "ShortCapacity", "Capacity", "Kapazit\u00e4t", "maxPlaces"])[] | count | select(. > 0)] | .[0]) as $all
-  | ([pick($r; ["realtime_occupied", "occupied", "belegt", "occupiedSpaceCount", "currentcarparkfulltotal", "OccupiedSites",
+  | ([pick($r; ["realtime_occupied", "num_occupied", "occupied", "belegt", "occupiedSpaceCount", "currentcarparkfulltotal", "OccupiedSites",
     "occupiedPlaces"])[] | count] | .[0]) as $used
   | (if $free0 != null then $free0 elif $used != null and $all != null and $used <= $all then $all - $used
     else null end) as $free
-  | ([pick($r; ["realtime_data_updated_at", "obs_ts", "stand_freieparkplaetze", "published", "PubDate", "valuesFrom",
+  | ([pick($r; ["realtime_data_updated_at", "lot_timestamp", "obs_ts", "stand_freieparkplaetze", "published", "PubDate", "valuesFrom",
     "timestamp", "Timestamp", "updated", "time", "lastUpdated"])[], $published, source.received | parsed_time]
     | .[0]) as $time
   | if $r.Type == "guidancesign" or (($name // "") | test("^(dummy|test)\\b"; "i")) then {ignored: "no car park"}
@@ -112,7 +112,8 @@ def rows: if type == "array" then .[]
 if type == "object" and (.["@element"] == "parkingRecordStatus" or .["@element"] == "parkingFacilityStatus") then datex
 else
   . as $doc | (if type == "object" and (has("lots") or has("features")) then (.last_updated // .timestamp // null)
-    else null end) as $published
+    else null end | if ($doc | type) == "object" and ($doc | has("last_downloaded")) and type == "string"
+      and test("T[0-9:.]+$") then . + "Z" else . end) as $published  # ParkAPI's own times are UTC without saying so
   | [rows | if type == "object" then each(lot($published)) else {refused: "no entry of a car park"} end]
   | if length == 0 then {ignored: "no car park"} else . end
 end

@@ -22,7 +22,8 @@ def rws_unit: if type != "string" then null else {"oC": "Cel", "graad": "deg", "
 
 # One value. $m: quantity, unit, datum, code, place, kind of process.
 def value($m; $time; $v; $quality):
-  quantities[$m.quantity // ""] as $q | ($m.unit | rws_unit // documented[$m.quantity // ""]) as $u
+  (if $m.quantity == "T" and $m.compartment == "LT" then ["weather", "temperature", "Cel"]
+   else quantities[$m.quantity // ""] end) as $q | ($m.unit | rws_unit // documented[$m.quantity // ""]) as $u
   | ([$v | number | select(fabs < 900000)] | .[0]) as $n
   | if $q == null then {ignored: ("no member for " + ($m.quantity | tostring))}
     elif ($m.process // "meting") != "meting" then {ignored: ("no measurement: " + $m.process)}
@@ -45,7 +46,7 @@ def value($m; $time; $v; $quality):
 
 def code: if type == "object" then .Code else . end;
 def series: (.AquoMetadata // {}) as $a | (.Locatie // {}) as $l
-  | {quantity: ($a.Grootheid | code), unit: ($a.Eenheid | code),
+  | {quantity: ($a.Grootheid | code), unit: ($a.Eenheid | code), compartment: ($a.Compartiment | code),
     datum: ($a.Hoedanigheid | code | if . == "NVT" then null else . end), code: ($l.Code // null), name: ($l.Naam // null),
     process: ($a.ProcesType // null),
      place: ([point($l.Lon; $l.Lat)] | .[0])} as $m
@@ -54,7 +55,7 @@ def series: (.AquoMetadata // {}) as $a | (.Locatie // {}) as $l
       ([$x.WaarnemingMetadata | objects | .Kwaliteitswaardecode // .KwaliteitswaardecodeLijst | if type == "array" then .[0]
         else . end] | .[0]));
 def feature: .properties as $p
-  | value({quantity: $p.GROOTHEIDCODE, unit: $p.EENHEIDCODE, datum: ($p.HOEDANIGHEIDCODE | if . == "NVT" then null
+  | value({quantity: $p.GROOTHEIDCODE, unit: $p.EENHEIDCODE, compartment: $p.COMPARTIMENTCODE, datum: ($p.HOEDANIGHEIDCODE | if . == "NVT" then null
     else . end), code: $p.CODE, name: $p.NAAM, process: "meting",
     place: ([.geometry | objects | point(.coordinates[0]; .coordinates[1])] | .[0])};
       ([$p.TIJDSTIP_LAATSTE_METING | strings | sub("(Z|z)$"; "") | utc_time] | .[0]); $p.WAARDE_LAATSTE_METING;

@@ -8,7 +8,8 @@ def value($name; $missing): [.sensordatavalues[]? | select(.value_type == $name)
 def particles($name): value($name; [-999, 999.9, 1999.9]);
 def base($time): {dateObserved: $time, source: "https://sensor.community"}
   + member("location"; point(.location.longitude; .location.latitude));
-def air: member("pm10"; particles("P1")) + member("pm25"; particles("P2")) + member("pm1"; particles("P0"));
+def air: member("pm10"; particles("P1")) + member("pm25"; particles("P2")) + member("pm1"; particles("P0"))
+  + member("co2"; value("co2_ppm"; [-999, 0]));
 def weather: member("temperature"; value("temperature"; [-999, -127, 85]))
   + member("relativeHumidity"; value("humidity"; [-999, 99.9, 1, 0]) | percent_to_share | rounded)
   + member("atmosphericPressure"; value("pressure"; [-999, 0]) | pa_to_hpa | rounded);
@@ -34,6 +35,7 @@ def record: (if type != "object" then {} elif has("sensor_id") then archived eli
 else
   ([.timestamp | utc_time] | .[0]) as $time
   | if $time == null then {refused: "no time that can be read"}
+    elif ([.location.indoor? | number] | .[0]) == 1 and $settings["indoor"] != "take" then {ignored: "indoors"}
     else
       ("sc-" + (.sensor.id | tostring)) as $thing | base($time) as $base
       | [message("air"; $thing; $base; air), message("weather"; $thing; $base; weather),

@@ -27,6 +27,7 @@ def known($k; $s; $m): if $k == "Temperature" or $k == "DewPoint"
   elif $k == "WindSpeed" or $k == "WindSpeedAvg" then {key: "windspeed", value: wind($s; $m)}
   elif $k == "WindSpeedMax" then {key: "gustspeed", value: wind($s; $m)}
   elif $k == "WindDirection" and ($s | type) == "object" then {key: "winddirection", value: $s.Deg}
+  elif $k == "TVOC" and ($s | type) == "number" then {key: "tvoc", value: {value: $s, unit: "ppb"}}
   elif names[$k] == null then empty
   elif ($s | type) == "array" then range($s | length) as $i | {key: (names[$k] + "_\($i + 1)"), value: $s[$i]}  # of each phase
   else {key: names[$k], value: $s} end;

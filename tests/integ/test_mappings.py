@@ -35,7 +35,7 @@ def read(path, default=None):
 @pytest.mark.parametrize("folder", VECTORS, ids=[os.path.relpath(v, FOLDER) for v in VECTORS])
 def test_vectors(folder, tmp_path):
     """A folder has input.*, expected.ndjson, and where they are needed: block (its name), options (more of it) and source.json
-    (the envelope)."""
+    (the envelope), and said: the words of each refusal, in their order; what is only left out says nothing."""
     conf = tmp_path / "connect.conf"
     block = read(os.path.join(folder, "block"), os.path.relpath(folder, FOLDER).split("/", maxsplit=1)[0]).strip()
     options = read(os.path.join(folder, "options"), "").replace("@FOLDER@", folder)
@@ -47,6 +47,9 @@ def test_vectors(folder, tmp_path):
     expected = read(os.path.join(folder, "expected.ndjson"))
     assert [json.loads(x) for x in p.stdout.splitlines()] == [json.loads(x) for x in expected.splitlines()], p.stderr
     assert p.returncode in (0, 1) and "cannot be mapped" not in p.stderr, p.stderr
+    if os.path.exists(os.path.join(folder, "said")):
+        why = re.findall(r'record refused connector=\S+ (record=\d+ why=".*")', p.stderr)
+        assert why == read(os.path.join(folder, "said")).splitlines(), p.stderr
 
 
 def test_every_connector_has_vectors_a_block_and_a_section():
@@ -59,6 +62,13 @@ def test_every_connector_has_vectors_a_block_and_a_section():
         assert re.search(rf"^\.Ss .*\b{re.escape(f)}\b", manual, re.M), f"oudp-connectors(7) has no section on {f}"
     for b in sorted(blocks):
         assert any(b == f or b.startswith(f + "-") for f in folders), b
+
+
+def test_every_connector_refuses_something_in_words():
+    """Of each there is an example in the shape that its documentation describes, with what is missing in it and what is wrong."""
+    silent = {"amsterdam-traveltime", "json", "netatmo", "opensensemap", "senml", "telraam"}  # one shape only, or the decoder says it
+    said = {os.path.relpath(p, FOLDER).split("/", maxsplit=1)[0] for p in glob.glob(os.path.join(FOLDER, "*/vectors/*/said"))}
+    assert said == {os.path.relpath(v, FOLDER).split("/", maxsplit=1)[0] for v in VECTORS} - silent
 
 
 def test_the_sample_is_valid(tmp_path):
