@@ -1,4 +1,6 @@
 /* main.c - oudpd: start, reload, drain. Reads aloud; every room does its own work. */
+#include "daemon.h"
+
 #include "access/audit.h"
 #include "access/book.h"
 #include "access/ending.h"
@@ -35,34 +37,6 @@
 #include <unistd.h>
 
 enum { DRAIN_ANSWERS_S = 5, DRAIN_CLOSE_S = 5, ERRORS_BYTES = 1 << 20, CONNECTIONS_SPARE = 256 };
-
-struct daemon {
-	struct arguments arguments;
-	struct config *config;
-	struct catalog *catalog;
-	struct tls_set *tls;
-	struct clock clock;
-	struct store *store;
-	struct side *side;
-	struct loop *loop;
-	struct hub *hub;
-	struct things *things;
-	struct entities *entities;
-	struct eraser *eraser;
-	struct series *series;
-	struct access *access;
-	struct ending *ending;
-	struct silence *silence;
-	struct ingest *ingest;
-	struct sessions *sessions;
-	struct tcp *tcp;
-	struct addresses *addresses;
-	struct web *web;
-	struct status *status;
-	enum { RUNNING, ANSWERING, CLOSING } phase;
-	uint64_t phase_until_ns, versions_told_ns;
-	int ready_fd; /* tells the parent; -1 in the foreground */
-};
 
 /* ---- schema versions that end ---- */
 
@@ -242,75 +216,6 @@ static void on_fatal(void *arg UNUSED, int err)
 	      "stored. Look at the disk, "
 	      "then start oudpd again.",
 	      err_text(err));
-}
-
-static void outside(void *arg, struct status_outside *o)
-{
-	struct daemon *d = arg;
-	const struct sessions_stats *s = sessions_stats(d->sessions);
-	const struct web_stats *w = web_stats(d->web);
-	o->mqtt_connections = tcp_stats(d->tcp)->open + w->mqtt_connections;
-	o->tls_connections = tcp_stats(d->tcp)->tls_open;
-	struct access_certificates k = access_certificates(d->access);
-	o->client_certificates = k.known;
-	o->client_certificates_ending = k.ending;
-	o->client_ends_ms = k.soonest ? k.soonest->certificate_ends_ms : 0;
-	o->client_identity = k.soonest ? k.soonest->name : NULL;
-	o->tls_failed = tcp_stats(d->tcp)->tls_failed;
-	o->sessions = s->connected;
-	o->sessions_most = s->connected_most;
-	o->subscriptions = s->subscriptions;
-	o->shared_subscriptions = s->shared_subscriptions;
-	o->shares = s->shares;
-	o->mqtt_bytes_in = tcp_stats(d->tcp)->bytes_in + w->mqtt_bytes_in;
-	o->mqtt_bytes_out = tcp_stats(d->tcp)->bytes_out + w->mqtt_bytes_out;
-	o->mqtt_published = s->published;
-	o->mqtt_published_bytes = s->published_bytes;
-	o->mqtt_delivered_bytes = s->delivered_bytes;
-	o->mqtt_dropped = s->dropped_large + s->own_dropped;
-	o->sessions_away = s->away;
-	o->backlog = sessions_backlog(d->sessions);
-	o->mqtt_delivered = s->delivered;
-	o->refused_connections = tcp_stats(d->tcp)->refused + w->refused_connections;
-	o->http_connections = w->http_connections;
-	o->websocket_connections = w->websockets;
-	o->stream_connections = w->streams;
-	o->web_delivered = w->events_sent;
-	o->http_requests = w->requests;
-	o->http_4xx = w->responses_4xx;
-	o->http_5xx = w->responses_5xx;
-	o->web_frame_bytes = w->frame_bytes;
-	o->slow_closed = w->slow_closed;
-	const struct silence_stats a = silence_stats(d->silence);
-	o->things_silent = a.silent;
-	o->alerts = a.told;
-	o->alert_commands = a.commands;
-	o->alert_failures = a.command_failures;
-	o->alerts_left_out = a.commands_left_out;
-	o->draining = d->phase != RUNNING;
-}
-
-static bool op_ready(void *arg, const char **ret_why)
-{
-	struct daemon *d = arg;
-	if (d->phase != RUNNING) {
-		*ret_why = "the server stops";
-		return false;
-	}
-	return status_ready(d->status, ret_why);
-}
-
-static void op_metrics(void *arg, struct buf *b)
-{
-	status_write_metrics(((struct daemon *)arg)->status, b);
-}
-static void op_status(void *arg, struct buf *b)
-{
-	status_write_json(((struct daemon *)arg)->status, b);
-}
-static void op_feed(void *arg, const struct feed *f, struct buf *b)
-{
-	status_write_feed(((struct daemon *)arg)->status, f, b);
 }
 
 /* ---- the loop ---- */
@@ -503,10 +408,10 @@ static void open_listeners(struct daemon *d)
 	                        .eraser = d->eraser,
 	                        .ops = {.arg = d,
 	                                .reload = reload,
-	                                .ready = op_ready,
-	                                .metrics = op_metrics,
-	                                .status = op_status,
-	                                .feed = op_feed},
+	                                .ready = figures_ready,
+	                                .metrics = figures_metrics,
+	                                .status = figures_status,
+	                                .feed = figures_feed},
 	                        .listeners = w,
 	                        .n_listeners = n,
 	                        .base_url = base,
@@ -568,7 +473,7 @@ static void build(struct daemon *d)
 	                            .runner = loop_runner(d->loop),
 	                            .tls = d->tls,
 	                            .arg = d,
-	                            .outside = outside};
+	                            .outside = figures_outside};
 	if (status_new(&so, &d->status))
 		fatal("The status could not be built.");
 	struct hub_hooks hooks = {.arg = d,

@@ -168,15 +168,10 @@ static int list(struct cli *c, const char *since, const char *actor, const char 
 	static const char *const headings[] = {"TIME",   "ACTION", "OBJECT",      "RESULT",
 	                                       "ORIGIN", "ACTOR",  "ORGANISATION"};
 	struct listing l = {.cli = c, .actor = actor, .action = action};
-	struct buf out;
 	table_init(&l.table, headings, ARRAY_LEN(headings));
 	int err = each_record(c, 0, since, list_one, &l);
-	if (!err && !c->json) {
-		buf_init(&out, 256 << 20);
-		table_write(&l.table, c->columns, &out);
-		fwrite(out.p ? out.p : "", 1, out.len, stdout);
-		buf_done(&out);
-	}
+	if (!err && !c->json)
+		table_print(&l.table, c->columns, stdout);
 	table_done(&l.table);
 	return err;
 }

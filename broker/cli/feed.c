@@ -35,9 +35,8 @@ void feed_print_table(const struct cli *c, const json_t *feeds)
 	                                       ">STORED", ">LAST STORED", ">QUARANTINE", "TITLE"};
 	struct table t;
 	table_init(&t, headings, ARRAY_LEN(headings));
-	struct buf age, out;
+	struct buf age;
 	buf_init(&age, 256);
-	buf_init(&out, 64 << 20);
 	size_t i;
 	json_t *f;
 	json_array_foreach(feeds, i, f)
@@ -53,8 +52,7 @@ void feed_print_table(const struct cli *c, const json_t *feeds)
 		table_count(&t, reply_count(f, "quarantined"));
 		table_cell(&t, reply_text(f, "title", ""));
 	}
-	table_write(&t, c->columns, &out);
-	print_buf(&out);
+	table_print(&t, c->columns, stdout);
 	buf_done(&age);
 	table_done(&t);
 }
@@ -99,13 +97,11 @@ static void print_versions(const struct cli *c, const json_t *versions)
 	static const char *const headings[] = {"SCHEMA",    "STATE",   "UNTIL",
 	                                       ">MESSAGES", ">THINGS", ">REFUSED"};
 	struct table t;
-	struct buf out;
 	size_t i;
 	json_t *v;
 	if (json_array_size(versions) == 0)
 		return;
 	table_init(&t, headings, ARRAY_LEN(headings));
-	buf_init(&out, 64 << 10);
 	json_array_foreach(versions, i, v)
 	{
 		table_cell(&t, reply_text(v, "schema", "?"));
@@ -115,9 +111,8 @@ static void print_versions(const struct cli *c, const json_t *versions)
 		table_count(&t, reply_count(v, "things"));
 		table_count(&t, reply_count(v, "refused"));
 	}
-	table_write(&t, c->columns, &out);
 	putchar('\n');
-	print_buf(&out);
+	table_print(&t, c->columns, stdout);
 	table_done(&t);
 }
 

@@ -53,26 +53,17 @@ static bool is_wanted(const json_t *g, const json_t *asked)
 	return true;
 }
 
+static void row_wanted(struct table *t, const json_t *g, const void *asked)
+{
+	if (is_wanted(g, asked))
+		row(t, g);
+}
+
 static int list(struct cli *c, const json_t *asked)
 {
 	static const char *const headings[] = {"ID",    "WHO",   "FEED",     "RIGHTS", "THINGS",
 	                                       "STATE", "UNTIL", "CONTRACT", "PURPOSE"};
-	struct table t;
-	struct buf out;
-	json_t *r, *g;
-	size_t i;
-	int err = access_ask(c, "GET", "/v1/grants", NULL, &r);
-	if (!r)
-		return err;
-	table_init(&t, headings, ARRAY_LEN(headings));
-	buf_init(&out, 64 << 20);
-	json_array_foreach(json_object_get(r, "grants"), i, g) if (is_wanted(g, asked)) row(&t, g);
-	table_write(&t, c->columns, &out);
-	fwrite(out.p ? out.p : "", 1, out.len, stdout);
-	buf_done(&out);
-	table_done(&t);
-	json_decref(r);
-	return CLI_OK;
+	return access_list(c, "grants", headings, ARRAY_LEN(headings), row_wanted, asked);
 }
 
 /* ---- changes ---- */

@@ -77,36 +77,24 @@ static int add_password(const struct cli *c, const struct asked *a, json_t *body
 
 /* ---- commands ---- */
 
+static void row(struct table *t, const json_t *o, const void *arg)
+{
+	const struct asked *a = arg;
+	if (a->organisation && strcmp(a->organisation, reply_text(o, "organisation", "")))
+		return;
+	table_cell(t, reply_text(o, "name", "?"));
+	table_cell(t, reply_text(o, "organisation", "?"));
+	table_cell(t, reply_text(o, "kind", "?"));
+	table_cell(t, json_is_true(json_object_get(o, "active")) ? "yes" : "no");
+	table_cell(t, reply_text(o, "ends", "-"));
+	table_cell(t, reply_text(o, "certificate", reply_text(o, "subject", "-")));
+}
+
 static int list(struct cli *c, const struct asked *a)
 {
 	static const char *const headings[] = {"IDENTITY", "ORGANISATION", "KIND",
 	                                       "ACTIVE",   "ENDS",         "SHOWS"};
-	struct table t;
-	struct buf out;
-	json_t *r, *o;
-	size_t i;
-	int err = access_ask(c, "GET", "/v1/identities", NULL, &r);
-	if (!r)
-		return err;
-	table_init(&t, headings, ARRAY_LEN(headings));
-	buf_init(&out, 64 << 20);
-	json_array_foreach(json_object_get(r, "identities"), i, o)
-	{
-		if (a->organisation && strcmp(a->organisation, reply_text(o, "organisation", "")))
-			continue;
-		table_cell(&t, reply_text(o, "name", "?"));
-		table_cell(&t, reply_text(o, "organisation", "?"));
-		table_cell(&t, reply_text(o, "kind", "?"));
-		table_cell(&t, json_is_true(json_object_get(o, "active")) ? "yes" : "no");
-		table_cell(&t, reply_text(o, "ends", "-"));
-		table_cell(&t, reply_text(o, "certificate", reply_text(o, "subject", "-")));
-	}
-	table_write(&t, c->columns, &out);
-	fwrite(out.p ? out.p : "", 1, out.len, stdout);
-	buf_done(&out);
-	table_done(&t);
-	json_decref(r);
-	return CLI_OK;
+	return access_list(c, "identities", headings, ARRAY_LEN(headings), row, a);
 }
 
 static void tell_key(const json_t *r, const char *name)

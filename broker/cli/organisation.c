@@ -27,6 +27,26 @@ int access_ask(struct cli *c, const char *method, const char *path, const json_t
 	return CLI_OK;
 }
 
+int access_list(struct cli *c, const char *collection, const char *const *headings,
+                unsigned columns, void (*add)(struct table *t, const json_t *one, const void *arg),
+                const void *arg)
+{
+	struct table t;
+	json_t *r, *one;
+	size_t i;
+	char path[64];
+	snprintf(path, sizeof(path), "/v1/%s", collection);
+	int err = access_ask(c, "GET", path, NULL, &r);
+	if (!r)
+		return err;
+	table_init(&t, headings, columns);
+	json_array_foreach(json_object_get(r, collection), i, one) add(&t, one, arg);
+	table_print(&t, c->columns, stdout);
+	table_done(&t);
+	json_decref(r);
+	return CLI_OK;
+}
+
 char *access_path(const char *collection, const char *id)
 {
 	struct buf b;
@@ -48,30 +68,17 @@ json_t *access_end(const char *date)
 	return json_pack("{s:s}", "ends", date);
 }
 
+static void row(struct table *t, const json_t *o, const void *arg UNUSED)
+{
+	table_cell(t, reply_text(o, "name", "?"));
+	table_cell(t, reply_text(o, "ends", "-"));
+	table_cell(t, reply_text(o, "title", ""));
+}
+
 static int list(struct cli *c)
 {
 	static const char *const headings[] = {"ORGANISATION", "ENDS", "TITLE"};
-	struct table t;
-	struct buf out;
-	json_t *r, *o;
-	size_t i;
-	int err = access_ask(c, "GET", "/v1/organisations", NULL, &r);
-	if (!r)
-		return err;
-	table_init(&t, headings, ARRAY_LEN(headings));
-	buf_init(&out, 16 << 20);
-	json_array_foreach(json_object_get(r, "organisations"), i, o)
-	{
-		table_cell(&t, reply_text(o, "name", "?"));
-		table_cell(&t, reply_text(o, "ends", "-"));
-		table_cell(&t, reply_text(o, "title", ""));
-	}
-	table_write(&t, c->columns, &out);
-	fwrite(out.p ? out.p : "", 1, out.len, stdout);
-	buf_done(&out);
-	table_done(&t);
-	json_decref(r);
-	return CLI_OK;
+	return access_list(c, "organisations", headings, ARRAY_LEN(headings), row, NULL);
 }
 
 enum { OPT_TITLE = CLI_OWN, OPT_DATE };

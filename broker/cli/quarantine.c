@@ -145,14 +145,10 @@ static int print_listing(struct listing *l)
 		fprintf(stderr, "nothing is in quarantine\n");
 		return CLI_NO;
 	}
-	struct buf out;
-	buf_init(&out, 64 << 20);
 	if (c->terminal)
-		buf_add_span(&out, span_of(l->entries.p, l->entries.len));
+		fwrite(l->entries.p, 1, l->entries.len, stdout);
 	else
-		table_write(&l->table, 0, &out);
-	fwrite(out.p, 1, out.len, stdout);
-	buf_done(&out);
+		table_print(&l->table, 0, stdout);
 	if (l->more)
 		fprintf(stderr, "there are more: --after ID, or --limit\n");
 	return CLI_OK;

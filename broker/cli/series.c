@@ -133,15 +133,11 @@ static void print_streams(const struct cli *c, const json_t *list, FILE *to)
 	static const char *const headings[] = {
 	    ">ID", "FEED", "THING", "PROPERTY", ">COUNT", ">LATEST", "UNIT", ">LAST STORED", ""};
 	struct table t;
-	struct buf out;
 	size_t i;
 	json_t *s;
 	table_init(&t, headings, ARRAY_LEN(headings));
-	buf_init(&out, 64 << 20);
 	json_array_foreach(list, i, s) stream_row(&t, s);
-	table_write(&t, c->columns, &out);
-	fwrite(out.p ? out.p : "", 1, out.len, to);
-	buf_done(&out);
+	table_print(&t, c->columns, to);
 	table_done(&t);
 }
 
@@ -253,9 +249,8 @@ static void print_rows(const struct cli *c, const json_t *r)
 	names[n] = "quality";
 	headings[n++] = "quality";
 	struct table t;
-	struct buf out, cell;
+	struct buf cell;
 	table_init(&t, headings, n);
-	buf_init(&out, 64 << 20);
 	buf_init(&cell, 4096);
 	json_array_foreach(rows, i, row) for (unsigned k = 0; k < n; k++)
 	{
@@ -269,8 +264,7 @@ static void print_rows(const struct cli *c, const json_t *r)
 		    buf_addf(&cell, "%s%s", q ? " " : "", json_string_value(flag));
 		table_cell(&t, buf_str(&cell));
 	}
-	table_write(&t, c->columns, &out);
-	print_buf(&out);
+	table_print(&t, c->columns, stdout);
 	buf_done(&cell);
 	table_done(&t);
 }

@@ -138,7 +138,6 @@ static void print_behind(struct cli *c)
 	                                       "WAY",       ">RECORDS", ">DAYS LEFT"};
 	struct http_reply reply;
 	struct table t;
-	struct buf out;
 	size_t i;
 	json_t *s;
 	if (access(c->socket, R_OK | W_OK) ||
@@ -146,7 +145,6 @@ static void print_behind(struct cli *c)
 		return;
 	const json_t *all = json_object_get(reply.json, "subscribers");
 	table_init(&t, headings, ARRAY_LEN(headings));
-	buf_init(&out, 1 << 20);
 	json_array_foreach(all, i, s)
 	{
 		char days[32] = "-", who[160];
@@ -164,11 +162,9 @@ static void print_behind(struct cli *c)
 		table_cell(&t, days);
 	}
 	if (json_array_size(all) > 0) {
-		table_write(&t, c->columns, &out);
 		putchar('\n');
-		fwrite(out.p ? out.p : "", 1, out.len, stdout);
+		table_print(&t, c->columns, stdout);
 	}
-	buf_done(&out);
 	table_done(&t);
 	http_reply_done(&reply);
 }

@@ -7,7 +7,13 @@
 
 #include <string.h>
 
-enum { TABLE_BYTES = 64 << 20, CELL_BYTES = 4096, TEXT_MIN = 12, LAST_MIN = 10 };
+enum {
+	TABLE_BYTES = 64 << 20,
+	PRINTED_BYTES = 256 << 20 /* with what aligns it */,
+	CELL_BYTES = 4096,
+	TEXT_MIN = 12,
+	LAST_MIN = 10
+};
 
 void table_init(struct table *t, const char *const *headings, unsigned columns)
 {
@@ -102,4 +108,13 @@ void table_write(struct table *t, unsigned width, struct buf *out)
 		write_cell(t, column, span_str(p), wide[column], left, out);
 		buf_add_str(out, column + 1 == t->columns ? "\n" : "  ");
 	}
+}
+
+void table_print(struct table *t, unsigned width, FILE *to)
+{
+	struct buf out;
+	buf_init(&out, PRINTED_BYTES);
+	table_write(t, width, &out);
+	fwrite(out.p ? out.p : "", 1, out.len, to);
+	buf_done(&out);
 }

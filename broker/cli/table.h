@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum { TABLE_COLUMNS_MAX = 12 };
 
@@ -26,5 +27,6 @@ void table_count(struct table *t, uint64_t n); /* 1,234 */
 void table_bytes(struct table *t, uint64_t n); /* 1.2 kB */
 /* Appends the whole table to out. width: of the terminal, 0: do not cut. */
 void table_write(struct table *t, unsigned width, struct buf *out);
+void table_print(struct table *t, unsigned width, FILE *to);
 
 #endif

@@ -153,11 +153,7 @@ static int list(struct thing_command *t)
 	if (!err && t->cli->json) {
 		cli_print_json(json_pack("{s:O, s:b}", "things", all, "more", after != NULL));
 	} else if (!err && n) {
-		struct buf out;
-		buf_init(&out, 256 << 20);
-		table_write(&table, t->cli->columns, &out);
-		fwrite(out.p, 1, out.len, stdout);
-		buf_done(&out);
+		table_print(&table, t->cli->columns, stdout);
 		if (after)
 			fprintf(stderr, "there are more: --limit\n");
 	} else if (!err) {

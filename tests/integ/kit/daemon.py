@@ -34,6 +34,9 @@ def outside_address():
     return address
 
 
+given = set()  # of this process: nobody listens at them yet
+
+
 def free_ports(n):
     """Ports below the range that outgoing connections take theirs from, so that a restart finds them free."""
     found = []
@@ -44,7 +47,8 @@ def free_ports(n):
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in found:
+        if port not in given:
+            given.add(port)
             found.append(port)
     return found
 
