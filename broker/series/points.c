@@ -50,6 +50,15 @@ void points_drop(struct points *s, size_t n)
 	memmove(s->p, s->p + n, s->n * sizeof(*s->p));
 }
 
+void points_reverse(struct points *s)
+{
+	for (size_t i = 0, k = s->n; i + 1 < k; i++) {
+		struct point one = s->p[i];
+		s->p[i] = s->p[--k];
+		s->p[k] = one;
+	}
+}
+
 struct point *points_add_many(struct points *s, size_t n)
 {
 	if (n > s->max - s->n)

@@ -52,6 +52,7 @@ void points_init(struct points *s, size_t max);
 void points_done(struct points *s);
 void points_clear(struct points *s);
 void points_drop(struct points *s, size_t n); /* the first n */
+void points_reverse(struct points *s);
 /* Room for one more at the end, zeroed; NULL when there are max. */
 struct point *points_add(struct points *s) MUSTCHECK;
 /* The same for n at once, not zeroed: every member is to be set. */

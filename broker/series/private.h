@@ -359,6 +359,7 @@ struct series_asking {             /* between the steps of a question */
 	struct buf texts;          /* spans of the answer */
 	void *rows;                /* of the answer */
 	size_t rows_cap;
+	uint64_t first_nth, last_nth; /* RAW: of the first and last row among those of their time */
 	/* AGGREGATE */
 	bool begun;
 	size_t edge;

@@ -18,6 +18,12 @@ struct raw {
 	size_t want, looked;
 };
 
+/* In the order of the answer. */
+static const struct point *nth(const struct raw *r, const struct points *s, size_t i)
+{
+	return &s->p[r->a->descending ? s->n - 1 - i : i];
+}
+
 static bool enough(const struct raw *r)
 {
 	return r->disk.n >= r->want || r->looked >= LIMIT_SERIES_STEP_POINTS;
@@ -41,9 +47,11 @@ static int take_chunk(struct raw *r, const struct chunks_at *at)
 		err = 0;
 	}
 	r->looked += one.n;
-	for (size_t i = 0; i < one.n && !err; i++)
-		if (one.p[i].time_ms >= r->from_ms && one.p[i].time_ms < r->to_ms)
-			err = points_copy(&r->disk, &one, &one.p[i]);
+	for (size_t i = 0; i < one.n && !err; i++) {
+		const struct point *p = nth(r, &one, i);
+		if (p->time_ms >= r->from_ms && p->time_ms < r->to_ms)
+			err = points_copy(&r->disk, &one, p);
+	}
 	points_done(&one);
 	return err;
 }
@@ -106,7 +114,9 @@ static int gather(struct raw *r, struct points *ret)
 		last--;
 	tail.p += first;
 	tail.n = last - first;
-	int err = points_sort(&r->disk); /* backwards, the chunks came the other way round */
+	if (back) /* it was read from the newest to the oldest */
+		points_reverse(&r->disk);
+	int err = points_sort(&r->disk);
 	err = err ? err : points_merge(ret, &r->disk, &tail);
 	if (!err)
 		points_unique(ret, r->sight.duplicates);
@@ -130,26 +140,44 @@ static void amend(struct raw *r, struct points *s)
 	s->n = to;
 }
 
-static const struct point *nth(const struct raw *r, const struct points *s, size_t i)
+/* Of the i-th: its place among those of its time, from 1. */
+static uint64_t place_of(const struct points *all, size_t i)
 {
-	return &s->p[r->a->descending ? s->n - 1 - i : i];
+	size_t first = i;
+	while (first > 0 && all->p[first - 1].time_ms == all->p[i].time_ms)
+		first--;
+	return i - first + 1;
 }
 
-/* Hands over at most `limit`, less those of the cursor's time that were told before. */
+/* How many of the answer's order were told before: of the cursor's time, up to its place (newest
+ * first: from its place on). */
+static size_t told_before(const struct raw *r, const struct points *all)
+{
+	const struct series_cursor *c = &r->a->cursor;
+	size_t same = 0;
+	if (!c->begun || !c->at)
+		return 0;
+	while (same < all->n && nth(r, all, same)->time_ms == c->time_ms)
+		same++;
+	if (!r->a->descending)
+		return MIN_OF(same, (size_t)c->at);
+	return same - MIN_OF(same, (size_t)c->at - 1);
+}
+
+/* Hands over at most `limit`, less what was told before. */
 static int tell(struct raw *r, const struct points *all, size_t limit)
 {
 	struct series_ask *a = r->a;
 	struct series_cursor c = a->cursor;
-	size_t i = 0, same = c.begun ? c.at : 0;
-	if (c.begun)
-		while (i < all->n && i < same && nth(r, all, i)->time_ms == c.time_ms)
-			i++;
+	size_t i = told_before(r, all), begin = i;
 	int err = 0;
-	for (; i < all->n && a->points.n < limit && !err; i++) {
-		const struct point *p = nth(r, all, i);
-		err = points_copy(&a->points, all, p);
-		same = c.begun && p->time_ms == c.time_ms ? same + 1 : 1;
-		c = (struct series_cursor){p->time_ms, same, true};
+	for (; i < all->n && a->points.n < limit && !err; i++)
+		err = points_copy(&a->points, all, nth(r, all, i));
+	if (i > begin) {
+		size_t last = (size_t)(nth(r, all, i - 1) - all->p);
+		a->private_->last_nth = place_of(all, last);
+		c = (struct series_cursor){all->p[last].time_ms, a->private_->last_nth, true};
+		a->private_->first_nth = place_of(all, (size_t)(nth(r, all, begin) - all->p));
 	}
 	bool cut = i < all->n;
 	bool over = a->descending ? r->horizon_ms <= r->from_ms : r->horizon_ms >= r->to_ms;
@@ -160,6 +188,24 @@ static int tell(struct raw *r, const struct points *all, size_t limit)
 	a->more = !err && (cut || !over);
 	a->n = a->points.n;
 	return err;
+}
+
+struct series_cursor series_behind(const struct series_ask *a, size_t i)
+{
+	const struct point *p = a->points.p;
+	size_t k = 0, n = a->points.n;
+	uint64_t at;
+	assert(a->what == SERIES_RAW && i < n);
+	if (a->descending) { /* counted from the oldest of its time, which comes last */
+		while (i + k + 1 < n && p[i + k + 1].time_ms == p[i].time_ms)
+			k++;
+		at = k + (i + k + 1 == n ? a->private_->last_nth : 1);
+	} else {
+		while (k < i && p[i - k - 1].time_ms == p[i].time_ms)
+			k++;
+		at = k + (k == i ? a->private_->first_nth : 1);
+	}
+	return (struct series_cursor){p[i].time_ms, at, true};
 }
 
 int raw_step(struct series *s, struct series_ask *a)

@@ -42,7 +42,10 @@ enum series_what {
 };
 
 /* A place in the answer to go on from, in another request too. Zeroed: from the start. RAW: time_ms
- * of the last observation answered, and how many of that same time were. STREAMS and THINGS: at is
+ * of the last observation answered, and its place among those of that same time, from 1, in the
+ * order in which they came (0: none of them was answered yet). That order is the same in both
+ * directions, and what comes later comes behind: so a page that ends among them neither repeats nor
+ * loses one, and newest first, what comes meanwhile is not told. STREAMS and THINGS: at is
  * the number of the last one looked at; that of any row goes on behind that row. PLACES: time_ms is
  * where to go on. */
 struct series_cursor {
@@ -167,6 +170,8 @@ struct series_ask {
 /* Zero a, fill the caller's part, then: */
 void series_ask(struct series *s, struct series_ask *a);
 void series_ask_done(struct series_ask *a); /* accepts one that was never asked */
+/* RAW: the cursor behind row i of the step's answer. */
+struct series_cursor series_behind(const struct series_ask *a, size_t i);
 /* One step here and now; returns a->err. */
 int series_step(struct series *s, struct series_ask *a) MUSTCHECK;
 

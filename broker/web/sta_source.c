@@ -324,12 +324,7 @@ static int walk_raw(const struct walking *w, uint32_t stream, const struct inner
 		for (size_t i = 0; !rc && i < a.points.n; i++) {
 			const struct point *p = &a.points.p[i];
 			int64_t id = sta_timed_id(stream, p->time_ms);
-			bool same = token.at && token.time_ms == p->time_ms;
-			uint64_t before = !token.at && from && from->outer == stream &&
-			                          from->time_ms == p->time_ms
-			                      ? from->at
-			                      : 0;
-			token.at = same ? token.at + 1 : before + 1;
+			token.at = series_behind(&a, i).at;
 			token.time_ms = p->time_ms;
 			if (id >= 0)
 				rc = hand(w, id, sta_observation(&a.points, p), &token,
