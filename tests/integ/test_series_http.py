@@ -450,6 +450,45 @@ def test_more_datastreams_than_a_page(tmp_path):
         assert len({x["thing"] for x in rows}) == n
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_pages_end_among_observations_of_one_time(tmp_path, newest_first):
+    """Nothing is told twice or left out, in /v1 and in SensorThings, although more of that time come meanwhile."""
+    d = Daemon(tmp_path, {"all": feed("all/{thing}", schemas=["test-place/1"], max_age="0s", max_future="100d", duplicates="keep")})
+    city.write_schema(d.schemas, "test-place", 1, place_schema())
+    n, more = 37, iter(range(100, 999))
+    with d:
+        def put(values, ms=T0):
+            assert all(r["status"] == 201 for r in post_lines(d, "all", [payload("a", ms, v) for v in values]))
+
+        def v1(cursor):
+            a = d.get(path + web.query(limit=5, order="desc" if newest_first else "asc", cursor=cursor)).json()
+            return [x["value"] for x in a["observations"]], a.get("next")
+
+        def sta(link):
+            first = f"/sta/v1.1/Datastreams({s})/Observations?$top=5&$orderby=phenomenonTime%20{'desc' if newest_first else 'asc'}"
+            a = d.get(link[link.index("/sta/"):] if link else first).json()
+            return [x["result"] for x in a["value"]], a.get("@iot.nextLink")
+
+        put([-1], T0 - 1000)
+        put(range(n))
+        put([-2], T0 + 1000)
+        s = stream(d, "a", name="all")["id"]
+        path = f"/v1/datastreams/{s}/observations"
+        known = [-1] + list(range(n)) + [-2]
+        for ask in (v1, sta):
+            got, at, came = [], None, []
+            while True:
+                page, at = ask(at)
+                got += page
+                if not at:
+                    break
+                if -2 not in got or newest_first:  # later ones of that time still have their turn, oldest first
+                    came.append(next(more))
+                    put(came[-1:])
+            assert got == (known[::-1] if newest_first else known[:-1] + came + known[-1:])
+            known = known[:-1] + came + known[-1:]
+
+
 def test_correcting(tmp_path):
     d = Daemon(tmp_path, FEEDS)
     city.write_schema(d.schemas, "test-place", 1, place_schema())
