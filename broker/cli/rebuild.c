@@ -19,6 +19,9 @@ static void print_end(const struct cli *c, json_t *state)
 	       (unsigned long long)reply_count(state, "records"),
 	       (unsigned long long)reply_count(state, "observations"),
 	       (unsigned long long)reply_count(state, "restored"));
+	if (reply_count(state, "places"))
+		printf("%llu places of things put back\n",
+		       (unsigned long long)reply_count(state, "places"));
 	if (reply_count(state, "replaced"))
 		printf("%llu pieces that could not be read were replaced\n",
 		       (unsigned long long)reply_count(state, "replaced"));

@@ -230,21 +230,27 @@ static void apply_result(struct series *s, const struct source *from, uint32_t t
 
 /* ---- the thing ---- */
 
-static void take_place(struct series *s, struct thing *t, uint32_t id, const struct record *r)
+bool place_take(const struct source *from, const struct record *r, bool *known,
+                struct where *newest)
 {
-	bool moved = !t->has_place || t->lon_e7 != r->lon_e7 || t->lat_e7 != r->lat_e7;
-	bool newest = !t->has_place || r->phenomenon_ms >= t->place_ms;
-	if (moved) {
-		assert(s->n_places < PLACES_MAX); /* the thread writes them before that */
-		s->places[s->n_places++] =
-		    (struct place){id, r->lon_e7, r->lat_e7, r->phenomenon_ms};
-	}
-	if (!newest || r->phenomenon_ms > r->stored_ms + s->sources[t->feed]->max_future_ms)
+	bool moved = !*known || newest->lon_e7 != r->lon_e7 || newest->lat_e7 != r->lat_e7;
+	if ((*known && r->phenomenon_ms < newest->time_ms) ||
+	    r->phenomenon_ms > r->stored_ms + from->max_future_ms)
+		return moved;
+	*known = true;
+	*newest = (struct where){r->phenomenon_ms, r->lon_e7, r->lat_e7};
+	return moved;
+}
+
+static void take_place(struct series *s, const struct source *from, struct thing *t, uint32_t id,
+                       const struct record *r)
+{
+	if (s->again && rebuild_take_place(s, from, id, r))
 		return;
-	t->has_place = true;
-	t->lon_e7 = r->lon_e7;
-	t->lat_e7 = r->lat_e7;
-	t->place_ms = r->phenomenon_ms;
+	if (!place_take(from, r, &t->has_place, &t->place))
+		return;
+	assert(s->n_places < PLACES_MAX); /* the thread writes them before that */
+	s->places[s->n_places++] = (struct place){id, r->lon_e7, r->lat_e7, r->phenomenon_ms};
 }
 
 static struct thing *take_thing(struct series *s, struct source *from, const struct record *r,
@@ -261,8 +267,8 @@ static struct thing *take_thing(struct series *s, struct source *from, const str
 		from->first_stored_ms = r->stored_ms;
 	t->last_stored_ms = MAX_OF(t->last_stored_ms, r->stored_ms);
 	t->dirty = true;
-	if ((r->flags & RECORD_LOCATION) && !(s->again && rebuild_knew_thing(s, *ret_id)))
-		take_place(s, t, *ret_id, r);
+	if (r->flags & RECORD_LOCATION)
+		take_place(s, from, t, *ret_id, r);
 	return t;
 }
 

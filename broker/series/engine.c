@@ -281,8 +281,8 @@ struct series_spot series_find_place(struct series *s, struct span feed, struct 
 	uint32_t id = find_thing(s, feed, organisation, thing);
 	struct series_spot spot = {.known = false};
 	if (id)
-		spot = (struct series_spot){s->things[id].has_place, s->things[id].lon_e7,
-		                            s->things[id].lat_e7};
+		spot = (struct series_spot){s->things[id].has_place, s->things[id].place.lon_e7,
+		                            s->things[id].place.lat_e7};
 	pthread_mutex_unlock(&s->state);
 	return spot;
 }

@@ -74,9 +74,9 @@ static void put_thing(struct series *s, struct side_txn *t, uint32_t id)
 	const struct thing *x = &s->things[id];
 	const struct row_thing r = {.feed = x->feed,
 	                            .has_place = x->has_place,
-	                            .lon_e7 = x->lon_e7,
-	                            .lat_e7 = x->lat_e7,
-	                            .place_ms = x->place_ms,
+	                            .lon_e7 = x->place.lon_e7,
+	                            .lat_e7 = x->place.lat_e7,
+	                            .place_ms = x->place.time_ms,
 	                            .first_stored_ms = x->first_stored_ms,
 	                            .last_observed_ms = x->last_observed_ms,
 	                            .last_stored_ms = x->last_stored_ms,

@@ -25,8 +25,9 @@ static double radians(int32_t e7)
 
 static bool in_radius(const struct series_filter *f, const struct thing *t)
 {
-	double lat = radians(f->lat_e7), other = radians(t->lat_e7);
-	double a = sin((other - lat) / 2), b = sin((radians(t->lon_e7) - radians(f->lon_e7)) / 2);
+	double lat = radians(f->lat_e7), other = radians(t->place.lat_e7);
+	double a = sin((other - lat) / 2),
+	       b = sin((radians(t->place.lon_e7) - radians(f->lon_e7)) / 2);
 	double h = a * a + cos(lat) * cos(other) * b * b;
 	return 2 * EARTH_M * asin(sqrt(MIN_OF(h, 1.0))) <= f->radius_m;
 }
@@ -39,9 +40,10 @@ static bool in_shape(const struct series_filter *f, const struct thing *t)
 		return false;
 	if (f->shape == SERIES_RADIUS)
 		return in_radius(f, t);
-	bool lon = f->west_e7 <= f->east_e7 ? t->lon_e7 >= f->west_e7 && t->lon_e7 <= f->east_e7
-	                                    : t->lon_e7 >= f->west_e7 || t->lon_e7 <= f->east_e7;
-	return lon && t->lat_e7 >= f->south_e7 && t->lat_e7 <= f->north_e7;
+	bool lon = f->west_e7 <= f->east_e7
+	               ? t->place.lon_e7 >= f->west_e7 && t->place.lon_e7 <= f->east_e7
+	               : t->place.lon_e7 >= f->west_e7 || t->place.lon_e7 <= f->east_e7;
+	return lon && t->place.lat_e7 >= f->south_e7 && t->place.lat_e7 <= f->north_e7;
 }
 
 static bool thing_fits(const struct series *s, const struct series_filter *f, uint32_t id)
@@ -50,7 +52,7 @@ static bool thing_fits(const struct series *s, const struct series_filter *f, ui
 	if (t->gone || !t->on_disk || (f->thing_id && f->thing_id != id))
 		return false;
 	const struct source *src = s->sources[t->feed];
-	const struct series_spot spot = {t->has_place, t->lon_e7, t->lat_e7};
+	const struct series_spot spot = {t->has_place, t->place.lon_e7, t->place.lat_e7};
 	struct span feed = span_str(src->name), organisation = text_span(t->organisation),
 	            name = text_span(t->name);
 	return is(f->thing, name) && is(f->feed, feed) && is(f->organisation, organisation) &&
@@ -125,8 +127,8 @@ static void fill_stream(const struct series *s, uint32_t id, struct series_strea
 	                           .has_latest = st->latest.is_set && st->latest.time_ms >= keep_ms,
 	                           .has_future = st->future && st->future->is_set,
 	                           .has_place = t->has_place,
-	                           .lon_e7 = t->lon_e7,
-	                           .lat_e7 = t->lat_e7,
+	                           .lon_e7 = t->place.lon_e7,
+	                           .lat_e7 = t->place.lat_e7,
 	                           .cadence_s = (uint64_t)src->cadence_ms / 1000,
 	                           .version = (uint64_t)st->n_amends << 32 | st->version};
 	if (r->has_latest)
@@ -145,9 +147,9 @@ static void fill_thing(const struct series *s, uint32_t id, struct series_thing 
 	                           .thing = text_span(t->name),
 	                           .streams = t->n_streams,
 	                           .has_place = t->has_place,
-	                           .lon_e7 = t->lon_e7,
-	                           .lat_e7 = t->lat_e7,
-	                           .place_ms = t->place_ms,
+	                           .lon_e7 = t->place.lon_e7,
+	                           .lat_e7 = t->place.lat_e7,
+	                           .place_ms = t->place.time_ms,
 	                           .first_stored_ms = t->first_stored_ms,
 	                           .last_observed_ms = t->last_observed_ms,
 	                           .last_stored_ms = t->last_stored_ms,

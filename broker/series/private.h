@@ -6,6 +6,7 @@
  *   flush.c    tails become chunks, rows are written
  *   expire.c   the end of keep-series         amend.c   corrections     erase.c  one thing
  *   quality.c  stuck, spike, skewed clocks; who is told    rebuild.c  again from the journal
+ *   replaced.c, replaced_places.c  what is missing on disk is put back, for it
  *   view.c     one datastream as an answer sees it: tail and disk together
  *   hours.c    figures of hours, kept for the next answer
  *   raw.c aggregate.c list.c ask.c            answers */
@@ -92,12 +93,17 @@ struct stream {
 	uint32_t version;
 };
 
+struct where { /* the newest place of a thing */
+	int64_t time_ms;
+	int32_t lon_e7, lat_e7;
+};
+
 struct thing {
 	uint32_t feed; /* id of its log in the store */
 	uint32_t first_stream, n_streams;
 	struct tail_text *organisation, *name;
-	int32_t lon_e7, lat_e7;
-	int64_t place_ms, first_stored_ms, last_observed_ms, last_stored_ms;
+	struct where place; /* when has_place */
+	int64_t first_stored_ms, last_observed_ms, last_stored_ms;
 	bool has_place, on_disk, dirty, gone;
 };
 
@@ -274,6 +280,10 @@ struct source *source_get(struct series *s, uint32_t feed);
 /* ---- apply.c; `state` held ---- */
 /* hash: thing_hash() of the record's thing. */
 void apply_record(struct series *s, struct source *from, const struct record *r, uint32_t hash);
+/* Of a record with a place: *known and *newest go on. true: the thing was not there before, and
+ * that is kept. */
+bool place_take(const struct source *from, const struct record *r, bool *known,
+                struct where *newest);
 void held_clear(struct held *h);
 /* p is (not) newer than what is held. */
 void held_note(struct held *latest, struct held **future, enum config_duplicates how,
@@ -295,7 +305,9 @@ void rebuild_free(struct series *s);
 /* From apply.c, `state` held: an observation of the log; its text is the rebuild's. */
 void rebuild_take(struct series *s, const struct source *from, uint32_t id, struct tail_point *p,
                   const struct meaning *m, int64_t stored_ms);
-bool rebuild_knew_thing(const struct series *s, uint32_t id); /* before it began */
+/* The same of a place; false: the thing is new, and its places come as they do live. */
+bool rebuild_take_place(struct series *s, const struct source *from, uint32_t thing,
+                        const struct record *r);
 
 /* ---- follow.c: blocks of the journal ---- */
 struct block {

@@ -19,6 +19,11 @@ struct former {
 	struct restored_range range;
 };
 
+struct former_place {
+	struct where newest;
+	bool known;
+};
+
 struct rebuild {
 	struct series *s;
 	enum phase phase;
@@ -33,7 +38,10 @@ struct rebuild {
 	size_t text_bytes;
 	struct former *former; /* by datastream */
 	uint32_t n_former;
-	uint32_t stream; /* FINISH */
+	struct replayed_place *places; /* of the window */
+	size_t n_places, cap_places, at_place;
+	struct former_place *former_places; /* by thing: those below first_thing */
+	uint32_t stream, thing;             /* FINISH */
 };
 
 /* ---- what is told ---- */
@@ -77,6 +85,7 @@ static void drop_window(struct rebuild *b)
 	for (size_t i = 0; i < b->n; i++)
 		free_text(&b->points[i].p);
 	b->n = b->at = b->text_bytes = 0;
+	b->n_places = b->at_place = 0;
 }
 
 void rebuild_free(struct series *s)
@@ -89,6 +98,8 @@ void rebuild_free(struct series *s)
 		free(b->former[i].future);
 	free(b->former);
 	free(b->points);
+	free(b->former_places);
+	free(b->places);
 	free(b);
 	s->rebuild = NULL;
 }
@@ -101,6 +112,7 @@ static int begin(struct series *s)
 	b->s = s;
 	b->first_thing = MAX_OF(s->n_things, 1u);
 	b->first_stream = MAX_OF(s->n_streams, 1u);
+	b->former_places = xcalloc(b->first_thing, sizeof(*b->former_places));
 	int err = series_flush(s); /* what was applied is on disk, where it is looked for */
 	for (uint32_t i = 0; i < s->n_sources; i++)
 		if (s->sources[i] && s->sources[i]->follows)
@@ -128,17 +140,34 @@ static void end(struct series *s, int err)
 		         "'oudp rebuild' again. why=\"%s\"",
 		         err_text(err));
 	else
-		log_info("The series are rebuilt. observations=%llu restored=%llu replaced=%llu "
-		         "unreadable=%llu",
+		log_info("The series are rebuilt. observations=%llu restored=%llu places=%llu "
+		         "replaced=%llu unreadable=%llu",
 		         (unsigned long long)told.observations, (unsigned long long)told.restored,
-		         (unsigned long long)told.dropped, (unsigned long long)told.left);
+		         (unsigned long long)told.places, (unsigned long long)told.dropped,
+		         (unsigned long long)told.left);
 }
 
 /* ---- reading ---- */
 
-bool rebuild_knew_thing(const struct series *s, uint32_t id)
+bool rebuild_take_place(struct series *s, const struct source *from, uint32_t thing,
+                        const struct record *r)
 {
-	return id < s->again->first_thing;
+	struct rebuild *b = s->again;
+	if (thing >= b->first_thing)
+		return false;
+	struct former_place *f = &b->former_places[thing];
+	if (!place_take(from, r, &f->known, &f->newest))
+		return true;
+	if (b->n_places == b->cap_places) {
+		b->cap_places = b->cap_places ? b->cap_places + b->cap_places / 2 : 1024;
+		b->places = xrealloc(b->places, b->cap_places * sizeof(*b->places));
+	}
+	b->places[b->n_places] = (struct replayed_place){
+	    .order = (uint32_t)b->n_places,
+	    .p = {thing, r->lon_e7, r->lat_e7, r->phenomenon_ms},
+	};
+	b->n_places++;
+	return true;
 }
 
 static struct former *former_of(struct rebuild *b, uint32_t id)
@@ -206,7 +235,8 @@ static void again(struct series *s, struct source *from, const struct record *r,
 
 static bool window_full(const struct rebuild *b)
 {
-	return b->n >= LIMIT_REBUILD_POINTS || b->text_bytes >= LIMIT_SERIES_TEXTS_BYTES;
+	return b->n >= LIMIT_REBUILD_POINTS || b->n_places >= LIMIT_REBUILD_POINTS ||
+	       b->text_bytes >= LIMIT_SERIES_TEXTS_BYTES;
 }
 
 /* 1: a block, 0: the end. */
@@ -240,23 +270,46 @@ static int read_step(struct rebuild *b)
 	int more = read_on(b, from);
 	if (more < 0 || (more && !window_full(b)))
 		return more < 0 ? more : 0;
-	if (b->n) {
-		qsort(b->points, b->n, sizeof(*b->points), replayed_order);
-		b->at = 0;
+	if (b->n || b->n_places) {
+		if (b->n)
+			qsort(b->points, b->n, sizeof(*b->points), replayed_order);
+		if (b->n_places)
+			qsort(b->places, b->n_places, sizeof(*b->places), replayed_place_order);
+		b->at = b->at_place = 0;
 		b->phase = WRITE;
 		return flush_names(b->s); /* a datastream's number is on disk before its pieces */
 	}
 	b->phase = FINISH;
-	b->stream = 1;
+	b->stream = b->thing = 1;
 	return 0;
 }
 
 /* ---- writing ---- */
 
-/* The next datastreams of the window, in one transaction when something is missing. */
+enum { PLACES_TXN = 2000 };
+
+static int write_places(struct rebuild *b)
+{
+	struct series *s = b->s;
+	struct replacing_places x = {
+	    .side = s->side, .whole = b->coverage_ms == INT64_MIN, .keep_from_ms = b->keep_from_ms};
+	size_t n = MIN_OF(b->n_places - b->at_place, (size_t)PLACES_TXN);
+	int err = replace_places(&x, b->places + b->at_place, n);
+	if (err)
+		return err;
+	b->at_place += n;
+	pthread_mutex_lock(&s->state);
+	s->rebuilt.places += x.restored;
+	pthread_mutex_unlock(&s->state);
+	return 0;
+}
+
+/* The next places or datastreams of the window, in one transaction when something is missing. */
 static int write_step(struct rebuild *b)
 {
 	struct series *s = b->s;
+	if (b->at_place < b->n_places)
+		return write_places(b);
 	struct replacing x = {.side = s->side, .how = s->sources[b->feed]->duplicates};
 	size_t from = b->at;
 	int err = 0;
@@ -390,10 +443,32 @@ static int finish_stream(struct rebuild *b, uint32_t id)
 	return err;
 }
 
+static int finish_places(struct rebuild *b, uint32_t thing)
+{
+	struct series *s = b->s;
+	struct places_left p;
+	int err = replace_places_end(s->side, thing, b->coverage_ms, &p);
+	pthread_mutex_lock(&s->state);
+	s->rebuilt.dropped += p.dropped;
+	s->rebuilt.left += p.left;
+	pthread_mutex_unlock(&s->state);
+	return err;
+}
+
 static int finish_step(struct rebuild *b)
 {
 	struct series *s = b->s;
 	int err = flush_names(s);
+	for (unsigned looks = 0; !err && b->thing < s->n_things && b->thing < b->first_thing;
+	     b->thing++) {
+		if (s->things[b->thing].gone || s->things[b->thing].feed != b->feed)
+			continue;
+		err = finish_places(b, b->thing);
+		if (err || ++looks == LIMIT_SERIES_FLUSH_STREAMS) {
+			b->thing += !err;
+			return err;
+		}
+	}
 	for (unsigned looks = 0; !err && b->stream < s->n_streams; b->stream++) {
 		const struct stream *st = &s->streams[b->stream];
 		if (st->gone || s->things[st->thing].feed != b->feed)

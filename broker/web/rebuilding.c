@@ -24,11 +24,11 @@ static void answer(struct req *r, int status)
 	series_rebuild_state(r->web->series, &x);
 	buf_addf(b,
 	         "{\"running\":%s,\"records\":%llu,\"of\":%llu,\"observations\":%llu,"
-	         "\"restored\":%llu,\"replaced\":%llu,\"unreadable\":%llu",
+	         "\"restored\":%llu,\"places\":%llu,\"replaced\":%llu,\"unreadable\":%llu",
 	         x.running ? "true" : "false", (unsigned long long)x.records,
 	         (unsigned long long)x.of, (unsigned long long)x.observations,
-	         (unsigned long long)x.restored, (unsigned long long)x.dropped,
-	         (unsigned long long)x.left);
+	         (unsigned long long)x.restored, (unsigned long long)x.places,
+	         (unsigned long long)x.dropped, (unsigned long long)x.left);
 	write_time(b, "started", x.started_ms);
 	write_time(b, "ended", x.ended_ms);
 	if (x.err) {
