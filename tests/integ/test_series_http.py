@@ -563,7 +563,8 @@ def test_rebuild(tmp_path):
         path = f"/v1/datastreams/{stream(d, 'ams-01')['id']}/observations"
         before = d.get(path + "?limit=all&format=csv").body
         assert d.admin("GET", "/v1/series/_rebuild").json() == {
-            "running": False, "records": 0, "of": 0, "observations": 0, "restored": 0, "replaced": 0, "unreadable": 0}
+            "running": False, "records": 0, "of": 0, "observations": 0, "restored": 0, "places": 0, "replaced": 0,
+            "unreadable": 0}
         r = d.oudp("rebuild")
         assert r.returncode == 0 and r.stdout == "rebuilt: 3000 records read, 3000 observations compared, 0 put back\n", r
         r = d.oudp("rebuild", "--json")
