@@ -24,8 +24,8 @@ static int was_there(struct side_view *v, const struct place *p, bool *ret)
 	*ret = false;
 	if (p->time_ms == INT64_MIN)
 		return 0;
-	int err = side_seek_back(v, SIDE_PLACE, key_place(mem, p->thing, p->time_ms - 1), &key,
-	                         &value);
+	int err =
+	    side_seek_back(v, SIDE_PLACE, key_place(mem, p->thing, p->time_ms - 1), &key, &value);
 	if (!err && key_place_read(key, p->thing, &before_ms) &&
 	    row_place_read(key, value, &lon, &lat) == 0)
 		*ret = lon == p->lon_e7 && lat == p->lat_e7;
