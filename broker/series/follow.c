@@ -39,6 +39,11 @@ int block_read(struct block *b)
 	                  b, &next);
 }
 
+static bool is_same_thing(const struct record *a, const struct record *b)
+{
+	return span_eq(a->thing, b->thing) && span_eq(a->organisation, b->organisation);
+}
+
 /* The next records of the block, at most THINGS_PREFETCHED; moves *at behind them. */
 static unsigned read_few(const struct series *s, uint32_t feed, size_t *at, struct record *out,
                          uint32_t *hashes, uint64_t *damaged)
@@ -49,7 +54,9 @@ static unsigned read_few(const struct series *s, uint32_t feed, size_t *at, stru
 		memcpy(&size, s->block.p + *at, sizeof(size));
 		if (record_read(span_of(s->block.p + *at + sizeof(size), size), true, &out[n]) ==
 		    0) {
-			hashes[n] = thing_hash(s, feed, out[n].organisation, out[n].thing);
+			hashes[n] = n && is_same_thing(&out[n], &out[n - 1])
+			                ? hashes[n - 1]
+			                : thing_hash(s, feed, out[n].organisation, out[n].thing);
 			n++;
 		} else {
 			++*damaged;
