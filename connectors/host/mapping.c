@@ -189,6 +189,7 @@ static int give(struct mapping *m, jv value, mapping_cb cb, void *ctx, int *n)
 				jv_free(each);
 		}
 		jv_free(value);
+		--*n; /* it is no result itself: a record that gives an empty one is left out */
 		return err;
 	}
 	if (jv_get_kind(value) == JV_KIND_NULL) {

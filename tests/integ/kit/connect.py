@@ -42,6 +42,10 @@ class Source:
                     time.sleep(10 if how == "cut-open" else 0)
                     self.close_connection = True
 
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.do_GET()
+
             def log_message(self, *_):
                 pass
 
