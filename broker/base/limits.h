@@ -212,7 +212,7 @@ enum {
 	LIMIT_SERIES_FLUSH_POINTS = 400000,   /* the same, of datastreams with much to write */
 	LIMIT_SERIES_STEP_POINTS = 100000,    /* looked at in one step of an answer: 1 ms */
 	LIMIT_SERIES_STEP_CHUNKS = 4000,      /* the same, where only heads are looked at */
-	LIMIT_SERIES_STEP_ROWS = 1000,        /* rows in one step's answer */
+	LIMIT_SERIES_STEP_ROWS = 2000,        /* in one step of an answer: a day of minutes */
 	LIMIT_SERIES_STEP_LOOKS = 20000,      /* datastreams or things looked at in one step */
 	LIMIT_SERIES_LOCK_LOOKS = 1000,       /* and without letting the writer in between */
 	LIMIT_SERIES_EDGES = 100001,          /* of buckets: eleven years of hours */

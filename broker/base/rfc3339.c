@@ -71,7 +71,7 @@ int rfc3339_parse(struct span s, int64_t *ret_ms)
 	return 0;
 }
 
-static void put(char *p, int n, int64_t v)
+static void put(char *p, int n, unsigned v)
 {
 	while (n--) {
 		p[n] = (char)('0' + v % 10);
@@ -83,14 +83,15 @@ void rfc3339_format(int64_t ms, char out[RFC3339_BYTES])
 {
 	const int64_t lowest = -62167219200000, highest = 253402300799999;
 	ms = ms < lowest ? lowest : ms > highest ? highest : ms;
-	int64_t day = floor_div(ms, 86400000), rest = ms - day * 86400000, y;
+	int64_t day = floor_div(ms, 86400000), y;
+	unsigned rest = (unsigned)(ms - day * 86400000);
 	int m, d;
 	civil_date(day, &y, &m, &d);
-	put(out, 4, y);
+	put(out, 4, (unsigned)y);
 	out[4] = '-';
-	put(out + 5, 2, m);
+	put(out + 5, 2, (unsigned)m);
 	out[7] = '-';
-	put(out + 8, 2, d);
+	put(out + 8, 2, (unsigned)d);
 	out[10] = 'T';
 	put(out + 11, 2, rest / 3600000);
 	out[13] = ':';

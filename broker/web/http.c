@@ -8,7 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK_BYTES = 16 << 10, CHUNK_HEAD_BYTES = 16, HEAD_BYTES = 4096, DETAIL_BYTES = 512 };
+enum {
+	CHUNK_BYTES = LIMIT_WEB_WRITE_BYTES,
+	CHUNK_HEAD_BYTES = 16,
+	HEAD_BYTES = 4096,
+	DETAIL_BYTES = 512
+};
 
 const struct common_header common_headers[] = {
     /* NLGov REST API Design Rules 2.2.1: API-Version and the security headers on every answer */
