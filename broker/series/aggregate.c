@@ -392,12 +392,15 @@ int aggregate_step(struct series *s, struct series_ask *a)
 	err = sight_open(s, a->id, g.k->at_ms, g.end_ms, 0, &g.sight);
 	if (err)
 		return err;
-	if (g.sight.since_ms == INT64_MIN) /* no hours are kept: old ones are simply gone */
-		g.k->at_ms = MAX_OF(g.k->at_ms, MIN_OF(g.sight.keep_from_ms, g.end_ms));
 	while (!err && g.k->at_ms < MIN_OF(g.end_ms, g.sight.since_ms) && !g.full &&
 	       budget_left(&g))
 		err = add_rollups(&g);
-	while (g.tail_at < g.sight.tail.n && g.sight.tail.p[g.tail_at].time_ms < g.k->at_ms)
+	/* What is too old and not deleted yet is told by the hour, as it will be; what came when it
+	 * was too old already will be nowhere. */
+	if (g.k->at_ms >= g.sight.since_ms && !g.hourly)
+		g.k->at_ms = MAX_OF(g.k->at_ms, MIN_OF(g.sight.keep_from_ms, g.end_ms));
+	while (g.tail_at < g.sight.tail.n &&
+	       g.sight.tail.p[g.tail_at].time_ms < MAX_OF(g.k->at_ms, g.sight.keep_from_ms))
 		g.tail_at++;
 	if (!err && g.k->at_ms >= g.sight.since_ms && g.k->at_ms < g.end_ms && !g.full &&
 	    budget_left(&g))

@@ -120,6 +120,7 @@ static void fill_stream(const struct series *s, uint32_t id, struct series_strea
 	                           .schema = span_str(st->meaning->schema),
 	                           .count = st->count,
 	                           .amended = st->n_amends > 0,
+	                           .rolled = st->since_ms != INT64_MIN,
 	                           .first_ms = st->first_ms,
 	                           .last_ms = st->last_ms,
 	                           .since_ms = MAX_OF(st->since_ms, keep_ms),

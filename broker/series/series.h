@@ -98,6 +98,7 @@ struct series_stream {
 	int64_t since_ms;          /* single observations can be had from here, rollups before it */
 	int64_t stored_ms;         /* when the newest came, by the broker's clock */
 	bool has_latest, has_future;
+	bool rolled;  /* figures of hours may be there from before first_ms, also when count is 0 */
 	bool amended; /* there are corrections: what is counted may be more than what is shown */
 	struct series_value latest; /* the newest by observed time that is not in the future */
 	struct series_value future; /* the newest that was dated ahead of its time */

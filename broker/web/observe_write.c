@@ -76,9 +76,10 @@ static void write_csv_text(struct buf *b, struct span s)
 	buf_add_char(b, '"');
 }
 
-static void write_fixed(struct buf *b, double v, double step)
+/* To a part of one: 10 gives one decimal. */
+static void write_fixed(struct buf *b, double v, double parts)
 {
-	observe_write_number(b, round(v / step) * step);
+	observe_write_number(b, round(v * parts) / parts);
 }
 
 void observe_write_geometry(struct observe_writer *w, struct buf *b, bool has, int32_t lon_e7,
@@ -320,7 +321,7 @@ void observe_bucket(struct observe_writer *w, const struct series_bucket *k)
 		if (!has_figure(w, k, figure))
 			buf_add_str(b, csv ? "" : "null");
 		else if (figure == FIGURE_PRESENT)
-			write_fixed(b, figure_value(w, k, figure), 0.0001);
+			write_fixed(b, figure_value(w, k, figure), 10000);
 		else
 			observe_write_number(b, figure_value(w, k, figure));
 	}

@@ -1,6 +1,7 @@
 /* observing.c - see observing.h. */
 #include "web/observing.h"
 
+#include "base/civil.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "web/accept.h"
@@ -8,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STREAMS_STEP = 200, LINK_BYTES = 1400, CRS_NAME_BYTES = 128 };
+enum { STREAMS_STEP = 200, LINK_BYTES = 1400, CRS_NAME_BYTES = 128, HOUR_MS = 3600000 };
+static const int64_t OLDEST_MS = -62167219200000; /* the year 0, as RFC 3339 has it */
 
 static void next_stream(struct observing *g);
 static void ask_one(struct observing *g);
@@ -171,11 +173,19 @@ static void on_points(struct series_ask *a)
 		ask_one(g);
 }
 
+/* Of what it has, single or in figures of hours. */
+static int64_t end_of(const struct observing *g)
+{
+	const struct series_stream *s = observing_stream(g);
+	int64_t last = s->count ? s->last_ms + 1 : INT64_MIN;
+	return MIN_OF(g->one.to_ms, s->rolled ? MAX_OF(last, s->since_ms) : last);
+}
+
 /* The pieces from begin on, as many as one step takes. */
 static void set_edges(struct observing *g, int64_t begin)
 {
 	struct series_ask *a = &g->one;
-	int64_t end = MIN_OF(a->to_ms, observing_stream(g)->last_ms + 1);
+	int64_t end = end_of(g);
 	uint64_t room = g->o.limit - g->w.rows;
 	size_t most = (size_t)MIN_OF(room, (uint64_t)LIMIT_SERIES_EDGE_PIECES), n = 0;
 	g->edges[n++] = begin;
@@ -192,7 +202,7 @@ static void set_edges(struct observing *g, int64_t begin)
 static void on_buckets(struct series_ask *a)
 {
 	struct observing *g = a->arg;
-	int64_t end = MIN_OF(a->to_ms, observing_stream(g)->last_ms + 1);
+	int64_t end = end_of(g);
 	if (a->err && a->err != ERR_NOT_FOUND) {
 		observing_fail(g, a->err);
 		return;
@@ -229,6 +239,69 @@ static void ask_one(struct observing *g)
 	series_ask(g->r->web->series, a);
 }
 
+static void begin_pieces(struct observing *g, int64_t first)
+{
+	struct series_ask *a = &g->one;
+	if (first >= end_of(g)) {
+		one_done(g);
+		return;
+	}
+	a->what = SERIES_AGGREGATE;
+	a->done = on_buckets;
+	a->cursor = (struct series_cursor){0};
+	if (g->way == OBSERVE_CHART) {
+		a->edges = g->edges;
+		a->n_edges = charting_edges(g);
+	} else {
+		set_edges(g, period_floor(&g->o.interval, g->o.zone, first));
+	}
+	ask_one(g);
+}
+
+static int64_t first_single(const struct observing *g)
+{
+	const struct series_stream *s = observing_stream(g);
+	return s->count ? MAX_OF(s->first_ms, g->one.from_ms) : INT64_MAX;
+}
+
+/* One piece over all hours: it says when they begin. */
+static void on_hours(struct series_ask *a)
+{
+	struct observing *g = a->arg;
+	int64_t first = first_single(g);
+	if (a->err && a->err != ERR_NOT_FOUND) {
+		observing_fail(g, a->err);
+		return;
+	}
+	if (!a->n && a->more) {
+		series_ask(g->r->web->series, a);
+		return;
+	}
+	if (a->n && a->buckets[0].points)
+		first = MIN_OF(first, MAX_OF(a->buckets[0].first_ms, a->from_ms));
+	series_ask_done(a);
+	begin_pieces(g, first);
+}
+
+/* Where observations have become figures of hours, the pieces begin with those: an empty piece of
+ * every second since 1970 would be none the less. */
+static bool asks_hours(struct observing *g)
+{
+	const struct series_stream *s = observing_stream(g);
+	struct series_ask *a = &g->one;
+	int64_t begin = MAX_OF(a->from_ms, OLDEST_MS), end = MIN_OF(a->to_ms, s->since_ms);
+	if (!s->rolled || begin >= end)
+		return false;
+	a->what = SERIES_AGGREGATE;
+	a->done = on_hours;
+	a->edges = g->edges;
+	a->n_edges = 2;
+	g->edges[0] = floor_div(begin, HOUR_MS) * HOUR_MS;
+	g->edges[1] = end;
+	series_ask(g->r->web->series, a);
+	return true;
+}
+
 static void begin_one(struct observing *g)
 {
 	const struct series_stream *s = observing_stream(g);
@@ -253,22 +326,10 @@ static void begin_one(struct observing *g)
 		ask_one(g);
 		return;
 	}
-	int64_t first = MAX_OF(s->first_ms, a->from_ms);
 	if (inner.begun)
-		first = inner.time_ms;
-	if (!s->count || first >= MIN_OF(a->to_ms, s->last_ms + 1)) {
-		one_done(g);
-		return;
-	}
-	a->what = SERIES_AGGREGATE;
-	a->done = on_buckets;
-	if (g->way == OBSERVE_CHART) {
-		a->edges = g->edges;
-		a->n_edges = charting_edges(g);
-	} else {
-		set_edges(g, period_floor(&g->o.interval, g->o.zone, first));
-	}
-	ask_one(g);
+		begin_pieces(g, inner.time_ms);
+	else if (!asks_hours(g))
+		begin_pieces(g, first_single(g));
 }
 
 /* ---- which datastreams ---- */

@@ -125,7 +125,7 @@ static bool take(struct observing *g)
 {
 	struct together *t = g->more;
 	const struct series_stream *s = observing_stream(g);
-	if (!s->count || s->first_ms >= g->o.to_ms || s->last_ms < g->o.from_ms)
+	if (!s->rolled && (!s->count || s->first_ms >= g->o.to_ms || s->last_ms < g->o.from_ms))
 		return true;
 	if (!t->begun)
 		snprintf(t->unit, sizeof(t->unit), "%.*s", (int)s->unit.n, s->unit.p);
