@@ -210,7 +210,9 @@ static struct thing_place place_of(const struct things *things, struct span thin
 		return (struct thing_place){spot->known, spot->lat_e7, spot->lon_e7};
 	if (x->registered && x->entry.has_location)
 		return (struct thing_place){true, x->entry.lat_e7, x->entry.lon_e7};
-	return (struct thing_place){x->has_location, x->lat_e7, x->lon_e7};
+	const struct thing_seen *last = thing_told_place(x);
+	return last ? (struct thing_place){true, last->lat_e7, last->lon_e7}
+	            : (struct thing_place){.known = false};
 }
 
 static bool in_area(const struct grant *g, struct span thing, const struct access_spot *spot)

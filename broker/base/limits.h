@@ -251,7 +251,7 @@ enum {
 	LIMIT_THINGS_SCAN_BYTES = 1
 	                          << 30, /* of the logs, read after a start to find who published */
 	LIMIT_THINGS_PAGE = 1000,        /* things of one page */
-	LIMIT_THINGS_EXAMINED = 20000,   /* looked at for one page: 2 ms */
+	LIMIT_THINGS_EXAMINED = 20000,   /* looked at in one turn of the loop: 2 ms */
 
 	/* entities of SensorThings that were written */
 	LIMIT_ENTITIES = 200000,       /* tombstones too; 1 KB each in memory */

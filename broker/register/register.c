@@ -148,6 +148,7 @@ void things_free(struct things *t)
 		struct thing *x = order_at(&t->order, i);
 		entry_done(&x->entry);
 		free((char *)x->key.p);
+		free(x->seen);
 		free(x);
 	}
 	order_done(&t->order);

@@ -28,13 +28,16 @@ struct thing {
 	uint64_t version; /* of the newest row; 0: never registered */
 	int64_t changed_ms;
 	char by[THING_BY_BYTES];
-	/* what it published, as far as it is known */
-	int64_t first_ms, last_ms; /* storedTime; 0: nothing */
-	bool has_location;
-	int32_t lat_e7, lon_e7;
-	uint16_t place_feed; /* where it said so: who may not read that one, may not know it */
-	unsigned n_feeds;
-	uint16_t feeds[LIMIT_THING_FEEDS]; /* indexes in the hub */
+	/* What it published, as far as it is known: on each feed for itself, for who may not read
+	 * one of them may know nothing of that. At most LIMIT_THING_FEEDS. */
+	struct thing_seen {
+		uint16_t feed; /* index in the hub */
+		bool has_location;
+		int32_t lat_e7, lon_e7; /* told last */
+		int64_t place_ms;       /* storedTimes */
+		int64_t first_ms, last_ms;
+	} * seen;
+	unsigned n_seen;
 	/* private */
 	struct list silent; /* those that are not registered, the most silent first */
 	uint64_t given;     /* the highest version given out, perhaps not committed yet */
@@ -56,6 +59,8 @@ void things_record(struct things *t, const struct feed *f, const struct record *
 
 /* NULL: not known. Pointers are valid until the loop goes on. */
 const struct thing *things_find(const struct things *t, struct span organisation, struct span id);
+/* Where it told a place last, on whatever feed; NULL: nowhere. */
+const struct thing_seen *thing_told_place(const struct thing *x);
 const struct thing *things_by_code(const struct things *t, struct span code);
 unsigned things_count(const struct things *t);
 unsigned things_registered(const struct things *t);

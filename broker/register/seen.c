@@ -26,6 +26,7 @@ void things_drop(struct things *t, struct thing *x)
 	map_remove(&t->by_key, x->key);
 	pthread_mutex_unlock(&t->shown);
 	free((char *)x->key.p);
+	free(x->seen);
 	free(x);
 }
 
@@ -71,35 +72,48 @@ struct thing *things_make(struct things *t, struct span key)
 
 /* ---- what was published ---- */
 
-static void add_feed(struct thing *x, unsigned index)
-{
-	for (unsigned i = 0; i < x->n_feeds; i++)
-		if (x->feeds[i] == index)
-			return;
-	if (x->n_feeds < LIMIT_THING_FEEDS)
-		x->feeds[x->n_feeds++] = (uint16_t)index;
-}
-
 struct sighting {
 	int64_t stored_ms;
 	bool has_location;
 	int32_t lat_e7, lon_e7;
 };
 
+/* NULL: it is on too many feeds already. */
+static struct thing_seen *seen_on(struct thing *x, unsigned feed)
+{
+	for (unsigned i = 0; i < x->n_seen; i++)
+		if (x->seen[i].feed == feed)
+			return &x->seen[i];
+	if (x->n_seen == LIMIT_THING_FEEDS)
+		return NULL;
+	x->seen = xrealloc(x->seen, (x->n_seen + 1) * sizeof(*x->seen));
+	x->seen[x->n_seen] = (struct thing_seen){.feed = (uint16_t)feed};
+	return &x->seen[x->n_seen++];
+}
+
 static void see(struct thing *x, unsigned feed, const struct sighting *s)
 {
-	add_feed(x, feed);
-	if (!x->first_ms || s->stored_ms < x->first_ms)
-		x->first_ms = s->stored_ms;
-	bool newer = s->stored_ms >= x->last_ms;
-	if (s->has_location && (newer || !x->has_location)) {
-		x->has_location = true;
-		x->place_feed = (uint16_t)feed;
-		x->lat_e7 = s->lat_e7;
-		x->lon_e7 = s->lon_e7;
-	}
-	if (newer)
-		x->last_ms = s->stored_ms;
+	struct thing_seen *on = seen_on(x, feed);
+	if (!on)
+		return;
+	if (!on->first_ms || s->stored_ms < on->first_ms)
+		on->first_ms = s->stored_ms;
+	on->last_ms = MAX_OF(on->last_ms, s->stored_ms);
+	if (!s->has_location || (on->has_location && s->stored_ms < on->place_ms))
+		return;
+	on->has_location = true;
+	on->place_ms = s->stored_ms;
+	on->lat_e7 = s->lat_e7;
+	on->lon_e7 = s->lon_e7;
+}
+
+const struct thing_seen *thing_told_place(const struct thing *x)
+{
+	const struct thing_seen *last = NULL;
+	for (unsigned i = 0; i < x->n_seen; i++)
+		if (x->seen[i].has_location && (!last || x->seen[i].place_ms > last->place_ms))
+			last = &x->seen[i];
+	return last;
 }
 
 static struct sighting sighting_of(const struct record *r)

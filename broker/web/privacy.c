@@ -11,8 +11,8 @@ struct tally {
 
 static bool is_on(const struct thing *x, const struct feed *f)
 {
-	for (unsigned i = 0; i < x->n_feeds; i++)
-		if (x->feeds[i] == f->index)
+	for (unsigned i = 0; i < x->n_seen; i++)
+		if (x->seen[i].feed == f->index)
 			return true;
 	return false;
 }

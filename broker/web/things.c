@@ -18,36 +18,55 @@ enum { PAGE_DEFAULT = 100, CURSOR_BYTES = 400 };
 
 /* ---- who may see what ---- */
 
-static bool may_read(const struct req *r, const struct thing *x, unsigned feed)
+static bool sees_all(const struct req *r)
 {
-	const struct feed *f = hub_feed_at(r->web->hub, feed);
+	return access_check(&r->who, ACCESS_READ, NULL, (struct span){0}) == 0;
+}
+
+static bool may_read(const struct req *r, const struct thing *x, const struct thing_seen *on)
+{
+	const struct feed *f = hub_feed_at(r->web->hub, on->feed);
 	const struct access_spot spot = {.organisation = x->organisation,
-	                                 .known = x->has_location && x->place_feed == feed,
-	                                 .lat_e7 = x->lat_e7,
-	                                 .lon_e7 = x->lon_e7};
+	                                 .known = on->has_location,
+	                                 .lat_e7 = on->lat_e7,
+	                                 .lon_e7 = on->lon_e7};
 	return !f->ended && access_covers(&r->who, ACCESS_READ, f, x->id, &spot) == 0;
 }
 
-static bool sees_data(const struct req *r, const struct thing *x)
+/* What is known of a thing to who asks: of the feeds that may be read, as if there were no others.
+ * A place that was told to one, perhaps exactly, is that one's. */
+struct known {
+	bool any;
+	int64_t first_ms, last_ms;
+	const struct thing_seen *place; /* NULL: none */
+};
+
+static struct known known_of(const struct req *r, const struct thing *x)
 {
-	for (unsigned i = 0; i < x->n_feeds; i++)
-		if (may_read(r, x, x->feeds[i]))
-			return true;
-	return x->n_feeds && access_check(&r->who, ACCESS_READ, NULL, x->id) == 0;
+	struct known k = {.any = false};
+	bool all = sees_all(r);
+	for (unsigned i = 0; i < x->n_seen; i++) {
+		const struct thing_seen *on = &x->seen[i];
+		if (!all && !may_read(r, x, on))
+			continue;
+		k.first_ms = k.any ? MIN_OF(k.first_ms, on->first_ms) : on->first_ms;
+		k.last_ms = MAX_OF(k.last_ms, on->last_ms);
+		if (on->has_location && (!k.place || on->place_ms > k.place->place_ms))
+			k.place = on;
+		k.any = true;
+	}
+	return k;
 }
 
-/* A place that was published, perhaps exactly, to a feed that is not for everybody, or blurred to
- * another: it is that feed's. */
-static bool sees_place(const struct req *r, const struct thing *x)
+static bool entry_is_seen(const struct req *r, const struct thing *x, const struct known *k)
 {
-	return x->has_location && (may_read(r, x, x->place_feed) ||
-	                           access_check(&r->who, ACCESS_READ, NULL, x->id) == 0);
+	return x->registered && (x->entry.is_public || k->any || sees_all(r));
 }
 
 bool thing_entry_is_seen(const struct req *r, const struct thing *x)
 {
-	return x->registered && (x->entry.is_public || sees_data(r, x) ||
-	                         access_check(&r->who, ACCESS_READ, NULL, x->id) == 0);
+	const struct known k = known_of(r, x);
+	return entry_is_seen(r, x, &k);
 }
 
 /* ---- writing one ---- */
@@ -60,24 +79,25 @@ static void write_time(struct buf *b, const char *name, int64_t ms)
 	buf_addf(b, "\"%.*s\"", RFC3339_BYTES, t);
 }
 
-static void write_seen(const struct req *r, struct buf *b, const struct thing *x)
+static void write_seen(const struct req *r, struct buf *b, const struct thing *x,
+                       const struct known *k)
 {
 	json_write_name(b, "seen");
 	buf_add_str(b, "{\"feeds\":[");
-	for (unsigned i = 0, n = 0; i < x->n_feeds; i++)
-		if (may_read(r, x, x->feeds[i])) {
+	for (unsigned i = 0, n = 0; i < x->n_seen; i++)
+		if (may_read(r, x, &x->seen[i])) {
 			if (n++)
 				buf_add_char(b, ',');
-			json_write_string(b, hub_feed_at(r->web->hub, x->feeds[i])->name);
+			json_write_string(b, hub_feed_at(r->web->hub, x->seen[i].feed)->name);
 		}
 	buf_add_char(b, ']');
-	write_time(b, "first", x->first_ms);
-	write_time(b, "last", x->last_ms);
-	if (sees_place(r, x)) {
+	write_time(b, "first", k->first_ms);
+	write_time(b, "last", k->last_ms);
+	if (k->place) {
 		buf_add_str(b, ",\"location\":{\"latitude\":");
-		json_write_double(b, x->lat_e7 / 1e7);
+		json_write_double(b, k->place->lat_e7 / 1e7);
 		buf_add_str(b, ",\"longitude\":");
-		json_write_double(b, x->lon_e7 / 1e7);
+		json_write_double(b, k->place->lon_e7 / 1e7);
 		buf_add_char(b, '}');
 	}
 	buf_add_char(b, '}');
@@ -85,7 +105,8 @@ static void write_seen(const struct req *r, struct buf *b, const struct thing *x
 
 static void write_thing(const struct req *r, struct buf *b, const struct thing *x)
 {
-	bool entry = thing_entry_is_seen(r, x);
+	const struct known k = known_of(r, x);
+	bool entry = entry_is_seen(r, x, &k);
 	buf_add_str(b, "{\"id\":");
 	json_write_string(b, x->id);
 	json_write_name(b, "organisation");
@@ -102,8 +123,8 @@ static void write_thing(const struct req *r, struct buf *b, const struct thing *
 		buf_add_char(b, ','); /* an entry has members: some are required */
 		buf_add_span(b, span_of(x->entry.text + 1, x->entry.n - 2));
 	}
-	if (x->n_feeds && sees_data(r, x))
-		write_seen(r, b, x);
+	if (k.any)
+		write_seen(r, b, x, &k);
 	buf_add_char(b, '}');
 }
 
@@ -164,7 +185,7 @@ static void read_asked(const struct req *r, struct asked *a, struct faults *faul
 		fault(faults, v, "%s", wrong);
 }
 
-static bool place_fits(const struct req *r, const struct asked *a, const struct thing *x,
+static bool place_fits(const struct asked *a, const struct thing *x, const struct known *k,
                        bool entry)
 {
 	struct record at = {.flags = RECORD_LOCATION};
@@ -173,36 +194,92 @@ static bool place_fits(const struct req *r, const struct asked *a, const struct 
 	if (entry && x->entry.has_location) {
 		at.lat_e7 = x->entry.lat_e7;
 		at.lon_e7 = x->entry.lon_e7;
-	} else if (sees_place(r, x)) {
-		at.lat_e7 = x->lat_e7;
-		at.lon_e7 = x->lon_e7;
+	} else if (k->place) {
+		at.lat_e7 = k->place->lat_e7;
+		at.lon_e7 = k->place->lon_e7;
 	} else {
 		return false;
 	}
 	return filter_match(&a->filter, &at);
 }
 
-static bool on_feed(const struct asked *a, const struct thing *x)
+static bool on_feed(const struct req *r, const struct asked *a, const struct thing *x)
 {
-	for (unsigned i = 0; i < x->n_feeds; i++)
-		if (x->feeds[i] == a->feed)
-			return true;
+	for (unsigned i = 0; i < x->n_seen; i++)
+		if (x->seen[i].feed == a->feed)
+			return may_read(r, x, &x->seen[i]);
 	return a->feed < 0;
 }
 
 static bool is_asked(const struct req *r, const struct asked *a, const struct thing *x)
 {
-	bool entry = thing_entry_is_seen(r, x), data = x->n_feeds && sees_data(r, x);
-	return (entry || data) && on_feed(a, x) &&
+	const struct known k = known_of(r, x);
+	bool entry = entry_is_seen(r, x, &k);
+	return (entry || k.any) && on_feed(r, a, x) &&
 	       (!a->organisation.n || span_eq(a->organisation, x->organisation)) &&
 	       (a->registered < 0 || a->registered == entry) &&
 	       (!a->has_state || (entry && x->entry.state == a->state)) &&
-	       place_fits(r, a, x, entry);
+	       place_fits(a, x, &k, entry);
+}
+
+/* A page on its way, which goes on with the loop's next turn when it has looked at many: the place
+ * to go on from is the last thing of the page, never one that is not shown. */
+struct walk {
+	struct asked asked;
+	uint64_t n;
+	char last[CURSOR_BYTES]; /* that was written */
+	size_t last_n;
+};
+
+static size_t take_key(char out[CURSOR_BYTES], const struct thing *x)
+{
+	assert(x->key.n <= CURSOR_BYTES);
+	memcpy(out, x->key.p, x->key.n);
+	return x->key.n;
+}
+
+static void walk_end(struct req *r, const struct walk *w, bool more)
+{
+	buf_add_str(&r->out, "],\"next\":");
+	if (more)
+		json_write_string(&r->out, span_of(w->last, w->last_n));
+	else
+		buf_add_str(&r->out, "null");
+	buf_add_char(&r->out, '}');
+	respond(r, 200, "application/json");
+}
+
+static void walk_on(struct req *r)
+{
+	struct walk *w = r->own;
+	struct asked *a = &w->asked;
+	const struct things *t = r->web->things;
+	unsigned i = things_after(t, span_of(a->after, a->after_n)), looked = 0;
+	for (; i < things_count(t) && looked < LIMIT_THINGS_EXAMINED; i++, looked++) {
+		const struct thing *x = things_at(t, i);
+		a->after_n = take_key(a->after, x);
+		if (!is_asked(r, a, x))
+			continue;
+		if (w->n == a->limit) {
+			walk_end(r, w, true);
+			return;
+		}
+		if (w->n++)
+			buf_add_char(&r->out, ',');
+		write_thing(r, &r->out, x);
+		w->last_n = take_key(w->last, x);
+	}
+	if (i == things_count(t)) {
+		walk_end(r, w, false);
+		return;
+	}
+	r->again = walk_on;
+	req_wait(r);
+	lws_callback_on_writable(r->wsi);
 }
 
 void get_things(struct req *r)
 {
-	const struct things *t = r->web->things;
 	struct faults faults = {0};
 	struct asked a;
 	if (!only_query(r, "feed bbox state organisation registered limit after"))
@@ -212,25 +289,12 @@ void get_things(struct req *r)
 		problem_faults(r, 400, &faults);
 		return;
 	}
-	unsigned i = things_after(t, span_of(a.after, a.after_n)), n = 0, looked = 0;
-	const struct thing *last = NULL;
+	struct walk *w = xcalloc(1, sizeof(*w));
+	w->asked = a;
+	r->own = w;
+	r->own_free = free;
 	buf_add_str(&r->out, "{\"things\":[");
-	for (; i < things_count(t) && n < a.limit && looked < LIMIT_THINGS_EXAMINED;
-	     i++, looked++) {
-		last = things_at(t, i);
-		if (!is_asked(r, &a, last))
-			continue;
-		if (n++)
-			buf_add_char(&r->out, ',');
-		write_thing(r, &r->out, last);
-	}
-	buf_add_str(&r->out, "],\"next\":");
-	if (i < things_count(t) && last)
-		json_write_string(&r->out, last->key);
-	else
-		buf_add_str(&r->out, "null");
-	buf_add_char(&r->out, '}');
-	respond(r, 200, "application/json");
+	walk_on(r);
 }
 
 /* ---- one ---- */
@@ -245,8 +309,11 @@ static struct span organisation_of(const struct req *r)
 static const struct thing *find(struct req *r)
 {
 	const struct thing *x = things_find(r->web->things, organisation_of(r), r->param[0]);
-	if (x && (thing_entry_is_seen(r, x) || sees_data(r, x)))
-		return x;
+	if (x) {
+		const struct known k = known_of(r, x);
+		if (k.any || entry_is_seen(r, x, &k))
+			return x;
+	}
 	problem(r, 404, "there is no thing \"%.*s\" of %.*s",
 	        (int)MIN_OF(r->param[0].n, (size_t)80), r->param[0].p,
 	        (int)MIN_OF(organisation_of(r).n, (size_t)64), organisation_of(r).p);
