@@ -562,10 +562,12 @@ static int check(const struct daemon *d, struct buf *why)
 		err = ERR_CONFIG;
 	tls_set_free(tls);
 	print_lines(buf_str(why));
+	size_t n = 0; /* without the broker's own */
+	for (size_t i = 0; i < d->config->n_feeds; i++)
+		n += !d->config->feeds[i].builtin && !d->config->feeds[i].alerts;
 	if (!err)
-		printf("The configuration is in order: %zu feed%s, %zu schemas.\n",
-		       d->config->n_feeds - 1 /* the audit */, d->config->n_feeds == 2 ? "" : "s",
-		       catalog_count(d->catalog));
+		printf("The configuration is in order: %zu feed%s, %zu schemas.\n", n,
+		       n == 1 ? "" : "s", catalog_count(d->catalog));
 	return err ? 1 : 0;
 }
 

@@ -346,7 +346,8 @@ static void check_room(struct loader *ld)
 	const struct config *c = ld->config;
 	uint64_t sum = 0;
 	for (size_t i = 0; i < c->n_feeds; i++)
-		sum += c->feeds[i].keep_messages_max_bytes; /* 1,000 times 64TiB at most */
+		if (!c->feeds[i].alerts) /* the broker's own: little, and nobody's setting */
+			sum += c->feeds[i].keep_messages_max_bytes; /* at most 1,000 times 64TiB */
 	if (sum > c->journal_size_bytes)
 		problem_add(ld, AT(&ld->root, BLOCK_ROOT, "journal-size"), true,
 		            "the feeds may keep %llu MB together, more than journal-size has room"

@@ -168,23 +168,23 @@ static void loader_init(struct loader *ld, const char *name, bool files)
 	add_source(ld, name);
 }
 
-/* Where it is told that things fall silent. Who declares a feed of this name has their own. */
+/* Where it is told what people should hear of. Who declares a feed of this name has their own. */
 static void add_alerts_feed(struct loader *ld)
 {
 	static const char text[] =
 	    "feed \"oudp-alerts\" { title = \"Alerts\" description = \"Things that fall silent, "
 	    "that are back, and whose values are odd; organisations that end.\" topics = { "
 	    "\"oudp/alerts/{thing}\" } "
-	    "schemas = { \"any\" } }\n";
+	    "schemas = { \"any\" } access = restricted keep-messages-max = 100MB }\n";
 	struct config *c = ld->config;
-	bool needed = false;
+	bool cadence = false;
 	for (size_t i = 0; i < c->n_feeds; i++) {
-		needed |= c->feeds[i].cadence_s > 0;
+		cadence |= c->feeds[i].cadence_s > 0;
 		if (strcmp(c->feeds[i].name, "oudp-alerts") == 0)
 			return;
 	}
-	if (!needed)
-		return;
+	if (c->n_feeds == 0 || (c->n_feeds == LIMIT_FEEDS && !cadence))
+		return; /* nothing to tell of, or little, and no place to tell it */
 	auto_free char *copy = xstrdup(text);
 	read_text(ld, copy, add_source(ld, "(built in)"), "", 0);
 	for (size_t i = 0; i < c->n_feeds; i++)

@@ -202,7 +202,8 @@ void config_print_sample(struct buf *out)
 	print_comment(BLOCK_ISSUER, out);
 	buf_add_str(out, "\n# What is taken, in which form, for whom, and for how long.\n");
 	for (size_t i = 0; i < c->n_feeds; i++)
-		print_block(BLOCK_FEED, c->feeds[i].name, &c->feeds[i], i == 0, out);
+		if (!c->feeds[i].alerts) /* the broker's own */
+			print_block(BLOCK_FEED, c->feeds[i].name, &c->feeds[i], i == 0, out);
 	config_free(c);
 }
 

@@ -186,7 +186,7 @@ bool silence_ended(struct silence *s, struct span organisation, int64_t ends_ms,
 	if (s->stopping)
 		return false;
 	if (!hub_feed(s->hub, SPAN(ALERT_FEED)))
-		return true; /* no feed has a cadence: there are no alerts here */
+		return true; /* there is no room for one beside the others */
 	rfc3339_format(clock_wall_ms(hub_clock(s->hub)), now);
 	rfc3339_format(ends_ms, ends);
 	struct buf *b = &s->text;

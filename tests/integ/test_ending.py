@@ -11,7 +11,7 @@ from kit.access import add_key, audit, bearer, grant, must
 from kit.daemon import SLOW, block, feed, free_ports, wait_for
 
 FEEDS = {"air": feed("city/air/{thing}", access="restricted", registration="required"),
-         "noise": feed("city/noise/{thing}", ["any"], access="restricted", cadence="1h")}  # with a cadence there are alerts
+         "noise": feed("city/noise/{thing}", ["any"], access="restricted")}
 ENTRY = {"name": {"nl": "N"}, "owner": {"organisation": "Vendor"}, "goal": {"nl": "x"}, "legalGround": "y", "personalData": False}
 
 

@@ -341,7 +341,7 @@ def test_feeds(broker):
     assert a.status == 200
     security(a)
     feeds = {f["name"]: f for f in a.json()["feeds"]}
-    assert set(feeds) == set(FEEDS)
+    assert set(feeds) == {*FEEDS, "oudp-alerts"}
     f = feeds["air"]
     assert f["title"] == "Air" and f["access"] == "internal" and f["priority"] == "normal"
     assert f["topics"] == ["city/air/{thing}"] and f["schemas"] == ["test-air/1"]
@@ -355,7 +355,7 @@ def test_status(broker, name):
         assert s["connections"]["mqtt"] >= 1 and s["connections"]["websocket"] >= 1
     assert s["ready"] is True and s["organisation"] == "gemeente-test" and re.fullmatch(r"[0-9a-f]{32}", s["storeId"])
     assert s["counters"]["stored"] >= 0 and s["store"]["usedBytes"] <= s["store"]["mapBytes"]
-    assert {f["name"] for f in s["feeds"]} == set(FEEDS)
+    assert {f["name"] for f in s["feeds"]} == {*FEEDS, "oudp-alerts"}
 
 
 def test_schemas(broker):

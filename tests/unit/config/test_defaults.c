@@ -63,7 +63,8 @@ static void embedded_feeds(void **state)
 	    {"sensorthings", "sta/{thing}", "any"},
 	};
 	struct config *c = accepted(config_embedded());
-	assert_int_equal(c->n_feeds, ARRAY_LEN(feeds));
+	assert_int_equal(c->n_feeds, ARRAY_LEN(feeds) + 1);
+	assert_true(c->feeds[ARRAY_LEN(feeds)].alerts);
 	for (size_t i = 0; i < ARRAY_LEN(feeds); i++) {
 		const struct config_feed *f = config_feed_find(c, span_str(feeds[i][0]));
 		assert_ptr_equal(f, &c->feeds[i]);

@@ -82,7 +82,8 @@ static void patterns(void **state)
 	put("oudpd.conf", "include(\"feeds.d/*.conf\")\n" FEED("") "include('none.d/*.conf')\n");
 	struct config *c = load("");
 	assert_non_null(c);
-	assert_int_equal(c->n_feeds, 4); /* the file's own first, then sorted by file name */
+	assert_int_equal(c->n_feeds,
+	                 5); /* oudp-alerts; the file's own first, then sorted by file name */
 	assert_string_equal(c->feeds[0].name, "f");
 	assert_string_equal(c->feeds[1].name, "c");
 	assert_string_equal(c->feeds[2].name, "b");

@@ -42,15 +42,17 @@ static void minimal(void **state)
 	(void)state;
 	struct config *c = NULL, *embedded = accepted(config_embedded());
 	load("conf/oudpd-minimal.conf", &c);
-	assert_int_equal(c->n_feeds, 1);
+	assert_int_equal(c->n_feeds, 2);
+	assert_true(c->feeds[1].alerts);
 	assert_string_equal(c->feeds[0].name, "air-quality");
 	/* but for its title and the other feeds it is the default */
 	free(c->feeds[0].title);
 	c->feeds[0].title = strdup("Luchtkwaliteit");
 	size_t n = embedded->n_feeds;
-	embedded->n_feeds = 1;
+	embedded->n_feeds = c->n_feeds = 1;
 	same(embedded, c);
 	embedded->n_feeds = n;
+	c->n_feeds = 2;
 	config_free(c);
 	config_free(embedded);
 }
