@@ -14,7 +14,7 @@ from test_sta_write import observed, sensor, stream, thing
 CENTRE = "4.88,52.36,4.92,52.38"
 DAM, ZUID = [4.8926, 52.3731], [4.87, 52.34]
 ENTRY = {"name": {"nl": "N"}, "owner": {"organisation": "G"}, "goal": {"nl": "x"}, "legalGround": "y", "personalData": False}
-MORE = {**{k: v for k, v in PUBLIC.items() if k != "access"}, "sensorthings": True, "cadence": "10s", "max_age": "0"}
+MORE = {**{k: v for k, v in PUBLIC.items() if k != "access"}, "sensorthings": True, "cadence": "1h", "max_age": "0"}
 FEEDS = {"seen": feed("seen/{thing}", ["test-place/1"], access="restricted", title="Seen", **MORE),
          "open": feed("open/{thing}", max_age="0", **PUBLIC)}
 SECRET = {"hidden": feed("hidden/{thing}", ["test-place/1", "hidden-too/1"], access="restricted", title="Hidden", **MORE),

@@ -29,8 +29,8 @@ def fresh(tmp_path_factory):
 
 def test_the_check_from_another_machine(fresh):
     url = f"http://127.0.0.1:{fresh.web_port}"
-    assert check(url) == (0, "OUDP OK - 2 feeds\n")
-    assert check(url + "/", "one=5m") == (0, "OUDP OK - 2 feeds, 1 of them fresh\n")
+    assert check(url) == (0, "OUDP OK - 3 feeds\n")
+    assert check(url + "/", "one=5m") == (0, "OUDP OK - 3 feeds, 1 of them fresh\n")
     status, text = check(url, "one=0s", "none=1d", "other=1h")
     assert status == 2 and "one: nothing stored for 0 minutes" in text
     assert "none has stored nothing yet" in text and "other is not there" in text
