@@ -393,6 +393,7 @@ static void open_listeners(struct daemon *d)
 		                          .port = (int)l->port,
 		                          .tls = tls,
 		                          .trusted = l->loopback || l->insecure,
+		                          .any_name = l->insecure,
 		                          .known_only = !l->anonymous};
 		if (l->protocol == CONFIG_HTTP)
 			snprintf(base, sizeof(base),

@@ -17,6 +17,11 @@ struct identity access_anonymous(const struct config *c, bool trusted)
 	return i;
 }
 
+bool access_is_stranger(const struct identity *who)
+{
+	return !who->principal && !who->administrator && !who->trusted;
+}
+
 struct identity access_administrator(const struct config *c)
 {
 	return identity(SPAN("administrator"), c, true);

@@ -30,6 +30,9 @@ struct identity {         /* who acts; owned by the connection, immutable after 
 	int64_t expires_ms;          /* its token does then; 0: never */
 };
 
+/* Who showed nothing where that is trusted with nothing: one of anybody. It has the broker's
+ * organisation by name, and shares nothing with it: no session, no group, no verdict. */
+bool access_is_stranger(const struct identity *who);
 struct identity access_anonymous(const struct config *c, bool trusted);
 struct identity access_administrator(const struct config *c);
 

@@ -86,7 +86,8 @@ static void take_will(struct session *s, const struct mqtt_connect_view *c)
 	s->will = w;
 }
 
-/* Sessions are their organisation's: two may use the same client id. */
+/* Sessions are their organisation's: two may use the same client id. Those of strangers are of
+ * none, so that no client id takes over a session of somebody. */
 static void name_session(struct session *s, struct span client_id)
 {
 	char id[40];
@@ -99,9 +100,10 @@ static void name_session(struct session *s, struct span client_id)
 		client_id = span_of(id, (size_t)n);
 		s->assigned = true;
 	}
-	size_t org = strlen(s->who.organisation), n = org + 1 + client_id.n;
+	const char *owner = access_is_stranger(&s->who) ? "" : s->who.organisation;
+	size_t org = strlen(owner), n = org + 1 + client_id.n;
 	char *key = xmalloc(n);
-	memcpy(key, s->who.organisation, org + 1);
+	memcpy(key, owner, org + 1);
 	memcpy(key + org + 1, client_id.p, client_id.n);
 	free((char *)s->key.p);
 	s->key = span_of(key, n);

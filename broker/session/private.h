@@ -107,7 +107,7 @@ struct session {
 	uint32_t born, generation; /* of the session; of its connection: numbers from one counter */
 	enum session_state state;
 	enum mqtt_version version;
-	struct span key;       /* organisation, '\0', client id */
+	struct span key;       /* organisation ("": a stranger's), '\0', client id */
 	struct span client_id; /* in key */
 	struct identity who;
 	enum { PROOF_NONE, PROOF_WAITS, PROOF_DONE } proof; /* of who, while NEW: identify.c */

@@ -196,6 +196,8 @@ static bool is_itself(const struct session *s, const void *arg)
 static bool is_of_its_identity(const struct session *s, const void *arg)
 {
 	const struct sender *of = arg;
+	if (access_is_stranger(&s->who))
+		return is_itself(s, arg);
 	return span_eq(s->who.name, of->name) && span_is(of->organisation, s->who.organisation);
 }
 

@@ -93,7 +93,7 @@ int web_login(struct lws *wsi, login_fn done, void *owner, struct identity *ret,
 	lws_get_peer_simple(wsi, peer, sizeof(peer));
 	struct login_request q = {.address = peer,
 	                          .ssl = lws_get_ssl(wsi),
-	                          .trusted = is_trusted(wsi),
+	                          .trusted = is_trusted(wsi) && host_is_ours(wsi),
 	                          .known_only = is_known_only(wsi)};
 	int n = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
 	bool shown = n > 0, good = true;

@@ -29,10 +29,38 @@ static bool is_local(const char *host)
 	return false;
 }
 
-static bool is_of_this_server(const struct web *w, const char *origin, const char *host)
+/* "192.0.2.1:80", "[::1]", or a name without a dot: those are of the own network; who makes a name
+ * lead elsewhere has it in the DNS. */
+static bool is_near(const char *host)
+{
+	size_t n = strcspn(host, ":");
+	return host[0] == '[' || strspn(host, "0123456789.") == n || !memchr(host, '.', n);
+}
+
+static bool is_public_name(const struct web *w, const char *host)
+{
+	const char *front = strstr(w->base_url, "://");
+	size_t n = front ? strcspn(front + 3, "/") : 0;
+	return n && strncasecmp(front + 3, host, n) == 0 && !host[n];
+}
+
+/* A listener on loopback is trusted, for only who is on this machine comes there. A browser on this
+ * machine may be sent there by a page whose own name was made to lead here; it still says that
+ * name. */
+bool host_is_ours(struct lws *wsi)
+{
+	char host[ORIGIN_BYTES];
+	if (is_by_any_name(wsi) || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0)
+		return true;
+	return copy(wsi, WSI_TOKEN_HOST, host) &&
+	       (is_near(host) || is_public_name(web_of(wsi), host));
+}
+
+static bool is_of_this_server(struct lws *wsi, const char *origin, const char *host)
 {
 	const char *front = strstr(origin, "://");
-	return front && (strcasecmp(front + 3, host) == 0 || strcasecmp(origin, w->base_url) == 0);
+	return front && ((strcasecmp(front + 3, host) == 0 && host_is_ours(wsi)) ||
+	                 strcasecmp(origin, web_of(wsi)->base_url) == 0);
 }
 
 bool origin_may_connect(struct lws *wsi)
@@ -43,7 +71,7 @@ bool origin_may_connect(struct lws *wsi)
 	if (!copy(wsi, WSI_TOKEN_ORIGIN, origin)) /* longer than any that is named */
 		return false;
 	(void)copy(wsi, WSI_TOKEN_HOST, host);
-	if (is_of_this_server(web_of(wsi), origin, host))
+	if (is_of_this_server(wsi, origin, host))
 		return true;
 	for (char **list = hub_config(web_of(wsi)->hub)->allowed_origins; *list; list++)
 		if (strcmp(*list, "*") == 0 || strcasecmp(*list, origin) == 0)
@@ -67,5 +95,5 @@ bool req_is_foreign(const struct req *r)
 	(void)copy(r->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, shown);
 	if (strncasecmp(shown, "Bearer ", 7) == 0 && r->kind == WEB_TCP)
 		return false;
-	return has_origin && !is_of_this_server(r->web, origin, host);
+	return has_origin && !is_of_this_server(r->wsi, origin, host);
 }

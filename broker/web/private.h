@@ -76,7 +76,7 @@ struct web {
 	struct eraser *eraser;
 	struct lws_context *context;
 	char vhost_names[LISTENERS][64]; /* lws keeps the pointer: "kind:number:name" */
-	bool trusted[LISTENERS], known_only[LISTENERS], secure[LISTENERS];
+	bool trusted[LISTENERS], any_name[LISTENERS], known_only[LISTENERS], secure[LISTENERS];
 	struct tls *opening; /* of the vhost that is being made */
 	unsigned n_listeners;
 	char socket_path[108]; /* of the Unix socket, to be removed at the end */
@@ -215,6 +215,7 @@ struct pss { /* per lws session */
 struct web *web_of(struct lws *wsi);
 enum web_kind kind_of(struct lws *wsi);
 bool is_trusted(struct lws *wsi);
+bool is_by_any_name(struct lws *wsi); /* its name in the Host header says nothing */
 bool is_known_only(struct lws *wsi);
 bool is_secure(struct lws *wsi); /* TLS */
 int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -353,6 +354,9 @@ bool req_is_foreign(const struct req *r);
 /* Whether the page that asks may open a WebSocket: it is of this server, or allowed-origins names
  * its site (RFC 6455, 10.2). A program that sends no Origin may. */
 bool origin_may_connect(struct lws *wsi);
+/* Whether the request asks for this server by a name that is its own, while its headers are there.
+ */
+bool host_is_ours(struct lws *wsi);
 
 /* pages: pages.h */
 void get_home(struct req *r);

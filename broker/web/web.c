@@ -57,6 +57,7 @@ static int open_vhost(struct web *w, const struct web_listener *l, struct buf *w
 	snprintf(name, sizeof(w->vhost_names[0]), "%u:%u:%s", (unsigned)l->kind, w->n_listeners,
 	         l->name);
 	w->trusted[w->n_listeners] = l->trusted;
+	w->any_name[w->n_listeners] = l->any_name;
 	w->known_only[w->n_listeners] = l->known_only;
 	w->secure[w->n_listeners] = l->tls != NULL;
 	info.vhost_name = name;
@@ -326,6 +327,11 @@ static unsigned number_of(struct lws *wsi)
 bool is_trusted(struct lws *wsi)
 {
 	return web_of(wsi)->trusted[number_of(wsi)];
+}
+
+bool is_by_any_name(struct lws *wsi)
+{
+	return !is_trusted(wsi) || web_of(wsi)->any_name[number_of(wsi)];
 }
 
 bool is_known_only(struct lws *wsi)

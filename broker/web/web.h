@@ -49,6 +49,7 @@ struct web_listener {
 	int port;                 /* WEB_UNIX: unused */
 	struct tls *tls;          /* NULL: plain; outlives the web room */
 	bool trusted, known_only; /* as link.h has it */
+	bool any_name; /* trusted whatever name it is asked for by: insecure on purpose */
 };
 
 struct web_options {

@@ -1,12 +1,13 @@
 """What the web listener does with who is slow, large, many or strange; the headers of every answer."""
 import http.client
+import json
 import socket
 import time
 
 import pytest
 
-from kit import mqtt, web
-from kit.daemon import SLOW, feed, free_ports, outside_address, wait_for
+from kit import city, mqtt, web
+from kit.daemon import PUBLIC, SLOW, feed, free_ports, outside_address, wait_for
 
 FEEDS = {"air": feed("city/air/{thing}"), "raw": feed("raw/#", ["any"])}
 OPTIONS = {"security_contact": "mailto:security@example.org"}
@@ -132,3 +133,23 @@ def test_one_address_takes_not_all_places(own, name):
     wait_for("a place", room)
     for s in some:
         s.close()
+
+
+def test_a_name_that_is_made_to_lead_here(own):
+    """DNS rebinding: a page in a browser of this machine has its own name lead to loopback. What is trusted there is not for it."""
+    port, = free_ports(1)
+    d = own({"air": feed("city/air/{thing}"), "open": feed("open/{thing}", **PUBLIC)}, public_url="https://data.example.nl",
+            extra=f'listener "any" {{\n\tprotocol = http\n\tport = {port}\n\tinsecure = true\n}}\n').start()
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version": "13",
+               "Sec-WebSocket-Protocol": "cloudevents.json"}
+
+    def ask(host, method="GET", path="/v1/feeds/air/events", body=None, to=None, **headers):
+        return web.request(to or d.web_port, method, path, body, {"Host": host, **headers}).status
+    for host in ("evil.example", f"evil.example:{d.web_port}", "localhost.evil.example", "127.0.0.1.evil.example", "data.example.nl.evil.example"):
+        assert ask(host) == 404 and ask(host, path="/v1/feeds/open/events") == 200, host
+        assert ask(host, "POST", body=json.loads(city.air(1))) == 404, host
+        assert ask(host, "POST", body=json.loads(city.air(1)), Origin="http://" + host) == 403, host
+        assert ask(host, path="/v1/feeds/air/events", Origin="http://" + host, **upgrade) == 403, host
+        assert ask(host, to=port) == 200, "insecure on purpose"
+    for host in ("localhost", f"localhost:{d.web_port}", "127.0.0.1", f"127.0.0.1:{d.web_port}", "[::1]:80", "server", "server:80", "data.example.nl", "DATA.example.nl"):
+        assert ask(host) == 200, host

@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from kit import certs, mqtt, web
+from kit import certs, city, mqtt, web
+from kit.access import add_key, must
 from kit.daemon import PUBLIC, SLOW, block, feed, free_ports, outside_address, wait_for
 
 
@@ -435,3 +436,35 @@ def test_tickets_do_not_outlast_certificates_of_clients(own, tmp_path):
     for arguments, sign, tickets in ((f"-sess_out {session}", "New, TLSv1.3", 1), (f"-sess_in {session}", "Reused, TLSv1.3", 0)):
         done = subprocess.run(["sh", "-c", f"sleep {SLOW} | {common} {arguments}"], capture_output=True, text=True, timeout=30 * SLOW)
         assert sign in done.stdout and done.stdout.count("New Session Ticket arrived") == tickets, done.stdout
+
+
+def test_a_stranger_shares_nothing_with_the_organisation(own, tmp_path):
+    """Who shows nothing beyond loopback has a client id, a group and verdicts of its own, and not those of the broker's organisation."""
+    address = outside_address()
+    ca = certs.Authority(tmp_path / "ca")
+    certificate, key = ca.sign("server", san=f"DNS:localhost,IP:{address}")
+    port, = free_ports(1)
+    d = own({"open": feed("open/{thing}", **PUBLIC), "mine": feed("mine/{thing}", access="restricted")},
+            extra=block("tls", "city", {"certificate": certificate, "key": key})
+            + f'listener "out" {{\n\tprotocol = mqtt\n\taddress = "{address}"\n\tport = {port}\n\ttls = "city"\n}}\n').start()
+    must(d, "organisation", "add", "gemeente-test")
+    worker = {"user": "", "password": add_key(d, "worker", "gemeente-test"), "clean": False, "props": {"session_expiry": 1000}}
+
+    def stranger(client_id):
+        c = mqtt.Client(port, host=address, timeout=10 * SLOW, tls=ca.context())
+        c.open(client_id, clean=False, props={"session_expiry": 1000})
+        return c
+    with d.client("worker", **worker) as w, d.client("loopback") as own_client:
+        assert w.subscribe("$share/g/open/#") == [0]
+        with stranger("worker") as s, stranger("other") as o:
+            w.ping()  # nobody closed it
+            assert s.subscribe("$share/g/open/#", "$oudp/verdicts/+") == [0, 0] and o.subscribe("$oudp/verdicts/#") == [0]
+            for n in range(6):
+                assert own_client.publish("open/a", city.air(n)).reason == 0
+            for c in (w, s):
+                assert [c.expect(mqtt.PUBLISH).topic for _ in range(6)] == ["open/a"] * 6
+            assert own_client.publish("mine/secret", b"{}").reason == 0x99
+            assert s.publish("mine/x", b"{}").reason == 0x87
+            assert s.expect(mqtt.PUBLISH).topic == "$oudp/verdicts/worker", "of what it sent itself"
+            for c in (w, s, o):
+                c.expect_quiet()
