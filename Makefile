@@ -175,7 +175,7 @@ install: all
 	cp -R $(filter-out connectors/host,$(wildcard connectors/*)) $(DESTDIR)$(PREFIX)/share/oudp/connectors/
 	cp -R schemas/. $(DESTDIR)$(PREFIX)/share/oudp/schemas/
 	install -m 644 conf/*.conf conf/oudp-alerts.yml README.md CHANGES LICENSE $(DESTDIR)$(PREFIX)/share/doc/oudp/
-	install -m 755 conf/check-oudp $(DESTDIR)$(PREFIX)/share/oudp/
+	install -m 755 conf/check-oudp $(DESTDIR)$(PREFIX)/share/doc/oudp/
 	for s in 1 5 7 8; do \
 		install -d $(DESTDIR)$(PREFIX)/share/man/man$$s; \
 		install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; \

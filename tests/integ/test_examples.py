@@ -103,7 +103,7 @@ class Desk:
         for a, b in (("curl ", "curl -f "), ("sudo -u oudp ", ""), ("sudo ", ""), ("http://127.0.0.1:8080", web), ("https://data.example.nl", web),
                      ("/var/lib/oudp/oudpd.sock", self.d.socket_path), ("/var/lib/oudp", self.folder + "/lib"), ("/var/backups/oudp", self.folder + "/backups"),
                      ("/var/tmp/oudp-try", self.folder + "/try"), ("/etc/oudp", self.etc), ("-o oudp -g oudp ", ""), ("-o root -g oudp ", ""),
-                     ("/usr/share/oudp/check-oudp", f"{sys.executable} {TOP}/conf/check-oudp"), ("-d 10", "-d 1"),
+                     ("python3 /usr/share/doc/oudp/check-oudp", f"{sys.executable} {TOP}/conf/check-oudp"), ("-d 10", "-d 1"),
                      (" show 17 ", f" show {self.refused} ")):
             text = text.replace(a, b)
         return examples.of_today(text)

@@ -7,7 +7,7 @@ import re
 from .daemon import TOP
 
 PROGRAMS = ("oudp", "oudpd", "oudp-connect", "curl", "mosquitto_pub", "mosquitto_sub", "sudo", "ssh", "install", "make", "head",
-            "/usr/share/oudp/check-oudp", "build/release/oudp-connect")
+            "python3", "build/release/oudp-connect")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
