@@ -26,6 +26,7 @@ struct asked {
 	struct filter filter;      /* bbox */
 	struct row *rows;          /* the best ROWS_SHOWN, in order */
 	unsigned n, found;
+	bool more;        /* found are not all */
 	double low, high; /* of the property, over the rows */
 };
 
@@ -163,6 +164,10 @@ static void find(const struct page *p, struct asked *a)
 			    is_wanted(p, a, sf->things[k], &row))
 				add_row(a, &row);
 	}
+	const struct seen_thing *t;
+	for (unsigned i = 0; (t = page_silent_at(p->r, i, &a->more)); i++)
+		if (!seen_find(&w->seen, t->feed, t->thing) && is_wanted(p, a, t, &row))
+			add_row(a, &row);
 	for (unsigned i = 0; i < a->n; i++)
 		if (!isnan(a->rows[i].value)) {
 			a->low = fmin(a->low, a->rows[i].value);
@@ -446,6 +451,9 @@ static void tell_found(struct page *p, const struct asked *a)
 		                       : say(p, "Niets gevonden.", "Nothing was found."));
 	else if (a->found == 1)
 		html_text(h, say(p, "Eén meetpunt.", "One place."));
+	else if (a->more)
+		page_counts(p, "De eerste # van meer dan # meetpunten.",
+		            "The first # of more than # places.", a->n, a->found);
 	else if (a->found > a->n)
 		page_counts(p, "De eerste # van # meetpunten.", "The first # of # places.", a->n,
 		            a->found);
@@ -480,7 +488,7 @@ void get_map(struct req *r)
 	struct page p = {.r = r};
 	struct buf feeds;
 	if (!page_query(r, "lang feed property near radius silent bbox") || !read_asked(r, &a) ||
-	    !page_knows(r, a.feed, get_map))
+	    (a.silent && !page_knows_silent(r, a.feed, get_map)) || !page_knows(r, a.feed, get_map))
 		return;
 	buf_init(&feeds, 128 << 10);
 	feeds_of(&p, &a, &feeds);

@@ -15,7 +15,7 @@
  *   page_feed.c   one feed                     page_ways.c   how to subscribe
  *   page_map.c    things: map and table        page_thing.c  one thing, its code
  *   page_schema.c schemas, try a payload       page_admin.c  quarantine, lag, certificates
- *   page_chart.c  charts in pages
+ *   page_chart.c  charts in pages            page_silent.c things long silent
  *   assets.c      style, script, map library   words.h       words, numbers, times */
 #ifndef WEB_PAGES_H
 #define WEB_PAGES_H
@@ -95,6 +95,13 @@ struct span page_unit(const struct page *p, const struct seen_thing *t,
 bool page_entry_text(struct page *p, const struct thing *x, const char *path, struct buf *ret);
 /* Attributes of the element that shows a result, for oudp.js. */
 void page_reading(struct page *p, const struct seen_thing *t, const struct record_result *v);
+/* Whether the things are known that are silent for longer than the newest messages of their feed
+ * tell: of one feed, or of all. When not, again is called later; LIMIT_PAGE_WAIT_MS as above. Ask
+ * before page_knows(). */
+bool page_knows_silent(struct req *r, const struct feed *only, handler_fn again);
+/* Those, without values; of what the newest messages tell too. NULL: no more. *ret_more: there are
+ * more than are told. */
+const struct seen_thing *page_silent_at(const struct req *r, unsigned i, bool *ret_more);
 /* A row of a table of things: cells of the thing, its values and how old they are. with_feed: the
  * feed as well. */
 void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,

@@ -1,9 +1,15 @@
 /* seen.h - what the pages know of things: the newest record of each thing in each feed.
  *
+ * The time series have a latest value of each datastream too, and would forget nothing. Pages do
+ * not read it: a page shows the results of one message together, words and truth values among them,
+ * with who sent it and what was acknowledged before the request, while the series come some turns
+ * after the acknowledgement, may be switched off for a feed (keep-series) and answer in steps from
+ * another thread. What only they know, things long silent, is asked of them: page_silent.c.
+ *
  * Nothing is kept for it while nobody looks, and no publish pays for it: each feed has a cursor
  * that goes on to the head when a page asks, and starts over from the latest LIMIT_SEEN_RECORDS
  * when it would have to read more than that. So a thing that has been silent for longer than so
- * many records of its feed is not known; pages say so.
+ * many records of its feed is not known here.
  *
  * Bounded by LIMIT_SEEN_THINGS and LIMIT_SEEN_BYTES over all feeds; a thing that finds no room is
  * counted. Loop thread only. */

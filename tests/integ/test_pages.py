@@ -10,6 +10,7 @@ import urllib.parse
 import pytest
 
 from kit import certs, city, daemon, web
+from kit.access import must
 from kit.daemon import PUBLIC, feed
 
 FEEDS = {**daemon.FEEDS,
@@ -270,6 +271,38 @@ def test_a_thing_falls_silent(own):
     assert get(d, "/feeds/fast").find("span", **{"class": "badge warn"})
     assert publish(d, "fast/quiet", city.air(2)) == [0]
     assert not get(d, "/map?silent=1").find("tr", data_thing="quiet")
+
+
+def test_silent_for_longer_than_the_newest_messages(own):
+    """A page reads the newest 20,000 messages of a feed; what fell silent before those is found too, by who may see it."""
+    d = own({"fast": feed("fast/{thing}", title="Fast", cadence="1s", duplicates="keep", **PUBLIC),
+             "secret": feed("secret/{thing}", title="Secret", cadence="1s", access="restricted")})
+    d.start()
+    place = {"location": {"type": "Point", "coordinates": [4.3, 52.08]}}
+    d.feeds["fast"]["schemas"] = d.feeds["secret"]["schemas"] = ["air-quality-observed/1"]
+    d.write_conf()
+    d.reload()
+    for topic in ("fast/quiet", "secret/hidden"):
+        assert publish(d, topic, json.dumps({"dateObserved": city.now(), "pm25": 3, **place})) == [0]
+    lines = "\n".join([json.dumps({"dateObserved": city.now(), "pm25": 1})] * 5000)
+    for _ in range(5):
+        a = d.post("/v1/feeds/fast/events?thing=busy", lines, {"Content-Type": "application/x-ndjson"}, timeout=60 * daemon.SLOW)
+        assert a.status == 200, a
+    d.stop()
+    d.start()
+    daemon.wait_for("the series", lambda: len(d.get("/v1/datastreams").json()["datastreams"]) == 3)
+    assert not get(d, "/map?lang=nl").find("tr", data_thing="quiet"), "or this tests nothing"
+    daemon.wait_for("silence", lambda: all(get(d, "/map?silent=1&lang=nl").find("tr", data_thing=t) for t in ("quiet", "hidden")))
+    assert get(d, "/map?silent=1&feed=fast&near=52.08,4.3&radius=100").find("tr", data_thing="quiet")
+    assert not get(d, "/map?silent=1&feed=fast&near=52.2,4.3&radius=100").find("tr", data_thing="quiet")
+    assert not get(d, "/map?silent=1&feed=fast&property=pm25").find("tr", data_thing="quiet"), "its values are not known"
+    must(d, "organisation", "add", "partner")
+    key = re.search(r"^oudp_\S+$", must(d, "identity", "add", "reader", "--organisation", "partner", "--key"), re.M).group(0)
+    seen = get(d, "/map?silent=1", Authorization="Bearer " + key)
+    assert seen.find("tr", data_thing="quiet") and not seen.find("tr", data_thing="hidden")
+    with socket.create_connection(("127.0.0.1", d.web_port)) as s:  # who goes away meanwhile leaves nothing behind
+        s.sendall(b"GET /map?silent=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert get(d, "/map?silent=1").find("tr", data_thing="quiet")
 
 
 def test_known_again_after_a_restart(own):
