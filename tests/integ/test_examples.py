@@ -19,8 +19,10 @@ SHARED = {"air-quality": ("air", "air-quality-observed"), "noise": ("noise", "no
           "devices": ("device", "device-measurement"), "water": ("water", "water-observed"), "groundwater": ("groundwater", "phreatic-observed"),
           "crowd-flow": ("crowd", "crowd-flow-observed"), "parking-spots": ("parking-spot", "parking-spot"),
           "charging": ("charging", "ev-charging-station"), "waste": ("waste", "waste-container"), "lighting": ("lighting", "streetlight"),
-          "environment": ("environment", "environment-observed"), "flood": ("flood", "flood-monitoring")}
+          "environment": ("environment", "environment-observed"), "flood": ("flood", "flood-monitoring"),
+          "corrections": ("correction", "series-corrected")}
 FEEDS = {n: feed(f"city/{t}/{{thing}}", [s + "/1"], title=n, **PUBLIC) for n, (t, s) in SHARED.items()}
+FEEDS["corrections"]["max-age"] = "0"  # of a month ago
 
 # Beginning of the example: why it is not run here.
 NOT_RUN = {
