@@ -247,7 +247,12 @@ static void take_place(struct series *s, const struct source *from, struct thing
 {
 	if (s->again && rebuild_take_place(s, from, id, r))
 		return;
-	if (!place_take(from, r, &t->has_place, &t->place))
+	const struct where before = t->place;
+	bool had = t->has_place, moved = place_take(from, r, &t->has_place, &t->place);
+	if (t->has_place &&
+	    (!had || before.lon_e7 != t->place.lon_e7 || before.lat_e7 != t->place.lat_e7))
+		near_moved(s, id, had ? &before : NULL);
+	if (!moved)
 		return;
 	assert(s->n_places < PLACES_MAX); /* the thread writes them before that */
 	s->places[s->n_places++] = (struct place){id, r->lon_e7, r->lat_e7, r->phenomenon_ms};

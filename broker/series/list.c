@@ -9,7 +9,7 @@
 
 enum { TEXTS_BYTES_MAX = 4 << 20 };
 
-static const double EARTH_M = 6371008.8, E7 = 1e7;
+static const double E7 = 1e7;
 
 /* ---- filters ---- */
 
@@ -29,7 +29,7 @@ static bool in_radius(const struct series_filter *f, const struct thing *t)
 	double a = sin((other - lat) / 2),
 	       b = sin((radians(t->place.lon_e7) - radians(f->lon_e7)) / 2);
 	double h = a * a + cos(lat) * cos(other) * b * b;
-	return 2 * EARTH_M * asin(sqrt(MIN_OF(h, 1.0))) <= f->radius_m;
+	return 2 * SERIES_EARTH_M * asin(sqrt(MIN_OF(h, 1.0))) <= f->radius_m;
 }
 
 static bool in_shape(const struct series_filter *f, const struct thing *t)
@@ -223,6 +223,34 @@ static void streams_of_thing(struct series *s, struct series_ask *a, struct list
 	l->at = n ? ids[n - 1] : dropped ? last + 1u : l->end;
 }
 
+/* Where a shape is asked for: those that may be in it. false: too many, or none was asked for. */
+static bool step_near(struct series *s, struct series_ask *a, bool streams, struct listing *l)
+{
+	const struct series_filter *f = &a->filter;
+	struct near near;
+	size_t i = 0;
+	if (f->shape == SERIES_EVERYWHERE || f->thing_id || f->stream_id ||
+	    !near_find(s, f, streams, a->cursor.begun ? a->cursor.at : 0, &near))
+		return false;
+	while (i < near.n && l->rows < l->limit) {
+		pthread_mutex_lock(&s->state);
+		for (unsigned looks = 0;
+		     looks < LIMIT_SERIES_LOCK_LOOKS && i < near.n && l->rows < l->limit;
+		     looks++, i++) {
+			uint32_t id = near.ids[i];
+			if (streams && stream_fits(s, f, id))
+				fill_stream(s, id, &a->streams[l->rows++], &a->private_->texts);
+			else if (!streams && thing_fits(s, f, id))
+				fill_thing(s, id, &a->things[l->rows++]);
+		}
+		pthread_mutex_unlock(&s->state);
+	}
+	l->end = i < near.n ? UINT64_MAX : 0;
+	l->at = i ? near.ids[i - 1] + 1ull : 1;
+	near_free(&near);
+	return true;
+}
+
 int streams_step(struct series *s, struct series_ask *a)
 {
 	struct listing l = {0};
@@ -231,7 +259,7 @@ int streams_step(struct series *s, struct series_ask *a)
 	if (err)
 		return err;
 	unsigned looks = 0;
-	bool over = false;
+	bool over = step_near(s, a, true, &l);
 	while (!over && looks < LIMIT_SERIES_STEP_LOOKS) {
 		pthread_mutex_lock(&s->state);
 		uint64_t from;
@@ -258,7 +286,7 @@ int things_step(struct series *s, struct series_ask *a)
 	struct listing l = {0};
 	a->things = asking_rows(a, sizeof(*a->things), &l.limit);
 	unsigned looks = 0;
-	bool over = false;
+	bool over = step_near(s, a, false, &l);
 	while (!over && looks < LIMIT_SERIES_STEP_LOOKS) {
 		pthread_mutex_lock(&s->state);
 		if (!looks)

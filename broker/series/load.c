@@ -44,6 +44,7 @@ static bool load_thing(struct series *s, struct span key, struct span value)
 	                    .on_disk = true,
 	                    .gone = true};
 	thing_index(s, id, thing_hash(s, r.feed, r.organisation, r.thing));
+	near_moved(s, id, NULL);
 	src->things++;
 	if (r.first_stored_ms &&
 	    (!src->first_stored_ms || r.first_stored_ms < src->first_stored_ms))

@@ -303,4 +303,5 @@ void names_free(struct series *s)
 	free(s->things);
 	free(s->streams);
 	free(s->thing_slots);
+	boxes_done(&s->boxes);
 }

@@ -9,10 +9,12 @@
  *   replaced.c, replaced_places.c  what is missing on disk is put back, for it
  *   view.c     one datastream as an answer sees it: tail and disk together
  *   hours.c    figures of hours, kept for the next answer
+ *   near.c     things by where they are
  *   raw.c aggregate.c list.c ask.c            answers */
 #ifndef SERIES_PRIVATE_H
 #define SERIES_PRIVATE_H
 
+#include "base/boxes.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "series/chunks.h"
@@ -166,6 +168,7 @@ struct series {
 	struct thing_slot *thing_slots; /* open addressing */
 	size_t thing_mask;
 	struct names_block *names; /* things' names, the newest block first */
+	struct boxes boxes;        /* things that have a place, by number */
 	struct hash_key key;
 	struct map members;  /* struct tail_text *, by its text: names of members, organisations */
 	struct map meanings; /* struct meaning_list *, by schema id */
@@ -380,6 +383,22 @@ struct series_asking {             /* between the steps of a question */
 };
 /* Room for the limit of a step's rows of this size. */
 void *asking_rows(struct series_ask *a, size_t size, size_t *ret_limit);
+
+/* ---- near.c ---- */
+#define SERIES_EARTH_M 6371008.8
+struct near { /* numbers, rising */
+	uint32_t *ids;
+	size_t n;
+};
+/* Those behind `after` that may be in the filter's shape, things or datastreams: all that are, and
+ * some others. false: they are too many; all are to be looked at, in steps. */
+bool near_find(struct series *s, const struct series_filter *f, bool streams, uint64_t after,
+               struct near *ret) MUSTCHECK;
+void near_free(struct near *n);
+/* The thing's place is another, or it is gone; before: where it was, NULL: nowhere. `state` held.
+ */
+void near_moved(struct series *s, uint32_t id, const struct where *before);
+
 int raw_step(struct series *s, struct series_ask *a) MUSTCHECK;
 int aggregate_step(struct series *s, struct series_ask *a) MUSTCHECK;
 int streams_step(struct series *s, struct series_ask *a) MUSTCHECK;
