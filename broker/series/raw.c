@@ -29,6 +29,18 @@ static bool enough(const struct raw *r)
 	return r->disk.n >= r->want || r->looked >= LIMIT_SERIES_STEP_POINTS;
 }
 
+/* Of a feed that keeps the first of one time: one in the chunk may be that of one in the tail. */
+static bool may_rule(const struct raw *r, const struct chunks_at *at)
+{
+	const struct points *tail = &r->sight.tail;
+	size_t i = 0;
+	if (r->sight.duplicates != CONFIG_IGNORE)
+		return false;
+	while (i < tail->n && tail->p[i].time_ms < at->head.first_ms)
+		i++;
+	return i < tail->n && tail->p[i].time_ms <= at->head.last_ms;
+}
+
 static int take_chunk(struct raw *r, const struct chunks_at *at)
 {
 	struct points one;
@@ -38,7 +50,7 @@ static int take_chunk(struct raw *r, const struct chunks_at *at)
 		r->a->damaged++;
 		return 0;
 	}
-	if (since && ((int64_t)at->stored_s + 1) * 1000 <= since)
+	if (since && ((int64_t)at->stored_s + 1) * 1000 <= since && !may_rule(r, at))
 		return 0;
 	points_init(&one, CHUNK_POINTS_MAX);
 	int err = chunk_decode(at->chunk, &one);

@@ -33,6 +33,7 @@ struct truth {
 	double number;
 	int tenths;
 	unsigned order;
+	int64_t stored_ms;
 };
 struct stream_truth {
 	struct truth *p;
@@ -47,10 +48,11 @@ struct model {
 };
 
 /* The payload says the number in tenths, so the same payload is the same number. */
-static void model_put(struct model *m, unsigned f, unsigned t, int64_t time_ms, int tenths)
+static void model_put(struct model *m, unsigned f, unsigned t, int64_t time_ms, int tenths,
+                      int64_t stored_ms)
 {
 	struct stream_truth *s = &m->s[f][t];
-	struct truth x = {time_ms, tenths / 10.0, tenths, m->order++};
+	struct truth x = {time_ms, tenths / 10.0, tenths, m->order++, stored_ms};
 	for (size_t i = 0; i < s->n && feeds[f] != 'k'; i++) {
 		if (s->p[i].time_ms != time_ms)
 			continue;
@@ -131,7 +133,8 @@ static void send_all(struct play *p, const struct sent *x, unsigned n)
 	assert_int_equal(scene_answers, n);
 	for (unsigned i = 0; i < n; i++)
 		if (scene_stored[i])
-			model_put(&p->m, x[i].f, x[i].t, x[i].time_ms, x[i].tenths);
+			model_put(&p->m, x[i].f, x[i].t, x[i].time_ms, x[i].tenths,
+			          clock_wall_ms(&p->x.b.clock));
 }
 
 static void put_some(struct play *p)
@@ -232,6 +235,30 @@ static void check_behind(struct play *p, struct series_ask ask, const struct poi
 	}
 	series_ask_done(&a);
 	series_ask_done(&b);
+}
+
+/* Nothing that was stored since is missing; what else is told is there, too. */
+static void check_since(struct play *p, unsigned f, unsigned t, uint32_t id, int64_t from,
+                        int64_t to)
+{
+	struct points got;
+	int64_t now = clock_wall_ms(&p->x.b.clock);
+	struct series_ask a = {.id = id,
+	                       .from_ms = from,
+	                       .to_ms = to,
+	                       .original = true,
+	                       .stored_since_ms = now - (int64_t)(rnd() % 200000)};
+	size_t n = model_raw(&p->m.s[f][t], from, to, true, p->want), at = 0;
+	scene_raw(&p->x, a, 1 + rnd() % 300, &got);
+	for (size_t i = 0; i < n; i++) {
+		const struct truth *w = &p->want[i];
+		if (at < got.n && got.p[at].time_ms == w->time_ms && got.p[at].number == w->number)
+			at++;
+		else
+			assert_true(w->stored_ms < a.stored_since_ms);
+	}
+	assert_int_equal(at, got.n);
+	points_done(&got);
 }
 
 static void check_raw(struct play *p, unsigned f, unsigned t, uint32_t id, int64_t from, int64_t to)
@@ -351,6 +378,9 @@ static void check(struct play *p)
 	int64_t from = START - 50000 + (int64_t)(rnd() % (uint64_t)span);
 	int64_t to = from + 1 + (int64_t)(rnd() % (uint64_t)(rnd() % 3 ? span : 600000));
 	check_raw(p, f, t, id, from, to);
+	if (feeds[f] !=
+	    'k') /* there, which of one time came since cannot be told by their values */
+		check_since(p, f, t, id, from, to);
 	check_aggregate(p, f, t, id, from);
 	check_latest(p, f, t, id);
 }
@@ -383,6 +413,7 @@ static void play(unsigned moves)
 			p->m.clock_ms[f][t] = START;
 		}
 	for (unsigned i = 0; i < moves; i++) {
+		clock_advance(&p->x.b.clock, 1 + rnd() % 5000);
 		switch (rnd() % 16) {
 		case 0:
 			assert_int_equal(series_flush(p->x.series), 0);
@@ -449,9 +480,33 @@ static void ties_that_come_meanwhile(void **unused UNUSED)
 	free(p);
 }
 
+/* The first of one time is on disk and older than asked for; another came since, and is ignored. */
+static void ignored_ones_are_never_told(void **unused UNUSED)
+{
+	struct play *p = calloc(1, sizeof(*p));
+	struct points got;
+	scene_open(&p->x, conf);
+	send_one(p, &(struct sent){0, 0, START, 1});
+	scene_turn(&p->x);
+	assert_int_equal(series_flush(p->x.series), 0);
+	clock_advance(&p->x.b.clock, 100000);
+	send_one(p, &(struct sent){0, 0, START, 2});
+	scene_turn(&p->x);
+	struct series_ask a = {.id = scene_stream(&p->x, "i", "0", "pm25"),
+	                       .to_ms = SERIES_TIME_MAX,
+	                       .stored_since_ms = clock_wall_ms(&p->x.b.clock) - 50000};
+	scene_raw(&p->x, a, 10, &got);
+	for (size_t i = 0; i < got.n; i++)
+		assert_true(got.p[i].number == 0.1);
+	points_done(&got);
+	scene_close(&p->x);
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(any_order_of_events),
-	                                   cmocka_unit_test(ties_that_come_meanwhile)};
+	                                   cmocka_unit_test(ties_that_come_meanwhile),
+	                                   cmocka_unit_test(ignored_ones_are_never_told)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
