@@ -221,11 +221,16 @@ enum {
 	LIMIT_SERIES_AMENDS = 1000,      /* corrections of one datastream */
 	LIMIT_SERIES_REASON_BYTES = 500, /* of one correction, and of who made it */
 	LIMIT_SERIES_PLACES = 4096,      /* new places in memory; then they are written */
-	LIMIT_SERIES_LOOKBACK = 64,      /* points compared with a late one in memory */
-	LIMIT_SERIES_EXPIRE_S = 3600,    /* each datastream is looked at for its end so often */
-	LIMIT_SERIES_STOP_S = 5,         /* at the end, to write what is in memory */
-	LIMIT_REBUILD_POINTS = 1 << 19,  /* compared with the disk at a time: 16 MB */
-	LIMIT_REBUILD_PIECES = 256,      /* unreadable ones of a datastream that go at a time */
+	LIMIT_SERIES_DETAILS = 1024,     /* the same of details of observations: each is looked at
+	                                    for an answer, 5 us */
+	LIMIT_SERIES_DETAIL_BYTES = 8 << 10, /* of one observation beside time and result: three
+	                                        pages of text */
+	LIMIT_SERIES_DETAIL_CHANGES = 100,   /* of one observation: all of them are kept */
+	LIMIT_SERIES_LOOKBACK = 64,          /* points compared with a late one in memory */
+	LIMIT_SERIES_EXPIRE_S = 3600,        /* each datastream is looked at for its end so often */
+	LIMIT_SERIES_STOP_S = 5,             /* at the end, to write what is in memory */
+	LIMIT_REBUILD_POINTS = 1 << 19,      /* compared with the disk at a time: 16 MB */
+	LIMIT_REBUILD_PIECES = 256,          /* unreadable ones of a datastream that go at a time */
 	LIMIT_QUALITY_SHARE = 8,  /* of the last 32 of a datastream implausible: somebody is told */
 	LIMIT_QUALITY_BACK = 1,   /* and so few: it is as it should be again */
 	LIMIT_QUALITY_NEWS = 256, /* that wait for the loop, which looks each second */

@@ -23,7 +23,9 @@ void amends_apply(const struct amend *a, unsigned n, struct point *p)
 			break;
 		case SERIES_FLAG: p->flags |= a->flags; break;
 		case SERIES_REJECT: p->flags |= POINT_REJECTED; break;
-		case SERIES_ERASE: break; /* never kept */
+		case SERIES_ERASE: /* these are never kept */
+		case SERIES_DETAIL:
+		case SERIES_MOVE: break;
 		}
 	}
 }
@@ -73,6 +75,12 @@ static int check(const struct series_correction *c)
 	if (c->from_ms >= c->to_ms || c->reason.n > LIMIT_SERIES_REASON_BYTES ||
 	    c->who.n > LIMIT_SERIES_REASON_BYTES)
 		return ERR_INVALID;
+	if (c->has_detail && (c->detail.n > LIMIT_SERIES_DETAIL_BYTES || !c->stream_id))
+		return ERR_INVALID;
+	if (c->what == SERIES_DETAIL && !c->has_detail)
+		return ERR_INVALID;
+	if (c->what == SERIES_MOVE && (!c->stream_id || c->moved_ms == c->from_ms))
+		return ERR_INVALID;
 	if (c->what == SERIES_CORRECT && (!isfinite(c->factor) || !isfinite(c->offset)))
 		return ERR_INVALID;
 	return 0;
@@ -98,10 +106,16 @@ static int count_points(struct series *s, uint32_t id, int64_t from_ms, int64_t 
 	return err;
 }
 
+/* What is left of one that moves is rejected. */
+static uint8_t what_of(const struct series_correction *c)
+{
+	return (uint8_t)(c->what == SERIES_MOVE ? SERIES_REJECT : c->what);
+}
+
 static int write_one(struct series *s, struct side_txn *t, const struct series_correction *c,
                      uint32_t stream, uint64_t id)
 {
-	const struct row_amend r = {.what = (uint8_t)c->what,
+	const struct row_amend r = {.what = what_of(c),
 	                            .flags = c->flags,
 	                            .from_ms = c->from_ms,
 	                            .to_ms = c->to_ms,
@@ -135,7 +149,7 @@ static int each_stream(struct series *s, const struct series_correction *c, uint
 			continue;
 		if (n == max)
 			return ERR_TOO_LARGE;
-		if (s->streams[id].n_amends == LIMIT_SERIES_AMENDS)
+		if (c->what != SERIES_DETAIL && s->streams[id].n_amends == LIMIT_SERIES_AMENDS)
 			return ERR_TOO_LARGE;
 		ids[n++] = id;
 	}
@@ -152,8 +166,9 @@ static int write_all(struct series *s, struct series_correction *c, const uint32
 	int err = side_begin(s->side, &t);
 	if (err)
 		return err;
-	for (unsigned i = 0; i < n && !err; i++)
+	for (unsigned i = 0; i < n && !err && c->what != SERIES_DETAIL; i++)
 		err = write_one(s, t, c, ids[i], id);
+	err = err ? err : details_correct(s, t, c, id);
 	if (err) {
 		side_abort(t);
 		return err;
@@ -167,9 +182,9 @@ static int write_all(struct series *s, struct series_correction *c, const uint32
 	                  .factor = c->factor,
 	                  .offset = c->offset,
 	                  .flags = c->flags,
-	                  .what = (uint8_t)c->what};
+	                  .what = what_of(c)};
 	pthread_mutex_lock(&s->state);
-	for (unsigned i = 0; i < n && !err; i++) {
+	for (unsigned i = 0; i < n && !err && c->what != SERIES_DETAIL; i++) {
 		a.rolled_ms = s->streams[ids[i]].since_ms;
 		err = amend_add(&s->streams[ids[i]], &a);
 	}

@@ -3,8 +3,10 @@
  * Everything here follows from the record and the contract of its feed alone, never from the clock:
  * what is read again after a crash becomes the same. */
 #include "base/mem.h"
+#include "mqtt/props.h"
 #include "schema/schema.h"
 #include "series/private.h"
+#include "sta/detail.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -177,6 +179,10 @@ static bool make_point(const struct record_result *x, struct tail_point *p)
 	return true;
 }
 
+struct about { /* what all results of a record share */
+	struct span schema, detail;
+};
+
 static void count_flags(struct series *s, uint16_t flags)
 {
 	s->stats.points_late += !!(flags & POINT_LATE);
@@ -184,9 +190,24 @@ static void count_flags(struct series *s, uint16_t flags)
 	s->stats.flagged += flags != 0;
 }
 
-static void apply_result(struct series *s, const struct source *from, uint32_t thing_id,
-                         const struct record *r, struct span schema, const struct record_result *x)
+/* What came with the observations of a record beside time and result, where it can be read. */
+static struct span detail_of(const struct record *r)
 {
+	struct mqtt_props p;
+	enum mqtt_reason reason;
+	struct span text = {0};
+	if (!r->properties.n || mqtt_props_decode(r->properties, MQTT_PROPS_PUBLISH, &p, &reason) ||
+	    !mqtt_props_find_user(&p, SERIES_DETAIL_PROPERTY, &text) ||
+	    text.n > LIMIT_SERIES_DETAIL_BYTES || sta_detail_check(text))
+		return (struct span){0};
+	return text;
+}
+
+static void apply_result(struct series *s, const struct source *from, uint32_t thing_id,
+                         const struct record *r, const struct about *about,
+                         const struct record_result *x)
+{
+	struct span schema = about->schema;
 	struct tail_point p = {.time_ms = x->has_time ? x->time_ms : r->phenomenon_ms,
 	                       .stored_s = (uint32_t)(r->stored_ms / 1000)};
 	struct thing *t = &s->things[thing_id];
@@ -208,6 +229,8 @@ static void apply_result(struct series *s, const struct source *from, uint32_t t
 		const struct meaning *m = meaning_of(s, r, schema, x);
 		if (m && st->meaning == &meaning_none)
 			st->meaning = m;
+		if (about->detail.n && rebuild_keeps(s, id, p.time_ms))
+			details_note(s, id, &p, about->detail);
 		rebuild_take(s, from, id, &p, m ? m : &meaning_none, r->stored_ms);
 		return;
 	}
@@ -224,6 +247,8 @@ static void apply_result(struct series *s, const struct source *from, uint32_t t
 	s->stats.points++;
 	if (!tail_take(s, from, st, &p))
 		return;
+	if (about->detail.n)
+		details_note(s, id, &p, about->detail);
 	quality_news(s, id, &p, &st->latest);
 	held_note(&st->latest, &st->future, from->duplicates, &p, r->stored_ms);
 }
@@ -304,9 +329,9 @@ void apply_record(struct series *s, struct source *from, const struct record *r,
 	if (r->thing.n == 0 || (r->n_results == 0 && !(r->flags & RECORD_LOCATION)) ||
 	    !take_thing(s, from, r, hash, &id))
 		return;
-	struct span schema = schema_of(from, r);
+	const struct about about = {schema_of(from, r), detail_of(r)};
 	while (record_next_result(r, &at, &x))
-		apply_result(s, from, id, r, schema, &x);
+		apply_result(s, from, id, r, &about, &x);
 	struct thing *t = &s->things[id];
 	from->last_stored_ms = MAX_OF(from->last_stored_ms, r->stored_ms);
 	from->last_observed_ms = MAX_OF(from->last_observed_ms, t->last_observed_ms);

@@ -51,6 +51,7 @@ static int step(struct series *s, struct series_ask *a)
 static void asking_init(struct series_ask *a, struct series_asking *k)
 {
 	buf_init(&k->texts, LIMIT_SERIES_STEP_ROWS * 2 * LIMIT_SERIES_TEXT_BYTES);
+	buf_init(&k->details.texts, DETAILS_BYTES);
 	points_init(&a->points, LIMIT_SERIES_STEP_POINTS);
 	a->private_ = k;
 	a->damaged = 0;
@@ -59,6 +60,10 @@ static void asking_init(struct series_ask *a, struct series_asking *k)
 static void asking_done(struct series_ask *a, struct series_asking *k)
 {
 	buf_done(&k->texts);
+	details_clear(&k->details);
+	free(k->details.d);
+	free(k->details.of);
+	buf_done(&k->details.texts);
 	free(k->rows);
 	points_done(&a->points);
 }

@@ -67,6 +67,7 @@ void series_close(struct series *s)
 	rebuild_free(s);
 	hours_cache_free(s->hours);
 	free(s->places);
+	details_free(s);
 	free(s->news);
 	free(s->touched);
 	buf_done(&s->block);

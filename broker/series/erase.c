@@ -123,6 +123,7 @@ int series_erase_thing(struct series *s, struct series_correction *c)
 		c->streams++;
 		err = delete_all(s, SIDE_CHUNK, id);
 		err = err ? err : delete_all(s, SIDE_AMEND, id);
+		err = err ? err : delete_all(s, SIDE_DETAIL, id);
 		err = err ? err : delete_all(s, SIDE_STREAM, id);
 	}
 	err = err ? err : delete_all(s, SIDE_PLACE, c->thing_id);

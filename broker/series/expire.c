@@ -218,8 +218,10 @@ static int expire_stream(struct series *s, uint32_t id, int64_t cut_ms)
 		err = side_commit(x.t);
 	if (!err)
 		take_over(&x);
+	int64_t done_ms = x.done_ms;
 	for (enum row_column c = COLUMN_POINTS; c < COLUMNS; c++)
 		points_done(&x.hours.columns[c]);
+	err = err ? err : details_expire(s, id, done_ms);
 	return err ? err : x.more;
 }
 

@@ -269,6 +269,7 @@ static bool collect(struct series *s, struct batch_of_streams *b)
 		b->things[b->n_things++] = s->round.thing;
 	}
 	s->places_flushing = s->n_places;
+	s->details_flushing = s->n_details;
 	pthread_mutex_unlock(&s->state);
 	return s->round.stream < s->n_streams || s->round.thing < s->n_things;
 }
@@ -314,6 +315,7 @@ static int write_batch(struct series *s, struct batch_of_streams *b, bool more)
 	for (unsigned i = 0; i < b->n_things && !err; i++)
 		put_thing(s, t, b->things[i]);
 	put_places(s, t);
+	details_put(s, t);
 	if (!more)
 		put_positions(s, t);
 	if (!err)
@@ -344,6 +346,7 @@ static void take_over(struct series *s, struct batch_of_streams *b, bool done)
 		        s->n_places * sizeof(*s->places));
 	}
 	s->places_flushing = 0;
+	details_take_over(s, done);
 	s->stats.flushes += done;
 	s->stats.flush_errors += !done;
 	pthread_mutex_unlock(&s->state);
@@ -381,7 +384,7 @@ int flush_step(struct series *s)
 	struct batch_of_streams *b = xmalloc(sizeof(*b));
 	bool more = collect(s, b);
 	int err = 0;
-	if (b->n || b->n_things || s->places_flushing || !more) {
+	if (b->n || b->n_things || s->places_flushing || s->details_flushing || !more) {
 		err = write_batch(s, b, more);
 		take_over(s, b, !err);
 	}

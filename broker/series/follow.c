@@ -132,7 +132,8 @@ static uint64_t take_goals(struct series *s)
 
 static bool memory_full(const struct series *s)
 {
-	return s->tail_bytes >= LIMIT_SERIES_TAIL_BYTES || s->n_places >= LIMIT_SERIES_PLACES;
+	return s->tail_bytes >= LIMIT_SERIES_TAIL_BYTES || s->n_places >= LIMIT_SERIES_PLACES ||
+	       details_full(s);
 }
 
 /* 1: it worked and there may be more, 0: up to date, or an error. */
@@ -230,14 +231,21 @@ static void disk_worked(struct series *s)
 static bool flush_some(struct series *s)
 {
 	uint64_t now = clock_mono_ns(s->clock);
+	bool due = false;
+	int err = 0;
 	if (now < s->retry_ns)
 		return false;
-	if (!s->round.running) {
-		if (!round_due(s, now))
-			return false;
-		flush_begin_round(s);
+	if (s->n_details >= LIMIT_SERIES_DETAILS / 2)
+		err = details_write(s);
+	if (!s->round.running && !err) {
+		due = round_due(s, now);
+		if (due)
+			flush_begin_round(s);
 	}
-	int err = flush_names(s); /* a datastream's row never without its thing's */
+	if (!err && !s->round.running)
+		return false;
+	if (!err)
+		err = flush_names(s); /* a datastream's row never without its thing's */
 	err = err ? err : flush_step(s);
 	if (err < 0) {
 		disk_failed(s, err, now);

@@ -206,12 +206,14 @@ bool series_row_is_whole(enum side_table table, struct span key, struct span val
 	struct row_thing thing;
 	struct row_stream stream;
 	struct row_amend amend;
+	struct row_detail detail;
 	struct chunk_head head;
 	int32_t lon, lat;
 	switch (table) {
 	case SIDE_THING: return row_thing_read(key, value, &thing) == 0;
 	case SIDE_STREAM: return row_stream_read(key, value, &stream) == 0;
 	case SIDE_AMEND: return row_amend_read(key, value, &amend) == 0;
+	case SIDE_DETAIL: return row_detail_read(key, value, &detail) == 0;
 	case SIDE_PLACE: return row_place_read(key, value, &lon, &lat) == 0;
 	case SIDE_CHUNK:
 		return value.n > CHUNK_ROW_HEAD_BYTES &&

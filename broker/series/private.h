@@ -10,6 +10,7 @@
  *   view.c     one datastream as an answer sees it: tail and disk together
  *   hours.c    figures of hours, kept for the next answer
  *   near.c     things by where they are
+ *   details.c  what came with observations beside time and result
  *   raw.c aggregate.c list.c ask.c            answers */
 #ifndef SERIES_PRIVATE_H
 #define SERIES_PRIVATE_H
@@ -109,6 +110,13 @@ struct thing {
 	bool has_place, on_disk, dirty, gone;
 };
 
+/* A detail on its way to disk. */
+struct noted {
+	int64_t time_ms;
+	uint32_t stream, mark;
+	struct tail_text *text; /* owned */
+};
+
 enum { /* in memory at most: a block more than the limit */
        PLACES_MAX = LIMIT_SERIES_PLACES + LIMIT_SERIES_BLOCK_BYTES / RECORD_HEAD_BYTES + 2
 };
@@ -176,6 +184,8 @@ struct series {
 	_Atomic uint32_t n_sources;
 	struct place *places;
 	uint32_t n_places, places_flushing;
+	struct noted *details; /* in the order in which they came */
+	uint32_t n_details, cap_details, details_flushing;
 	uint64_t tail_points, tail_bytes;
 	uint64_t next_amend;
 	struct series_stats stats;
@@ -308,6 +318,7 @@ void rebuild_free(struct series *s);
 /* From apply.c, `state` held: an observation of the log; its text is the rebuild's. */
 void rebuild_take(struct series *s, const struct source *from, uint32_t id, struct tail_point *p,
                   const struct meaning *m, int64_t stored_ms);
+bool rebuild_keeps(const struct series *s, uint32_t id, int64_t time_ms); /* so late */
 /* The same of a place; false: the thing is new, and its places come as they do live. */
 bool rebuild_take_place(struct series *s, const struct source *from, uint32_t thing,
                         const struct record *r);
@@ -354,6 +365,52 @@ int amend_add(struct stream *st, const struct amend *a) MUSTCHECK; /* `state` he
 int series_erase_thing(struct series *s, struct series_correction *c) MUSTCHECK; /* the thread's */
 int erase_load(struct series *s, struct side_view *v) MUSTCHECK;
 
+/* ---- details.c ---- */
+/* A detail belongs to the value that it came with: of two of one time each has its own. */
+uint32_t detail_mark(uint8_t kind, double number, struct span text);
+/* p was taken with it; `state` held. */
+void details_note(struct series *s, uint32_t stream, const struct tail_point *p, struct span text);
+/* Those that are flushing, into the transaction; then they are gone from memory (done), or stay. */
+void details_put(struct series *s, struct side_txn *t);
+void details_take_over(struct series *s, bool done); /* `state` held */
+bool details_full(const struct series *s);
+/* Writes them ahead of their observations when there are many. 0 or an error. The thread's. */
+int details_write(struct series *s) MUSTCHECK;
+/* Those before that time go. The thread's. */
+int details_expire(struct series *s, uint32_t stream, int64_t before_ms) MUSTCHECK;
+/* Rows of a correction; t sees what was written. */
+int details_correct(struct series *s, struct side_txn *t, const struct series_correction *c,
+                    uint64_t id) MUSTCHECK;
+void details_free(struct series *s);
+
+enum { DETAILS_BYTES = 64 << 20 }; /* texts of one step: LIMIT_SERIES_STEP_ROWS of the largest */
+struct found_detail {
+	struct series_detail told;
+	size_t at; /* of its text in texts, which moves while more are added */
+	bool has_text;
+};
+struct details { /* of the points of a step, RAW */
+	struct found_detail *d;
+	struct buf texts;
+	uint32_t n, cap;
+	uint32_t *of; /* by point: which, from 1; 0: none */
+	size_t of_n, of_cap;
+};
+struct waiting_details { /* a copy of those in memory, taken before the view of the disk */
+	struct noted *p;
+	size_t n;
+};
+int details_copy(struct series *s, uint32_t stream, int64_t from_ms, int64_t to_ms,
+                 struct waiting_details *ret) MUSTCHECK;
+void waiting_details_free(struct waiting_details *w);
+/* Of all[first .. last], sorted by time, as they came; damaged rows are counted in a. of: all->n.
+ */
+int details_find(struct side_view *v, struct series_ask *a, enum config_duplicates how,
+                 const struct waiting_details *w, const struct points *all, size_t first,
+                 size_t last, uint32_t *of, struct details *ret) MUSTCHECK;
+void details_clear(struct details *d);
+void details_told(struct details *d, uint32_t of); /* the next point of the answer has it */
+
 /* ---- view.c ---- */
 struct sight { /* one datastream, as one step sees it */
 	struct side_view *view;
@@ -372,7 +429,8 @@ void sight_close(struct sight *v);
 struct series_asking {             /* between the steps of a question */
 	struct question *question; /* NULL: series_step() */
 	struct buf texts;          /* spans of the answer */
-	void *rows;                /* of the answer */
+	struct details details;
+	void *rows; /* of the answer */
 	size_t rows_cap;
 	uint64_t first_nth, last_nth; /* RAW: of the first and last row among those of their time */
 	/* AGGREGATE */

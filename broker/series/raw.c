@@ -13,6 +13,8 @@ struct raw {
 	struct series_ask *a;
 	struct sight sight;
 	struct points disk;
+	struct waiting_details waiting;
+	uint32_t *of;           /* of the points in order: which detail; NULL: none has any */
 	int64_t from_ms, to_ms; /* what this step may tell */
 	int64_t horizon_ms;     /* forwards: all before it; backwards: all from it on */
 	size_t want, looked;
@@ -147,6 +149,8 @@ static void amend(struct raw *r, struct points *s)
 			amends_apply(r->sight.amends, r->sight.n_amends, &p);
 		if ((p.flags & POINT_REJECTED) && !r->a->rejected)
 			continue;
+		if (r->of)
+			r->of[to] = r->of[i];
 		s->p[to++] = p;
 	}
 	s->n = to;
@@ -176,6 +180,30 @@ static size_t told_before(const struct raw *r, const struct points *all)
 	return same - MIN_OF(same, (size_t)c->at - 1);
 }
 
+/* What came with those that may be told: before corrections change them or take them out. */
+static int find_details(struct raw *r, const struct points *s)
+{
+	struct details *d = &r->a->private_->details;
+	size_t n = r->sight.n_amends ? s->n : MIN_OF(s->n, told_before(r, s) + r->want), first = 0,
+	       last;
+	details_clear(d);
+	if (!r->a->details || !n)
+		return 0;
+	r->of = calloc(s->n, sizeof(*r->of));
+	if (!r->of)
+		return -ENOMEM;
+	if (r->a->descending)
+		first = s->n - n;
+	last = first + n - 1;
+	int err = details_find(r->sight.view, r->a, r->sight.duplicates, &r->waiting, s, first,
+	                       last, r->of, d);
+	if (!d->n) {
+		free(r->of);
+		r->of = NULL;
+	}
+	return err;
+}
+
 /* Hands over at most `limit`, less what was told before. */
 static int tell(struct raw *r, const struct points *all, size_t limit)
 {
@@ -183,8 +211,12 @@ static int tell(struct raw *r, const struct points *all, size_t limit)
 	struct series_cursor c = a->cursor;
 	size_t i = told_before(r, all), begin = i;
 	int err = 0;
-	for (; i < all->n && a->points.n < limit && !err; i++)
-		err = points_copy(&a->points, all, nth(r, all, i));
+	for (; i < all->n && a->points.n < limit && !err; i++) {
+		const struct point *p = nth(r, all, i);
+		err = points_copy(&a->points, all, p);
+		if (r->of)
+			details_told(&a->private_->details, r->of[p - all->p]);
+	}
 	if (i > begin) {
 		size_t last = (size_t)(nth(r, all, i - 1) - all->p);
 		a->private_->last_nth = place_of(all, last);
@@ -237,9 +269,12 @@ int raw_step(struct series *s, struct series_ask *a)
 	int64_t since_s = a->stored_since_ms / 1000;
 	if (since_s < 0 || since_s > UINT32_MAX)
 		return ERR_INVALID;
-	int err = sight_open(s, a->id, r.from_ms, r.to_ms, (uint32_t)since_s, &r.sight);
-	if (err)
+	int err = a->details ? details_copy(s, a->id, r.from_ms, r.to_ms, &r.waiting) : 0;
+	err = err ? err : sight_open(s, a->id, r.from_ms, r.to_ms, (uint32_t)since_s, &r.sight);
+	if (err) {
+		waiting_details_free(&r.waiting);
 		return err;
+	}
 	r.from_ms = MAX_OF(r.from_ms, r.sight.keep_from_ms);
 	points_init(&r.disk, SIZE_MAX);
 	points_init(&all, SIZE_MAX);
@@ -250,6 +285,7 @@ int raw_step(struct series *s, struct series_ask *a)
 		points_drop(&r.sight.tail, gone);
 		err = a->descending ? read_backwards(&r) : read_forwards(&r);
 		err = err ? err : gather(&r, &all);
+		err = err ? err : find_details(&r, &all);
 		if (!err) {
 			amend(&r, &all);
 			err = tell(&r, &all, limit);
@@ -257,6 +293,8 @@ int raw_step(struct series *s, struct series_ask *a)
 	}
 	points_done(&all);
 	points_done(&r.disk);
+	free(r.of);
+	waiting_details_free(&r.waiting);
 	sight_close(&r.sight);
 	return err;
 }

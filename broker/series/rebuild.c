@@ -196,13 +196,18 @@ static void judge(struct former *f, const struct source *from, const struct mean
 	held_note(&f->latest, &f->future, from->duplicates, &plain, stored_ms);
 }
 
+bool rebuild_keeps(const struct series *s, uint32_t id, int64_t time_ms)
+{
+	return time_ms >= s->again->keep_from_ms && time_ms >= s->streams[id].since_ms;
+}
+
 void rebuild_take(struct series *s, const struct source *from, uint32_t id, struct tail_point *p,
                   const struct meaning *m, int64_t stored_ms)
 {
 	struct rebuild *b = s->again;
 	struct stream *st = &s->streams[id];
 	judge(former_of(b, id), from, m, p, stored_ms);
-	if (p->time_ms < b->keep_from_ms || p->time_ms < st->since_ms) {
+	if (!rebuild_keeps(s, id, p->time_ms)) {
 		free_text(p);
 		return;
 	}
@@ -522,7 +527,7 @@ bool rebuild_step(struct series *s)
 		if (!is_wanted(s))
 			return false;
 		err = begin(s);
-	} else if (s->n_places >= LIMIT_SERIES_PLACES) {
+	} else if (s->n_places >= LIMIT_SERIES_PLACES || details_full(s)) {
 		return false; /* the disk is full; it goes on when there is room */
 	} else {
 		switch (b->phase) {

@@ -319,6 +319,34 @@ int row_place_read(struct span key, struct span value, int32_t *ret_lon, int32_t
 	return 0;
 }
 
+void row_detail_write(struct span key, const struct row_detail *r, struct buf *out)
+{
+	size_t at = begin(out, 0);
+	put(out, r->kind, 1);
+	put(out, (uint64_t)r->other_ms, 8);
+	put(out, (uint64_t)r->at_ms, 8);
+	put_text(out, r->who);
+	put_text(out, r->text);
+	end(key, out, at);
+}
+
+int row_detail_read(struct span key, struct span value, struct row_detail *ret)
+{
+	struct in in;
+	unsigned flags;
+	int err = open_row(key, value, &in, &flags);
+	if (err)
+		return err;
+	struct row_detail r = {0};
+	r.kind = (uint8_t)take(&in, 1);
+	r.other_ms = (int64_t)take(&in, 8);
+	r.at_ms = (int64_t)take(&in, 8);
+	r.who = take_text(&in);
+	r.text = take_text(&in);
+	*ret = r;
+	return close_row(&in);
+}
+
 /* ---- keys ---- */
 
 static uint8_t *put_be(uint8_t *out, uint64_t v, unsigned bytes)
@@ -401,5 +429,23 @@ bool key_amend_read(struct span key, uint32_t *ret_stream, uint64_t *ret_id)
 		return false;
 	*ret_stream = (uint32_t)get_be(key.p, 4);
 	*ret_id = get_be(key.p + 4, 8);
+	return true;
+}
+
+struct span key_detail(uint8_t *out, const struct key_of_detail *k)
+{
+	uint8_t *p = put_be(put_be(out, k->stream, 4), ordered(k->time_ms), 8);
+	put_be(put_be(p, k->mark, 4), k->id, 8);
+	return span_of((char *)out, DETAIL_KEY_BYTES);
+}
+
+bool key_detail_read(struct span key, struct key_of_detail *ret)
+{
+	if (key.n != DETAIL_KEY_BYTES)
+		return false;
+	*ret = (struct key_of_detail){.stream = (uint32_t)get_be(key.p, 4),
+	                              .time_ms = (int64_t)ordered((int64_t)get_be(key.p + 4, 8)),
+	                              .mark = (uint32_t)get_be(key.p + 12, 4),
+	                              .id = get_be(key.p + 16, 8)};
 	return true;
 }

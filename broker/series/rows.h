@@ -8,7 +8,9 @@
  *   chunk   key u32 stream, u8 column, i64 first time (sign bit flipped), u16 part
  *           value u32 newest stored time in s, chunk; part tells apart what begins at one time
  *   place   key u32 thing, i64 time       value i32 longitude, i32 latitude
- *   amend   key u32 stream, u64 id        what is corrected, see struct row_amend */
+ *   amend   key u32 stream, u64 id        what is corrected, see struct row_amend
+ *   detail  key u32 stream, i64 time, u32 mark of the value, u64 id: 0 as it came, else of the
+ *           correction                    see struct row_detail */
 #ifndef SERIES_ROWS_H
 #define SERIES_ROWS_H
 
@@ -16,7 +18,13 @@
 
 #include <stdbool.h>
 
-enum { ROW_VERSION = 1, ROW_HEAD_BYTES = 8, CHUNK_KEY_BYTES = 15, CHUNK_ROW_HEAD_BYTES = 4 };
+enum {
+	ROW_VERSION = 1,
+	ROW_HEAD_BYTES = 8,
+	CHUNK_KEY_BYTES = 15,
+	DETAIL_KEY_BYTES = 24,
+	CHUNK_ROW_HEAD_BYTES = 4
+};
 
 /* Columns of a datastream: its observations, and the figures of hours whose observations are gone.
  */
@@ -70,24 +78,45 @@ struct row_amend {
 	struct span who, reason;
 };
 
+/* What belongs to one observation beside its time and result, or where it went. */
+enum row_detail_kind {
+	DETAIL_TEXT,  /* text: a JSON object (sta/detail.h) */
+	DETAIL_MOVED, /* the observation of this time stands at other_ms now */
+	DETAIL_NUMBER /* the one here has the number of other_ms, where it stood first */
+};
+struct row_detail {
+	uint8_t kind;
+	int64_t other_ms, at_ms; /* at_ms: when it was corrected; 0: it came so */
+	struct span who, text;
+};
+
 /* Appends the row for this key to out. */
 void row_thing_write(struct span key, const struct row_thing *r, struct buf *out);
 void row_stream_write(struct span key, const struct row_stream *r, struct buf *out);
 void row_amend_write(struct span key, const struct row_amend *r, struct buf *out);
 void row_place_write(struct span key, int32_t lon_e7, int32_t lat_e7, struct buf *out);
+void row_detail_write(struct span key, const struct row_detail *r, struct buf *out);
 /* 0, ERR_STORE_FORMAT (newer) or ERR_STORE_DAMAGED; spans are views into value. */
 int row_thing_read(struct span key, struct span value, struct row_thing *ret) MUSTCHECK;
 int row_stream_read(struct span key, struct span value, struct row_stream *ret) MUSTCHECK;
 int row_amend_read(struct span key, struct span value, struct row_amend *ret) MUSTCHECK;
+int row_detail_read(struct span key, struct span value, struct row_detail *ret) MUSTCHECK;
 int row_place_read(struct span key, struct span value, int32_t *ret_lon,
                    int32_t *ret_lat) MUSTCHECK;
 
-/* Keys. out has room for CHUNK_KEY_BYTES. */
+/* Keys. out has room for CHUNK_KEY_BYTES, of details for DETAIL_KEY_BYTES. */
 struct span key_id(uint8_t *out, uint32_t id);
 struct span key_chunk(uint8_t *out, uint32_t stream, enum row_column c, int64_t first_ms,
                       uint16_t part);
 struct span key_place(uint8_t *out, uint32_t thing, int64_t time_ms);
 struct span key_amend(uint8_t *out, uint32_t stream, uint64_t id);
+struct key_of_detail {
+	uint32_t stream, mark;
+	int64_t time_ms;
+	uint64_t id;
+};
+struct span key_detail(uint8_t *out, const struct key_of_detail *k);
+bool key_detail_read(struct span key, struct key_of_detail *ret);
 bool key_id_read(struct span key, uint32_t *ret);
 /* false: of another datastream or column. */
 bool key_chunk_read(struct span key, uint32_t stream, enum row_column c, int64_t *ret_first_ms,

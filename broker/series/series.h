@@ -143,6 +143,7 @@ struct series_ask {
 	bool descending;        /* RAW */
 	bool original;          /* RAW, AGGREGATE: before corrections, rejected ones too */
 	bool rejected;          /* RAW: rejected ones too, flagged */
+	bool details;           /* RAW: what came beside time and result, series_detail() */
 	/* RAW: only what may have been stored since. Nothing that was is left out; some of what
 	 * came shortly before may be in. 0: not asked. */
 	int64_t stored_since_ms;
@@ -167,6 +168,20 @@ struct series_ask {
 
 	struct series_asking *private_;
 };
+
+/* What came with one observation beside its time and result: the user property
+ * SERIES_DETAIL_PROPERTY of its record (sta/detail.h), or what it was changed to. */
+#define SERIES_DETAIL_PROPERTY "sensorthings"
+struct series_detail {
+	struct span text;  /* a JSON object; n 0: nothing, but a number of its own */
+	int64_t number_ms; /* of the time that it first had: an observation that moved keeps it */
+	bool changed;      /* the text is not what came */
+};
+/* Of the i-th of a->points; NULL: nothing came. Lives as the points do. */
+const struct series_detail *series_detail(const struct series_ask *a, size_t i);
+/* Where the observation is that stood at that time: ERR_NOT_FOUND when none was moved from there.
+ * Any thread. */
+int series_moved(struct series *s, uint32_t stream_id, int64_t time_ms, int64_t *ret_ms) MUSTCHECK;
 
 /* Zero a, fill the caller's part, then: */
 void series_ask(struct series *s, struct series_ask *a);
@@ -199,7 +214,10 @@ enum series_amend {
 	SERIES_CORRECT,
 	SERIES_FLAG,
 	SERIES_REJECT,
-	SERIES_ERASE /* the whole thing, for good: nothing else of the question counts */
+	SERIES_ERASE,  /* the whole thing, for good: nothing else of the question counts */
+	SERIES_DETAIL, /* what one observation has beside time and result */
+	SERIES_MOVE    /* one observation stands at another time from now on: it is there already,
+	                  this one is rejected, and its number goes along */
 };
 
 struct series_correction {
@@ -208,7 +226,12 @@ struct series_correction {
 	int64_t from_ms, to_ms;
 	double factor, offset; /* CORRECT: value * factor + offset */
 	uint16_t flags;        /* FLAG: bits to set */
-	struct span reason;    /* for people, at most LIMIT_SERIES_REASON_BYTES */
+	/* DETAIL, and CORRECT of one observation: from_ms is its time. ERR_NOT_FOUND: there is
+	 * none. */
+	bool has_detail;
+	struct span detail;
+	int64_t moved_ms;   /* MOVE: from from_ms to here */
+	struct span reason; /* for people, at most LIMIT_SERIES_REASON_BYTES */
 	struct span who;
 	/* the answer */
 	int err;

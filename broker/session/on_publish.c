@@ -188,6 +188,22 @@ static int note_id(struct session *s, const struct mqtt_publish_view *v)
 	return 0;
 }
 
+/* Those that came, behind those that the broker makes of an Observation: of two of one name the
+ * first counts. */
+static struct span kept_properties(struct sessions *t, const struct mqtt_publish_view *v,
+                                   bool observation)
+{
+	const struct buf *own = &t->observation.properties;
+	size_t n = 0;
+	if (unlikely(observation) && own->len) {
+		n = own->len;
+		memcpy(t->scratch, own->p, n);
+	}
+	if (v->props.raw.n && n + v->props.raw.n <= LIMIT_USER_PROPERTIES_BYTES)
+		n += mqtt_props_for_record(&v->props, t->scratch + n);
+	return span_of((const char *)t->scratch, n);
+}
+
 int on_publish(struct session *s, const struct frame *f)
 {
 	struct sessions *t = s->table;
@@ -212,11 +228,7 @@ int on_publish(struct session *s, const struct frame *f)
 	bool observation = question_takes(s, topic);
 	if (unlikely(observation) && question_publish(s, &topic, &payload))
 		return refuse_only(s, &v);
-	struct span props = {0};
-	if (v.props.raw.n) {
-		props.p = (const char *)t->scratch;
-		props.n = mqtt_props_for_record(&v.props, t->scratch);
-	}
+	struct span props = kept_properties(t, &v, observation);
 	uint8_t verdict = VERDICT_STORED;
 	struct span origin = {0}, behalf = {0};
 	if (v.props.n_user) {

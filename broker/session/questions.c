@@ -123,6 +123,7 @@ int question_publish(struct session *s, struct span *ret_topic, struct span *ret
 	struct session_observation *o = &t->observation;
 	buf_clear(&o->topic);
 	buf_clear(&o->payload);
+	buf_clear(&o->properties);
 	if (!t->observe(t->observe_arg, &s->who, *ret_topic, *ret_payload, o))
 		return ERR_MALFORMED;
 	*ret_topic = span_of(o->topic.p, o->topic.len);

@@ -74,6 +74,7 @@ void sessions_each_place(const struct sessions *t, session_place_fn each, void *
  * (18-088, clause 14): who knows Datastreams makes a message of their feed of it. */
 struct session_observation {
 	struct buf topic, payload; /* of the message; empty before */
+	struct buf properties;     /* user properties that go with it, encoded */
 	int64_t received_ms;       /* the Observation named no time: it is this; 0: it did */
 	uint8_t verdict;           /* when it is refused, and why: static */
 	const char *why;

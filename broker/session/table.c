@@ -33,6 +33,7 @@ int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 	list_init(&t->asking);
 	buf_init(&t->observation.topic, LIMIT_TOPIC_BYTES + 1);
 	buf_init(&t->observation.payload, LIMIT_PACKET_BYTES_MAX);
+	buf_init(&t->observation.properties, LIMIT_USER_PROPERTIES_BYTES);
 	list_init(&t->batch_waiters);
 	list_init(&t->changed);
 	list_init(&t->flushing);
@@ -88,6 +89,7 @@ void sessions_free(struct sessions *t)
 		return;
 	buf_done(&t->observation.topic);
 	buf_done(&t->observation.payload);
+	buf_done(&t->observation.properties);
 	for (uint32_t i = 0; i < t->n_slots; i++) {
 		struct session *s = t->slots[i];
 		if (!s)

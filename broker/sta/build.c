@@ -1,7 +1,9 @@
 /* build.c - see build.h. */
 #include "sta/build.h"
 
+#include "base/mem.h"
 #include "base/rfc3339.h"
+#include "sta/render.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -186,4 +188,14 @@ void sta_last_null(json_t *array)
 void sta_last_of(json_t *array, json_t *o, const char *name)
 {
 	json_array_append(array, json_object_get(o, name));
+}
+
+char *sta_print(const json_t *j)
+{
+	struct buf b;
+	buf_init(&b, 64 << 20);
+	write_json(&b, j);
+	char *text = b.err ? NULL : xstrndup(b.p, b.len);
+	buf_done(&b);
+	return text;
 }

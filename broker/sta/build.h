@@ -9,6 +9,8 @@
 json_t *sta_object(void);
 json_t *sta_array(void);
 void sta_drop(json_t *j); /* accepts NULL */
+/* As text, numbers as short as they can be; the caller frees. */
+char *sta_print(const json_t *j);
 
 void sta_text(json_t *o, const char *name, struct span s);
 void sta_string(json_t *o, const char *name, const char *s);

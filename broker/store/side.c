@@ -15,8 +15,9 @@
 #include <unistd.h>
 
 static const char *const table_names[SIDE_TABLES] = {
-    [SIDE_META] = "meta",   [SIDE_THING] = "thing", [SIDE_STREAM] = "stream",
-    [SIDE_CHUNK] = "chunk", [SIDE_PLACE] = "place", [SIDE_AMEND] = "amend"};
+    [SIDE_META] = "meta",    [SIDE_THING] = "thing", [SIDE_STREAM] = "stream",
+    [SIDE_CHUNK] = "chunk",  [SIDE_PLACE] = "place", [SIDE_AMEND] = "amend",
+    [SIDE_DETAIL] = "detail"};
 
 static MDB_val val_text(const char *s)
 {
@@ -117,9 +118,13 @@ int side_load(struct side *s, const struct side_options *o, char *why, size_t si
 	if (rc)
 		return env_explain(rc, s->data_path, why, size);
 	int err = 0;
-	for (unsigned i = 0; i < SIDE_TABLES && !err; i++)
-		if (mdb_dbi_open(txn, table_names[i], 0, &s->tables[i]))
+	for (unsigned i = 0; i < SIDE_TABLES && !err; i++) {
+		rc = mdb_dbi_open(txn, table_names[i], 0, &s->tables[i]);
+		if (rc == MDB_NOTFOUND && i == SIDE_DETAIL)
+			s->tables[i] = NO_TABLE;
+		else if (rc)
 			err = damaged(s, table_names[i], why, size);
+	}
 	if (!err)
 		err = check_head(s, txn, o, why, size);
 	if (!err)
@@ -172,6 +177,9 @@ static int raise_format(struct side *s)
 	}
 	v = (MDB_val){sizeof(format), &format};
 	rc = mdb_put(txn, s->tables[SIDE_META], &k, &v, 0);
+	if (!rc && s->tables[SIDE_DETAIL] == NO_TABLE)
+		rc = mdb_dbi_open(txn, table_names[SIDE_DETAIL], MDB_CREATE,
+		                  &s->tables[SIDE_DETAIL]);
 	if (!rc)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);
@@ -341,6 +349,8 @@ void side_view_close(struct side_view *v)
 int side_get(struct side_view *v, enum side_table table, struct span key, struct span *ret)
 {
 	MDB_val k = val_of(key), value;
+	if (v->side->tables[table] == NO_TABLE)
+		return ERR_NOT_FOUND;
 	int rc = mdb_get(v->txn, v->side->tables[table], &k, &value);
 	if (!rc)
 		*ret = span_of_val(value);
@@ -352,6 +362,8 @@ static int move(struct side_view *v, enum side_table table, MDB_val *k, MDB_curs
 {
 	MDB_val value;
 	MDB_cursor **c = &v->cursors[table];
+	if (v->side->tables[table] == NO_TABLE)
+		return ERR_NOT_FOUND;
 	int rc = *c ? 0 : mdb_cursor_open(v->txn, v->side->tables[table], c);
 	if (!rc)
 		rc = mdb_cursor_get(*c, k, &value, op);
@@ -415,6 +427,8 @@ int side_usage(struct side *s, struct side_usage *ret)
 	u.file_bytes = (uint64_t)st.st_size;
 	for (unsigned i = 0; i < SIDE_TABLES && !rc; i++) {
 		MDB_stat m;
+		if (s->tables[i] == NO_TABLE)
+			continue;
 		rc = mdb_stat(txn, s->tables[i], &m);
 		if (rc)
 			break;

@@ -22,8 +22,9 @@ struct side_txn;
 struct side_view;
 
 /* Bump when a row's layout changes; older programs refuse newer ones. 2: rows of datastreams may
- * say since when they have their value, and how many are implausible. Older ones are read. */
-enum { SIDE_FORMAT = 2, SIDE_FORMAT_OLDEST = 1 };
+ * say since when they have their value, and how many are implausible. 3: the table of details.
+ * Older ones are read. */
+enum { SIDE_FORMAT = 3, SIDE_FORMAT_OLDEST = 1 };
 
 enum side_table {
 	SIDE_META, /* the environment's own, and small state under keys of the caller ("pos/...") */
@@ -32,6 +33,7 @@ enum side_table {
 	SIDE_CHUNK,
 	SIDE_PLACE,
 	SIDE_AMEND,
+	SIDE_DETAIL, /* since format 3: where it is not yet there it is empty */
 	SIDE_TABLES
 };
 enum { SIDE_KEY_BYTES_MAX = 64 };
@@ -80,8 +82,8 @@ int side_prev(struct side_view *v, enum side_table table, struct span *ret_key,
               struct span *ret_value) MUSTCHECK;
 
 /* Copies the rows of from_dir/series/ into a new to_dir/series/, in short views: the daemon may be
- * writing. Rows of "chunk" and "amend" belong to the row of "stream" whose key theirs begin with,
- * and are copied in one view with it. 0 when there is nothing to copy. */
+ * writing. Rows of "chunk", "amend" and "detail" belong to the row of "stream" whose key theirs
+ * begin with, and are copied in one view with it. 0 when there is nothing to copy. */
 int side_copy(const char *from_dir, const char *to_dir, const uint8_t id[16], char *why,
               size_t size) MUSTCHECK;
 

@@ -81,6 +81,8 @@ static int copy_piece(struct copying *c, enum side_table table, char *last, size
 			err = copy_belonging(c, v, SIDE_CHUNK, key, &bytes);
 		if (!err && table == SIDE_STREAM)
 			err = copy_belonging(c, v, SIDE_AMEND, key, &bytes);
+		if (!err && table == SIDE_STREAM)
+			err = copy_belonging(c, v, SIDE_DETAIL, key, &bytes);
 		err = err ? err : side_next(v, table, &key, &value);
 	}
 	side_view_close(v);

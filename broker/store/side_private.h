@@ -6,6 +6,8 @@
 #include "store/env.h"
 #include "store/side.h"
 
+enum { NO_TABLE = 0 }; /* LMDB's own of this number is nobody else's */
+
 struct side_view {
 	struct side *side;
 	MDB_txn *txn; /* NULL: not open */
@@ -26,7 +28,7 @@ struct side {
 	bool poisoned; /* an I/O error, or never opened: no clean marker is written */
 	uint64_t map_bytes, damaged;
 	MDB_env *env;
-	MDB_dbi tables[SIDE_TABLES];
+	MDB_dbi tables[SIDE_TABLES]; /* NO_TABLE: of a format that does not have it */
 	struct side_txn txn;
 };
 

@@ -1,6 +1,11 @@
 /* sta_amend.c - PATCH, PUT and DELETE of an Observation. Neither log nor series lose anything: a
- * new result is a correction of the series, a deletion rejects what stands there, and the original
- * can be asked for (original=true at /v1). Its number holds Datastream and time, so these stay. */
+ * new result, and new members beside it, are corrections of the series, a deletion rejects what
+ * stands there, and the original can be asked for (original=true at /v1).
+ *
+ * Another phenomenonTime: the Observation is published with it as any other is, then the series
+ * reject the one that stood before and give its number to the new one. Who was cut off between the
+ * two sends the same again: what was published stands there then, and only its number is missing.
+ */
 #include "access/audit.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -15,10 +20,16 @@ struct amending {
 	struct series_correction c;
 	struct req *r;
 	struct sta_find find;
-	struct sta_instant instant;
-	struct json_tape body;
+	struct sta_instant instant[2]; /* where it stands; where it is to stand */
+	struct json_tape body, now;
+	char *text; /* what it is to be, whole; the tape looks into it */
+	char *detail, *detail_now;
+	struct sta_observation o;
+	struct buf payload, properties;
 	int64_t id;
 };
+
+enum { HERE, THERE };
 
 static void amending_free(void *arg)
 {
@@ -26,6 +37,13 @@ static void amending_free(void *arg)
 	a->find.instant = NULL;
 	sta_find_done(&a->find);
 	json_tape_done(&a->body);
+	json_tape_done(&a->now);
+	buf_done(&a->payload);
+	buf_done(&a->properties);
+	free(a->text);
+	free(a->detail);
+	free(a->detail_now);
+	free(a->instant[HERE].now);
 	free(a);
 }
 
@@ -40,8 +58,9 @@ static void amended(struct series_correction *c)
 	}
 	if (c->err == ERR_TOO_LARGE) {
 		sta_refuse(r, 507, "too-many", "",
-		           "this Datastream has %d corrections: no more can be kept",
-		           LIMIT_SERIES_AMENDS);
+		           "this Datastream has %d corrections, or this Observation %d: no more "
+		           "can be kept",
+		           LIMIT_SERIES_AMENDS, LIMIT_SERIES_DETAIL_CHANGES);
 	} else if (c->err) {
 		sta_refuse(r, 503, "busy", "", "it could not be changed: %s", err_text(c->err));
 	} else {
@@ -52,78 +71,213 @@ static void amended(struct series_correction *c)
 	}
 }
 
-/* What of the body can be done; false: refused. */
+/* ---- what it is to be ---- */
+
+static bool parse(struct amending *a, struct json_tape *t, const char *text)
+{
+	size_t at;
+	const char *why;
+	if (json_parse(t, span_str(text), &at, &why) == 0)
+		return true;
+	sta_refuse(a->r, 400, "json", "", "it cannot be read: %s", why);
+	return false;
+}
+
+/* False: refused. */
 static bool take_body(struct amending *a)
 {
-	static const char *const lost[] = {"resultTime",    "validTime",         "parameters",
-	                                   "resultQuality", "FeatureOfInterest", "Datastream"};
-	struct sta_observation o;
 	struct req *r = a->r;
-	const char *code, *why = sta_observation_read(&a->body, 0, a->instant.ms, &o, &code);
-	if (why)
-		sta_refuse(r, 400, code, "", "%s", why);
-	else if (o.ms != a->instant.ms)
-		sta_refuse(r, 400, "fixed", "/phenomenonTime",
-		           "the time is part of an Observation's number: delete this one and POST "
-		           "another");
-	for (unsigned i = 0; i < ARRAY_LEN(lost) && !r->answering; i++) {
-		uint32_t m = json_member(&a->body, 0, span_str(lost[i]));
-		char pointer[40];
-		snprintf(pointer, sizeof(pointer), "/%s", lost[i]);
-		if (m && a->body.tok[m].type != JSON_NULL)
-			sta_refuse(r, 400, "not-kept", pointer,
-			           "%s of an Observation is not changed", lost[i]);
-	}
-	if (r->answering)
+	const char *code, *why;
+	char pointer[40] = "";
+	a->text = sta_detail_change(span_str(a->instant[HERE].now), span_of(r->body.p, r->body.len),
+	                            r->method == METHOD_PUT, &code, &why);
+	if (a->text && !parse(a, &a->body, a->text))
 		return false;
-	a->c.offset = a->body.tok[o.result].type == JSON_NUMBER
-	                  ? json_double(json_text(&a->body, o.result))
-	                  : NAN;
-	if (isfinite(a->c.offset) && a->instant.number)
+	if (a->text)
+		why = sta_observation_read(&a->body, 0, a->instant[HERE].ms, &a->o, &code);
+	if (!why)
 		return true;
-	sta_refuse(r, 400, "result-type", "/result",
-	           "only a number is corrected, to another number; texts can be deleted");
+	for (unsigned i = 0; i < STA_DETAIL_MEMBERS; i++)
+		if (strcmp(code, sta_detail_names[i]) == 0)
+			snprintf(pointer, sizeof(pointer), "/%s", code);
+	sta_refuse(r, 400, pointer[0] ? "type" : code, pointer, "%s", why);
 	return false;
+}
+
+/* ---- in its place ---- */
+
+static bool same_result(const struct sta_observation *x, const struct sta_observation *y)
+{
+	return json_equal(x->t, x->result, y->t, y->result);
+}
+
+static void correct(struct amending *a)
+{
+	a->r->pending++;
+	series_correct(a->r->web->series, &a->c);
+}
+
+static void change_here(struct amending *a)
+{
+	struct sta_instant is = {0}, was = {0};
+	struct sta_observation o;
+	const char *code;
+	if (!parse(a, &a->now, a->instant[HERE].now) ||
+	    sta_observation_read(&a->now, 0, a->instant[HERE].ms, &o, &code))
+		return;
+	a->detail = sta_instant_of(&is, &a->o);
+	a->detail_now = sta_instant_of(&was, &o);
+	a->c.has_detail = !sta_detail_equal(is.detail, was.detail);
+	a->c.detail = is.detail.n ? is.detail : SPAN("{}");
+	a->c.what = SERIES_DETAIL;
+	if (!same_result(&a->o, &o)) {
+		a->c.what = SERIES_CORRECT;
+		a->c.offset = is.kind == POINT_NUMBER ? is.value : NAN;
+		if (!isfinite(a->c.offset) || was.kind != POINT_NUMBER) {
+			sta_refuse(a->r, 400, "result-type", "/result",
+			           "only a number is corrected, to another number; texts can be "
+			           "deleted");
+			return;
+		}
+	} else if (!a->c.has_detail) { /* nothing is new */
+		respond(a->r, 200, NULL);
+		return;
+	}
+	correct(a);
+}
+
+/* ---- to another time ---- */
+
+static void applied(struct req *r)
+{
+	struct amending *a = r->own;
+	if (!a->find.err)
+		correct(a);
+}
+
+static void take(struct post *p, const struct result *one)
+{
+	struct req *r = p->req;
+	struct amending *a = r->own;
+	int status = post_status(one);
+	if (status >= 300)
+		sta_refuse(r, status, status == 507 ? "store-full" : "refused", "", "%s",
+		           status == 507 ? post_full : one->reason);
+	else
+		a->instant[THERE].stands = true;
+}
+
+static void publish(struct post *p)
+{
+	struct amending *a = p->req->own;
+	struct sta_message m = {&a->payload, &a->properties, ""};
+	const struct sta_found *x = &a->find.one[a->instant[HERE].stream];
+	if (p->req->answering)
+		return;
+	if (p->req->pending)
+		return;
+	if (a->instant[THERE].stands) { /* the series have it behind this turn */
+		a->find.n_instants = 0;
+		sta_find_later(&a->find, p->req, applied);
+		return;
+	}
+	buf_clear(&a->payload);
+	buf_clear(&a->properties);
+	const char *why = sta_message(p, p->req->web, x, &a->o, &m);
+	if (why) {
+		sta_refuse(p->req, 400, m.code, "", "%s", why);
+		return;
+	}
+	struct ingest_message message = sta_message_of(p, &a->o, &m);
+	(void)post_publish(p, &message, 0); /* no room: it is called again */
+}
+
+static void move(struct amending *a)
+{
+	struct sta_instant *to = &a->instant[THERE];
+	struct sta_instant is = {0};
+	a->detail = sta_instant_of(&is, &a->o);
+	a->c.what = SERIES_MOVE;
+	a->c.moved_ms = a->o.ms;
+	if (to->stands && (to->rejected || !to->same)) {
+		sta_refuse(a->r, 409, to->rejected ? "deleted" : "conflict", "/phenomenonTime",
+		           to->rejected
+		               ? "an Observation of that phenomenonTime was deleted, and its "
+		                 "place is not given again"
+		               : "another Observation of this Datastream has that phenomenonTime");
+		return;
+	}
+	struct post *p = post_new(a->r, NULL);
+	p->next = publish;
+	p->take = take;
+	req_wait(a->r);
+	publish(p);
+}
+
+/* ---- the way of a request ---- */
+
+static void compared(struct req *r)
+{
+	struct amending *a = r->own;
+	if (!a->find.err)
+		move(a);
+}
+
+/* The time that it is to have is known: what stands there? */
+static void look_there(struct amending *a)
+{
+	a->instant[THERE] = (struct sta_instant){.stream = a->instant[HERE].stream, .ms = a->o.ms};
+	free(a->detail_now);
+	a->detail_now = sta_instant_of(&a->instant[THERE], &a->o);
+	a->find.instant = &a->instant[THERE];
+	sta_find_start(&a->find, a->r, compared);
 }
 
 static void found(struct req *r)
 {
 	struct amending *a = r->own;
 	const struct sta_found *o = sta_find_of(&a->find, STA_OBSERVATION, a->id),
-	                       *x = &a->find.one[a->instant.stream];
+	                       *x = &a->find.one[a->instant[HERE].stream];
 	if (a->find.err)
 		return;
-	if (!o->there || !x->there || !a->instant.stands) {
+	if (!o->there || !x->there || !a->instant[HERE].stands) {
 		sta_refuse(r, 404, "no-such-entity", "", "there is no Observations(%lld)",
 		           (long long)a->id);
 		return;
 	}
 	if (!sta_may_write(r, x, !x->written) || (r->method != METHOD_DELETE && !take_body(a)))
 		return;
-	a->c.what = r->method == METHOD_DELETE ? SERIES_REJECT : SERIES_CORRECT;
-	a->c.thing_id = (uint32_t)x->thing_number;
-	a->c.stream_id = x->number;
-	a->c.from_ms = a->instant.ms;
-	a->c.to_ms = a->instant.ms + 1;
-	a->c.reason = r->method == METHOD_DELETE ? SPAN("deleted over SensorThings")
-	                                         : SPAN("changed over SensorThings");
-	a->c.who = r->who.name;
-	a->c.done = amended;
-	r->pending++;
-	series_correct(r->web->series, &a->c);
+	a->c = (struct series_correction){.thing_id = (uint32_t)x->thing_number,
+	                                  .stream_id = x->number,
+	                                  .from_ms = a->instant[HERE].ms,
+	                                  .to_ms = a->instant[HERE].ms + 1,
+	                                  .reason = r->method == METHOD_DELETE
+	                                                ? SPAN("deleted over SensorThings")
+	                                                : SPAN("changed over SensorThings"),
+	                                  .who = r->who.name,
+	                                  .done = amended};
+	if (r->method == METHOD_DELETE) {
+		a->c.what = SERIES_REJECT;
+		correct(a);
+	} else if (a->o.ms == a->instant[HERE].ms) {
+		change_here(a);
+	} else {
+		look_there(a);
+	}
 }
 
 void sta_amend(struct req *r, int64_t id)
 {
 	struct amending *a = xcalloc(1, sizeof(*a));
 	int64_t stream = id >> STA_ID_SHIFT;
-	size_t at;
-	const char *why;
 	a->r = r;
 	a->id = id;
 	r->own = a;
 	r->own_free = amending_free;
 	json_tape_init(&a->body, LIMIT_STA_TOKENS);
+	json_tape_init(&a->now, LIMIT_STA_TOKENS);
+	buf_init(&a->payload, LIMIT_PACKET_BYTES_MAX);
+	buf_init(&a->properties, LIMIT_USER_PROPERTIES_BYTES);
 	if (r->group) {
 		sta_refuse(r, 501, "group", "",
 		           "corrections of Observations are kept apart from entities, so that "
@@ -135,21 +289,17 @@ void sta_amend(struct req *r, int64_t id)
 		sta_refuse(r, 404, "no-such-entity", "", "there is no such Observation");
 		return;
 	}
-	if (r->method != METHOD_DELETE &&
-	    json_parse(&a->body, span_of(r->body.p, r->body.len), &at, &why)) {
-		sta_refuse(r, 400, "json", "", "the body is not JSON: %s, at byte %zu", why, at);
-		return;
-	}
 	entities_fill(r->web->entities, r->web->series);
 	entities_lock(r->web->entities); /* numbers are found on other threads too */
 	const struct entity *w =
 	    entities_of_number(r->web->entities, STA_DATASTREAM, (uint32_t)stream);
 	stream = w ? w->id : stream;
 	entities_unlock(r->web->entities);
-	a->instant.ms = id & (((int64_t)1 << STA_ID_SHIFT) - 1);
-	a->instant.stream = sta_find_add(&a->find, STA_DATASTREAM, stream);
+	a->instant[HERE].follow = true;
+	a->instant[HERE].ms = id & (((int64_t)1 << STA_ID_SHIFT) - 1);
+	a->instant[HERE].stream = sta_find_add(&a->find, STA_DATASTREAM, stream);
 	sta_find_add(&a->find, STA_OBSERVATION, id);
-	a->find.instant = &a->instant;
+	a->find.instant = &a->instant[HERE];
 	a->find.n_instants = 1;
 	sta_find_start(&a->find, r, found);
 }

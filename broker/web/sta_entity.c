@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "sta/build.h"
+#include "sta/detail.h"
 #include "web/html.h"
 
 #include <stdio.h>
@@ -183,9 +184,13 @@ json_t *sta_property(const struct series_stream *s)
 	return j;
 }
 
-json_t *sta_observation(const struct points *points, const struct point *p)
+json_t *sta_observation(const struct points *points, const struct point *p,
+                        const struct series_detail *d)
 {
 	json_t *j = sta_object(), *quality = NULL;
+	unsigned flags = p->flags;
+	if ((flags & POINT_CUT) && d && sta_detail_has(d->text, STA_D_RESULT))
+		flags &= ~(unsigned)POINT_CUT; /* the whole is shown */
 	sta_time(j, "phenomenonTime", p->time_ms);
 	sta_null(j, "resultTime");
 	if (p->kind == POINT_NUMBER)
@@ -195,7 +200,7 @@ json_t *sta_observation(const struct points *points, const struct point *p)
 	else
 		sta_text(j, "result", point_text(points, p));
 	for (unsigned i = 0; i < POINT_FLAG_WORDS; i++) {
-		if (!(p->flags & point_flags[i].bit))
+		if (!(flags & point_flags[i].bit))
 			continue;
 		if (!quality)
 			quality = sta_array();
@@ -203,6 +208,8 @@ json_t *sta_observation(const struct points *points, const struct point *p)
 	}
 	if (quality)
 		sta_put(j, "resultQuality", quality);
+	if (d && d->text.n)
+		sta_detail_show(j, d->text);
 	return j;
 }
 

@@ -25,7 +25,8 @@ json_t *sta_place(const struct series_thing *t, const struct sta_entry *e, const
 json_t *sta_sensor(const struct series_thing *t, const char *base_url);
 json_t *sta_datastream(const struct series_stream *s, const char *base_url);
 json_t *sta_property(const struct series_stream *s);
-json_t *sta_observation(const struct points *points, const struct point *p);
+json_t *sta_observation(const struct points *points, const struct point *p,
+                        const struct series_detail *d);
 json_t *sta_historical(int64_t ms);
 
 #endif

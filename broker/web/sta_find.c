@@ -5,6 +5,7 @@
 #include "sta/build.h"
 #include "web/sta_entity.h"
 #include "web/sta_group.h"
+#include "web/sta_multi.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,35 @@ static void find_thing(struct sta_find *f, struct sta_found *x)
 	series_ask_done(&a);
 }
 
+/* Where an Observation stands that a number is about, and what it is. */
+static void follow(struct sta_find *f, struct sta_instant *i, uint32_t stream)
+{
+	struct series_ask a = {0};
+	if (sta_at(&f->things, stream, i->ms, &a) == 0) {
+		struct point p = a.points.p[0];
+		p.flags = 0; /* words for flags are not part of it */
+		json_t *j = sta_observation(&a.points, &p, series_detail(&a, 0));
+		i->stands = true;
+		i->number = p.kind == POINT_NUMBER;
+		i->ms = p.time_ms;
+		i->now = sta_print(j);
+		sta_drop(j);
+	}
+	series_ask_done(&a);
+}
+
+static bool is_same(const struct series_ask *a, const struct sta_instant *i)
+{
+	const struct point *p = &a->points.p[0];
+	const struct series_detail *d = series_detail(a, 0);
+	return p->kind == i->kind &&
+	       (p->flags & POINT_CUT    ? true /* the whole is in the detail */
+	        : p->kind == POINT_TEXT ? span_eq(point_text(&a->points, p), i->text)
+	                                : p->number == i->value) &&
+	       (!i->detail.n || /* it says nothing else */
+	        sta_detail_equal(d ? d->text : (struct span){0}, i->detail));
+}
+
 static void find_instant(struct sta_find *f, struct sta_instant *i)
 {
 	const struct sta_found *x = &f->one[i->stream];
@@ -145,11 +175,16 @@ static void find_instant(struct sta_find *f, struct sta_instant *i)
 	int err;
 	if (!x->number || i->ms > x->last_ms)
 		return;
+	if (i->follow) {
+		follow(f, i, x->number);
+		return;
+	}
 	ask_init(f, &a, SERIES_RAW);
 	a.id = x->number;
 	a.from_ms = i->ms;
 	a.to_ms = i->ms + 1;
 	a.rejected = true;
+	a.details = true;
 	do
 		err = series_step(f->things.series, &a);
 	while (!err && !a.points.n && a.more);
@@ -158,9 +193,7 @@ static void find_instant(struct sta_find *f, struct sta_instant *i)
 		i->stands = true;
 		i->rejected = p->flags & POINT_REJECTED;
 		i->number = p->kind == POINT_NUMBER;
-		i->same = p->kind == i->kind &&
-		          (p->kind == POINT_TEXT ? span_eq(point_text(&a.points, p), i->text)
-		                                 : p->number == i->value);
+		i->same = is_same(&a, i);
 	}
 	series_ask_done(&a);
 }

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "sta/build.h"
+#include "sta/detail.h"
 #include "web/sta_entity.h"
 
 #include <stdlib.h>
@@ -201,12 +202,18 @@ static void add_result(json_t *row, const struct side *s, const struct point *p)
 static json_t *row_of(struct multi *m, int64_t ms, int *err)
 {
 	json_t *j = sta_object(), *row = sta_array();
+	bool any = false;
 	sta_time(j, "phenomenonTime", ms);
 	sta_null(j, "resultTime");
 	for (unsigned i = 0; i < m->n; i++) {
 		struct side *s = &m->side[i];
 		const struct point *p = head(s, m->t, err);
+		const struct series_detail *d =
+		    p && p->time_ms == ms ? series_detail(&s->ask, s->at) : NULL;
 		add_result(row, s, p && p->time_ms == ms ? p : NULL);
+		if (d && d->text.n && !any)
+			sta_detail_show(j, d->text);
+		any |= d && d->text.n;
 		while (p && p->time_ms == ms) { /* of several the first */
 			s->at++;
 			p = head(s, m->t, err);
@@ -240,6 +247,7 @@ static int start(const struct sta_things *t, int64_t thing, int64_t from_ms, int
 		s->ask.descending = descending;
 		s->ask.from_ms = MAX_OF(from_ms, 0);
 		s->ask.to_ms = to_ms == INT64_MAX ? SERIES_TIME_MAX : to_ms + 1;
+		s->ask.details = true;
 		s->ask.limit = 100;
 	}
 	return err;

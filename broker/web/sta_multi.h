@@ -12,6 +12,10 @@ bool sta_ask_step(const struct sta_things *t, struct series_ask *a, int *rc);
 /* Done with it: rc, but nothing found is no error of a set. */
 int sta_ask_end(struct series_ask *a, int rc);
 
+/* The observation whose number has this time, where it stands now; a is to be done, whatever comes.
+ */
+int sta_at(const struct sta_things *t, uint32_t stream, int64_t ms, struct series_ask *a);
+
 int64_t sta_multi_id(uint32_t thing, int64_t ms); /* 0: it has none */
 int64_t sta_multi_thing(int64_t id);              /* of an Observation; 0: it is no such one */
 /* As of struct sta_source. ERR_NOT_FOUND: the thing has not from 2 to LIMIT_STA_MULTI datastreams.

@@ -1,9 +1,12 @@
 /* sta_post.c - an Observation becomes a message of its Datastream's feed. Of a feed with schemas it
  * is made of two members: its time and the Datastream's; what the schema wants besides is a refusal
- * of admission that says so. Of a feed with decode = senml it is a record of SenML, which keeps
- * resultTime and the like as members that readers of SenML pass over. */
+ * of admission that says so. Of a feed with decode = senml it is a record of SenML, with
+ * resultTime and the like as members that readers of SenML pass over. The series read these from a
+ * user property of the message, whatever the feed's messages look like. */
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/rfc3339.h"
+#include "mqtt/encode.h"
 #include "web/sta_write.h"
 #include "json/write.h"
 
@@ -12,19 +15,42 @@
 enum { SCHEMA_TOKENS = 1 << 16 };
 static const int64_t SENML_FIRST_MS = 268435456000; /* 2^28 s: below, its times are relative */
 
-static const char *const extras[4] = {"resultTime", "validTime", "parameters", "resultQuality"};
-
 /* ---- the body ---- */
 
-/* An interval is known by its beginning. */
-static bool read_time(const struct json_tape *t, uint32_t at, int64_t *ret)
+/* A value of the body as it stands there. */
+static void write_value(const struct json_tape *t, uint32_t at, struct buf *b)
 {
+	bool quoted = t->tok[at].type == JSON_STRING;
+	if (quoted)
+		buf_add_char(b, '"');
+	buf_add_span(b, json_text(t, at));
+	if (quoted)
+		buf_add_char(b, '"');
+}
+
+static const char *check_member(const struct json_tape *t, enum sta_detail_member m, uint32_t at)
+{
+	struct buf b;
+	buf_init(&b, LIMIT_SERIES_DETAIL_BYTES);
+	write_value(t, at, &b);
+	const char *why =
+	    b.err ? "it is too large" : sta_detail_check_member(m, span_of(b.p, b.len));
+	buf_done(&b);
+	return why;
+}
+
+/* An interval is known by its beginning. NULL, or what is wrong. */
+static const char *read_time(struct sta_observation *o)
+{
+	const struct json_tape *t = o->t;
 	char text[100];
-	if (t->tok[at].type != JSON_STRING || t->tok[at].len >= sizeof(text))
-		return false;
-	size_t n = json_unescape(json_text(t, at), text);
+	bool is_text = t->tok[o->time].type == JSON_STRING && t->tok[o->time].len < sizeof(text);
+	size_t n = is_text ? json_unescape(json_text(t, o->time), text) : 0;
 	const char *slash = memchr(text, '/', n);
-	return rfc3339_parse(span_of(text, slash ? (size_t)(slash - text) : n), ret) == 0;
+	o->is_interval = slash != NULL;
+	if (rfc3339_parse(span_of(text, slash ? (size_t)(slash - text) : n), &o->ms) == 0 && !slash)
+		return NULL;
+	return check_member(t, STA_D_PHENOMENON_TIME, o->time);
 }
 
 static uint32_t member(const struct json_tape *t, uint32_t at, const char *name)
@@ -42,8 +68,8 @@ const char *sta_observation_read(const struct json_tape *t, uint32_t token, int6
 		return "the Observation is not a JSON object";
 	ret->result = member(t, token, "result");
 	ret->time = member(t, token, "phenomenonTime");
-	for (unsigned i = 0; i < ARRAY_LEN(extras); i++)
-		ret->extra[i] = member(t, token, extras[i]);
+	for (unsigned i = 0; i < ARRAY_LEN(ret->extra); i++)
+		ret->extra[i] = member(t, token, sta_detail_names[i]);
 	return sta_observation_check(ret, ret_code);
 }
 
@@ -57,10 +83,89 @@ const char *sta_observation_check(struct sta_observation *o, const char **ret_co
 	if (type == JSON_OBJECT || type == JSON_ARRAY)
 		return "a result is a number, a text or a truth value";
 	*ret_code = "time";
-	if (o->time && !read_time(o->t, o->time, &o->ms))
-		return "phenomenonTime is written as \"2026-11-24T12:00:00Z\"";
-	*ret_code = "";
-	return NULL;
+	const char *why = o->time ? read_time(o) : NULL;
+	for (unsigned i = 0; i < ARRAY_LEN(o->extra) && !why; i++) {
+		*ret_code = sta_detail_names[i];
+		why =
+		    o->extra[i] ? check_member(o->t, (enum sta_detail_member)i, o->extra[i]) : NULL;
+	}
+	*ret_code = why ? *ret_code : "";
+	return why;
+}
+
+static bool is_long(const struct sta_observation *o)
+{
+	return o->t->tok[o->result].type == JSON_STRING &&
+	       o->t->tok[o->result].len > LIMIT_SERIES_TEXT_BYTES;
+}
+
+void sta_observation_detail(const struct sta_observation *o, struct buf *b)
+{
+	uint32_t at[STA_DETAIL_MEMBERS] = {[STA_D_PHENOMENON_TIME] = o->is_interval ? o->time : 0,
+	                                   [STA_D_RESULT] = is_long(o) ? o->result : 0};
+	bool any = false;
+	for (unsigned i = 0; i < ARRAY_LEN(o->extra); i++)
+		at[i] = o->extra[i];
+	for (unsigned i = 0; i < STA_DETAIL_MEMBERS; i++) {
+		if (!at[i])
+			continue;
+		buf_addf(b, "%c\"%s\":", any ? ',' : '{', sta_detail_names[i]);
+		write_value(o->t, at[i], b);
+		any = true;
+	}
+	if (any)
+		buf_add_char(b, '}');
+}
+
+char *sta_instant_of(struct sta_instant *i, const struct sta_observation *o)
+{
+	struct span text = json_text(o->t, o->result);
+	struct buf b;
+	switch (o->t->tok[o->result].type) {
+	case JSON_NUMBER:
+		i->kind = POINT_NUMBER;
+		i->value = json_double(text);
+		break;
+	case JSON_STRING:
+		i->kind = POINT_TEXT;
+		i->text = text; /* escapes are rare: then it is another one */
+		break;
+	default: i->kind = POINT_BOOL; i->value = o->t->tok[o->result].type == JSON_TRUE;
+	}
+	buf_init(&b, LIMIT_SERIES_DETAIL_BYTES);
+	sta_observation_detail(o, &b);
+	char *detail = b.len && !b.err ? xstrndup(b.p, b.len) : NULL;
+	i->detail = span_of(detail, detail ? b.len : 0);
+	buf_done(&b);
+	return detail;
+}
+
+static const char *write_property(const struct feed *f, const struct sta_observation *o,
+                                  struct buf *out, const char **ret_code)
+{
+	const struct span name = SPAN(SERIES_DETAIL_PROPERTY);
+	const char *why = NULL;
+	struct buf detail;
+	buf_init(&detail, LIMIT_SERIES_DETAIL_BYTES);
+	sta_observation_detail(o, &detail);
+	if (detail.err) {
+		*ret_code = "too-large";
+		why = "resultTime, validTime, parameters and resultQuality of an Observation have "
+		      "at most 8192 bytes together";
+	} else if (detail.len && f->privacy) {
+		*ret_code = "not-kept";
+		why = "this feed keeps no resultTime, validTime, parameters and resultQuality: "
+		      "what its privacy steps do not see is not kept; leave them out";
+	} else if (detail.len) {
+		struct span text = span_of(detail.p, detail.len);
+		size_t n = wire_user_property_size(name, text);
+		char *to = buf_room(out, n);
+		struct wire w = wire_of(to, to ? n : 0);
+		wire_user_property(&w, name, text);
+		out->len += to ? w.len : 0;
+	}
+	buf_done(&detail);
+	return why;
 }
 
 /* ---- the message of a schema ---- */
@@ -81,7 +186,7 @@ static bool has_role(const struct json_tape *t, uint32_t at, const char *role)
 static void write_when(const struct sta_observation *o, struct buf *b)
 {
 	char text[RFC3339_BYTES];
-	if (o->time) {
+	if (o->time && !o->is_interval) {
 		struct span as = json_text(o->t, o->time);
 		buf_addf(b, "\"%.*s\"", (int)as.n, as.p);
 		return;
@@ -102,17 +207,6 @@ static void write_time(const struct sta_observation *o, const struct json_tape *
 	else
 		write_when(o, b);
 	buf_add_char(b, ',');
-}
-
-/* A value of the body as it stands there. */
-static void write_value(const struct json_tape *t, uint32_t at, struct buf *b)
-{
-	bool quoted = t->tok[at].type == JSON_STRING;
-	if (quoted)
-		buf_add_char(b, '"');
-	buf_add_span(b, json_text(t, at));
-	if (quoted)
-		buf_add_char(b, '"');
 }
 
 /* The schema of the feed that the newest observation fitted, else the first that has the member. */
@@ -192,23 +286,23 @@ static const char *write_senml(const struct sta_found *x, const struct sta_obser
 		buf_addf(b, ".%03d", (int)(o->ms % 1000));
 	json_write_name(b, type == JSON_STRING ? "vs" : type == JSON_NUMBER ? "v" : "vb");
 	write_value(o->t, o->result, b);
-	if (o->time && memchr(json_text(o->t, o->time).p, '/', o->t->tok[o->time].len)) {
+	if (o->is_interval) {
 		json_write_name(b, "phenomenonTime");
 		write_value(o->t, o->time, b);
 	}
-	for (unsigned i = 0; i < ARRAY_LEN(extras); i++) {
+	for (unsigned i = 0; i < ARRAY_LEN(o->extra); i++) {
 		if (!o->extra[i])
 			continue;
-		json_write_name(b, extras[i]);
+		json_write_name(b, sta_detail_names[i]);
 		write_value(o->t, o->extra[i], b);
 	}
 	buf_add_str(b, "}]");
 	return NULL;
 }
 
-const char *sta_observation_write(const struct feed *f, const struct sta_found *x,
-                                  const struct sta_observation *o, struct buf *out,
-                                  const char **ret_code)
+static const char *write_message(const struct feed *f, const struct sta_found *x,
+                                 const struct sta_observation *o, struct buf *out,
+                                 struct buf *properties, const char **ret_code)
 {
 	const struct schema *sc = schema_of(f, x);
 	const char *why;
@@ -218,18 +312,43 @@ const char *sta_observation_write(const struct feed *f, const struct sta_found *
 	} else if (!sc) {
 		why = "this Datastream's feed has no schema for it: publish to the feed";
 	} else {
-		for (unsigned i = 0; i < ARRAY_LEN(extras); i++)
-			if (o->extra[i] && i) { /* a resultTime is not asked to be kept apart */
-				*ret_code = "not-kept";
-				return "this feed's schema has no validTime, parameters and "
-				       "resultQuality: leave them out, or use a feed with decode = "
-				       "senml";
-			}
 		why = write_fitting(sc, x, o, out, ret_code);
 	}
+	why = why ? why : write_property(f, o, properties, ret_code);
 	if (!why && out->err) {
 		*ret_code = "too-large";
 		why = "the Observation is too large";
 	}
 	return why;
+}
+
+const char *sta_message(struct post *p, const struct web *w, const struct sta_found *x,
+                        const struct sta_observation *o, struct sta_message *ret)
+{
+	struct feed *f = hub_feed(w->hub, span_str(x->feed));
+	struct span at;
+	ret->code = "no-feed";
+	if (!f)
+		return "its feed is no longer configured";
+	p->feed = f;
+	const char *why = write_message(f, x, o, ret->payload, ret->properties, &ret->code);
+	if (why)
+		return why;
+	ret->code = "topic";
+	why = post_topic(p, NULL, span_str(x->of_thing));
+	if (!why && hub_route(w->hub, span_str(p->topic), &at) != f)
+		why = "another feed takes the topic of this Thing";
+	return why;
+}
+
+struct ingest_message sta_message_of(const struct post *p, const struct sta_observation *o,
+                                     const struct sta_message *m)
+{
+	return (struct ingest_message){.publisher = SPAN("sensorthings"),
+	                               .topic = span_str(p->topic),
+	                               .payload = span_of(m->payload->p, m->payload->len),
+	                               .properties = span_of(m->properties->p, m->properties->len),
+	                               .received_ms = o->time ? 0 : o->ms,
+	                               .protocol = QUARANTINE_HTTP,
+	                               .qos = 1};
 }

@@ -65,8 +65,6 @@ static bool convert(struct publishing *p, struct span topic, struct span payload
 {
 	struct sta_observation o;
 	int64_t id;
-	struct span thing;
-	const char *code;
 	if (!read_body(p, payload, &o) || !find_id(p, topic, &id))
 		return false;
 	struct sta_found *x = &p->find.one[sta_find_add(&p->find, STA_DATASTREAM, id)];
@@ -77,14 +75,8 @@ static bool convert(struct publishing *p, struct span topic, struct span payload
 		              "there is no such Datastream that you may publish to");
 	if (strcmp(x->organisation, p->who->organisation) != 0)
 		return refuse(p, VERDICT_DENIED, "this Datastream is another organisation's");
-	struct feed *f = hub_feed(p->w->hub, span_str(x->feed));
-	if (!f)
-		return refuse(p, VERDICT_REFUSED, "its feed is no longer configured");
-	const char *why = sta_observation_write(f, x, &o, &p->to->payload, &code);
-	p->post.feed = f;
-	why = why ? why : post_topic(&p->post, NULL, span_str(x->of_thing));
-	if (!why && hub_route(p->w->hub, span_str(p->post.topic), &thing) != f)
-		why = "another feed takes the topic of this Thing";
+	struct sta_message message = {&p->to->payload, &p->to->properties, ""};
+	const char *why = sta_message(&p->post, p->w, x, &o, &message);
 	if (why)
 		return refuse(p, VERDICT_REFUSED, why);
 	buf_add_str(&p->to->topic, p->post.topic);

@@ -39,6 +39,7 @@ static void rows_free(void *arg)
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->row[i].reason);
 		free(s->row[i].parts);
+		free(s->row[i].detail);
 	}
 	free(s->row);
 	free(s->find.instant);
@@ -47,6 +48,7 @@ static void rows_free(void *arg)
 	sta_abort(s->r, s->change);
 	json_tape_done(&s->body);
 	buf_done(&s->payload);
+	buf_done(&s->properties);
 	buf_done(&s->text);
 	free(s);
 }
@@ -58,6 +60,7 @@ struct rows *rows_new(struct req *r, enum rows_kind kind)
 	s->kind = kind;
 	json_tape_init(&s->body, LIMIT_STA_TOKENS);
 	buf_init(&s->payload, LIMIT_PACKET_BYTES_MAX);
+	buf_init(&s->properties, LIMIT_USER_PROPERTIES_BYTES);
 	buf_init(&s->text, LIMIT_PACKET_BYTES_MAX);
 	r->own = s;
 	r->own_free = rows_free;
@@ -136,30 +139,16 @@ static void take(struct post *p, const struct result *one)
 static bool write_row(struct rows *s, struct post *p, size_t i, struct ingest_message *ret)
 {
 	struct row *w = &s->row[i];
-	const struct sta_found *x = &s->find.one[w->stream];
-	struct feed *f = hub_feed(s->r->web->hub, span_str(x->feed));
-	const char *code = "no-feed", *why = f ? NULL : "its feed is no longer configured";
-	struct span at;
+	struct sta_message message = {&s->payload, &s->properties, ""};
 	buf_clear(&s->payload);
-	p->feed = f;
-	why = why ? why : sta_observation_write(f, x, &w->o, &s->payload, &code);
-	if (!why) {
-		code = "topic";
-		why = post_topic(p, NULL, span_str(x->of_thing));
-	}
-	if (!why && hub_route(s->r->web->hub, span_str(p->topic), &at) != f)
-		why = "another feed takes the topic of this Thing";
+	buf_clear(&s->properties);
+	const char *why = sta_message(p, s->r->web, &s->find.one[w->stream], &w->o, &message);
 	if (why) {
-		row_refuse(w, 400, code, "%s", why);
+		row_refuse(w, 400, message.code, "%s", why);
 		return false;
 	}
-	*ret = (struct ingest_message){.publisher = SPAN("sensorthings"),
-	                               .topic = span_str(p->topic),
-	                               .payload = span_of(s->payload.p, s->payload.len),
-	                               .received_ms = w->o.time ? 0 : w->o.ms,
-	                               .protocol = QUARANTINE_HTTP,
-	                               .qos = 1,
-	                               .spent = w->spent};
+	*ret = sta_message_of(p, &w->o, &message);
+	ret->spent = w->spent;
 	return true;
 }
 
@@ -361,7 +350,7 @@ static void check_row(struct rows *s, struct row *w, const struct sta_instant *i
 		else if (i->stands)
 			row_refuse(
 			    w, 409, "conflict",
-			    "this Datastream has another result for this phenomenonTime, and "
+			    "this Datastream has another Observation for this phenomenonTime, and "
 			    "the first counts (duplicates = ignore): PATCH that one");
 	}
 }
@@ -411,20 +400,7 @@ void rows_begin(struct rows *s)
 		if (w->status) /* it is refused already */
 			continue;
 		hold(s, &s->row[i]);
-		struct span text = json_text(w->o.t, w->o.result);
-		switch (w->o.t->tok[w->o.result].type) {
-		case JSON_NUMBER:
-			t->kind = POINT_NUMBER;
-			t->value = json_double(text);
-			break;
-		case JSON_STRING:
-			t->kind = POINT_TEXT;
-			t->text = text; /* escapes are rare: then it is another one */
-			break;
-		default:
-			t->kind = POINT_BOOL;
-			t->value = w->o.t->tok[w->o.result].type == JSON_TRUE;
-		}
+		s->row[i].detail = sta_instant_of(t, &w->o);
 	}
 	sta_find_start(&s->find, s->r, found);
 }

@@ -15,6 +15,7 @@ struct row {
 	bool spent;       /* a trial has charged the grant */
 	char code[24];
 	char *reason; /* malloc'ed, of a refusal */
+	char *detail; /* malloc'ed: sta_instant.detail looks into it */
 	char *parts;  /* of a refusal by admission: schema, pointer, rule, each terminated */
 	uint64_t sequence;
 };
@@ -28,7 +29,7 @@ struct rows {
 	struct json_tape body;
 	struct row *row;
 	size_t n, at; /* at: to be published next */
-	struct buf payload, text;
+	struct buf payload, properties, text;
 	struct sta_draft *inline_feature; /* of the one */
 	struct entities_change *change;
 	enum sta_type made_type; /* INLINE: what it is an answer about */

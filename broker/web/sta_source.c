@@ -114,6 +114,29 @@ static int with_stream(struct sta_things *t, int64_t id, bool property, json_t *
 	return rc;
 }
 
+int sta_at(const struct sta_things *t, uint32_t stream, int64_t ms, struct series_ask *a)
+{
+	int err = ERR_NOT_FOUND;
+	for (unsigned moved = 0; moved < 2 && err == ERR_NOT_FOUND; moved++) {
+		if (moved)
+			series_ask_done(a);
+		sta_ask_init(t, a, SERIES_RAW);
+		a->id = stream;
+		if (moved && (err = series_moved(t->series, stream, ms, &a->from_ms)))
+			return err;
+		a->from_ms = moved ? a->from_ms : ms;
+		a->to_ms = a->from_ms + 1;
+		a->details = true;
+		do
+			err = series_step(t->series, a);
+		while (!err && !a->points.n && a->more);
+		const struct series_detail *d = err || !a->points.n ? NULL : series_detail(a, 0);
+		if (!err && (!a->points.n || (d ? d->number_ms : a->from_ms) != ms))
+			err = ERR_NOT_FOUND;
+	}
+	return err;
+}
+
 static int get_observation(struct sta_things *t, int64_t id, json_t **ret)
 {
 	struct series_ask a;
@@ -121,17 +144,9 @@ static int get_observation(struct sta_things *t, int64_t id, json_t **ret)
 	int err = id < 0 ? ERR_NOT_FOUND : with_stream(t, id >> STA_ID_SHIFT, false, NULL);
 	if (err)
 		return err;
-	sta_ask_init(t, &a, SERIES_RAW);
-	a.id = t->last.id;
-	a.from_ms = ms;
-	a.to_ms = ms + 1;
-	do
-		err = series_step(t->series, &a);
-	while (!err && !a.points.n && a.more);
-	if (!err && !a.points.n)
-		err = ERR_NOT_FOUND;
+	err = sta_at(t, t->last.id, ms, &a);
 	if (!err)
-		*ret = sta_observation(&a.points, &a.points.p[0]);
+		*ret = sta_observation(&a.points, &a.points.p[0], series_detail(&a, 0));
 	series_ask_done(&a);
 	return err;
 }
@@ -317,17 +332,19 @@ static int walk_raw(const struct walking *w, uint32_t stream, const struct inner
 	a.descending = w->l->descending;
 	a.from_ms = MAX_OF(w->l->from_ms, 0);
 	a.to_ms = w->l->to_ms == INT64_MAX ? SERIES_TIME_MAX : w->l->to_ms + 1;
+	a.details = true;
 	a.limit = w->l->want ? MIN_OF(w->l->want, (size_t)100) : 100; /* then whole steps */
 	if (from && from->outer == stream)
 		a.cursor = (struct series_cursor){from->time_ms, from->at, true};
 	while (sta_ask_step(w->t, &a, &rc)) {
 		for (size_t i = 0; !rc && i < a.points.n; i++) {
 			const struct point *p = &a.points.p[i];
-			int64_t id = sta_timed_id(stream, p->time_ms);
+			const struct series_detail *d = series_detail(&a, i);
+			int64_t id = sta_timed_id(stream, d ? d->number_ms : p->time_ms);
 			token.at = series_behind(&a, i).at;
 			token.time_ms = p->time_ms;
 			if (id >= 0)
-				rc = hand(w, id, sta_observation(&a.points, p), &token,
+				rc = hand(w, id, sta_observation(&a.points, p, d), &token,
 				          sizeof(token));
 		}
 		a.limit = 0;

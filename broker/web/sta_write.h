@@ -11,6 +11,7 @@
 #define WEB_STA_WRITE_H
 
 #include "register/entities.h"
+#include "sta/detail.h"
 #include "sta/draft.h"
 #include "sta/query.h"
 #include "web/post.h"
@@ -45,8 +46,12 @@ struct sta_instant {
 	uint8_t kind; /* enum point_kind */
 	double value;
 	struct span text;
-	bool stands, same, rejected; /* found */
-	bool number;                 /* what stands is one */
+	struct span detail; /* what comes with it beside (sta/detail.h) */
+	bool follow;        /* ms is part of a number: it is looked for where it was moved to */
+	/* found */
+	bool stands, same, rejected;
+	bool number; /* what stands is one */
+	char *now;   /* follow: the Observation as it stands, JSON; the caller's to free */
 };
 
 struct sta_find { /* part of what a request owns; the request waits meanwhile */
@@ -63,6 +68,10 @@ struct sta_find { /* part of what a request owns; the request waits meanwhile */
 	int err; /* ERR_AGAIN, or of the store */
 	void (*done)(struct req *r);
 };
+/* What is to be written, for the comparison with what stands; what instant.detail looks into is the
+ * caller's to free, NULL: nothing. */
+struct sta_observation;
+char *sta_instant_of(struct sta_instant *i, const struct sta_observation *o);
 /* One more to be looked up; the same twice is one. Its index; pointers change. */
 unsigned sta_find_add(struct sta_find *f, enum sta_type t, int64_t id);
 /* NULL: it was not asked about. */
@@ -117,7 +126,8 @@ void sta_batch(struct req *r);
 struct sta_observation {
 	const struct json_tape *t; /* of the body */
 	uint32_t time, result;     /* tokens; time 0: not given */
-	uint32_t extra[4];         /* resultTime, validTime, parameters, resultQuality; 0: none */
+	uint32_t extra[4];         /* of sta_detail_names the first; 0: none */
+	bool is_interval;          /* its time */
 	int64_t ms;
 };
 /* NULL, or what is wrong with it; *ret_code is static. */
@@ -125,8 +135,17 @@ const char *sta_observation_read(const struct json_tape *t, uint32_t token, int6
                                  struct sta_observation *ret, const char **ret_code);
 /* The same of members that were found one by one. */
 const char *sta_observation_check(struct sta_observation *o, const char **ret_code);
-/* Appends the message of the Datastream's feed. NULL, or why there is none. */
-const char *sta_observation_write(const struct feed *f, const struct sta_found *stream,
-                                  const struct sta_observation *o, struct buf *out,
-                                  const char **ret_code);
+/* Appends what it has beside time and result (sta/detail.h); nothing, when it has nothing. */
+void sta_observation_detail(const struct sta_observation *o, struct buf *out);
+struct sta_message {
+	struct buf *payload, *properties; /* the caller's, empty */
+	const char *code;                 /* when there is none */
+};
+/* The message of the Datastream's feed, and the user property that goes with it; p gets its feed
+ * and topic. NULL, or why there is none. */
+const char *sta_message(struct post *p, const struct web *w, const struct sta_found *x,
+                        const struct sta_observation *o, struct sta_message *ret);
+/* For post_publish(), over HTTP. */
+struct ingest_message sta_message_of(const struct post *p, const struct sta_observation *o,
+                                     const struct sta_message *m);
 #endif

@@ -16,6 +16,7 @@ static void read_and_write(int which, struct span key, struct span row, struct b
 	struct row_thing thing;
 	struct row_stream stream;
 	struct row_amend amend;
+	struct row_detail detail;
 	int32_t lon, lat;
 	switch (which) {
 	case 0:
@@ -29,6 +30,10 @@ static void read_and_write(int which, struct span key, struct span row, struct b
 	case 2:
 		if (row_amend_read(key, row, &amend) == 0)
 			row_amend_write(key, &amend, again);
+		break;
+	case 4:
+		if (row_detail_read(key, row, &detail) == 0)
+			row_detail_write(key, &detail, again);
 		break;
 	default:
 		if (row_place_read(key, row, &lon, &lat) == 0)
@@ -54,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	struct buf again;
 	buf_init(&again, 1 << 20);
-	read_and_write(p[0] & 3, key, span_of(row, size), &again);
+	read_and_write(p[0] & 7, key, span_of(row, size), &again);
 	if (again.len) {
 		/* Bits of flags that this row does not have are not written. */
 		assert(again.len == size);

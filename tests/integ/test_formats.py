@@ -43,6 +43,8 @@ def answers(d):
         a = d.get(path, timeout=60)
         assert a.status == 200, a
         out[path] = re.sub(r",(true|false),", ",FRESH,", a.body.decode())
+    path = "/sta/v1.1/Observations?$select=phenomenonTime,result,resultTime,parameters&$filter=resultTime%20ne%20null"
+    out[path] = d.get(path).json().get("value")
     for name in FEEDS:
         out[name] = [{k: v for k, v in e.items() if k != "dataschema"} for e in d.all_events(name)]  # that one names a port
     return json.loads(json.dumps(out))
@@ -89,6 +91,13 @@ def make(tmp_path):
                 body = "\n".join(map(json.dumps, lines + lines[:5])).encode()
                 a = d.post(f"/v1/feeds/{f}/events?thing=t-{i}", body, {"Content-Type": "application/x-ndjson"})
                 assert a.status == 200, a
+        with d.client("details") as c:
+            for i in range(4):
+                line = {"id": "t-1", "time": f"2026-10-20T00:{i:02}:00Z", "pm25": i}
+                detail = {"resultTime": f"2026-10-21T00:{i:02}:00Z", "parameters": {"i": i}}
+                assert c.publish("city/air/t-1", json.dumps(line), props={"user": [("sensorthings", json.dumps(detail))]}).reason == 0
+        i = d.get("/sta/v1.1/Observations?$filter=resultTime%20ne%20null").json()["value"][1]["@iot.id"]
+        assert d.admin("PATCH", f"/sta/v1.1/Observations({i})", {"parameters": {"changed": True}}).status == 200
         span = ["--feed", "air", "--from", "2026-10-02", "--to", "2026-10-03"]
         answers(d)
         assert d.oudp("series", "correct", "--thing", "t-1", "--property", "pm25", *span, "--factor", "2", "--reason", "x").returncode == 0

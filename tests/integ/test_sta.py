@@ -232,7 +232,7 @@ def test_an_observation_is_a_message_of_its_feed(sta, name):
 @pytest.mark.parametrize("path, body, status, says", [
     ("/Datastreams(1)/Observations", {}, 400, "no result"),
     ("/Datastreams(1)/Observations", {"result": 1, "phenomenonTime": "yesterday"}, 400, "phenomenonTime"),
-    ("/Datastreams(1)/Observations", {"result": 1, "parameters": {"a": 1}}, 400, "leave them out"),
+    ("/Datastreams(1)/Observations", {"result": 1, "parameters": [1]}, 400, "an object of names"),
     ("/Datastreams(1)/Observations", [], 400, "not a JSON object"),
     ("/Datastreams(999999)/Observations", {"result": 1}, 404, "no such Datastream"),
     ("/Observations", {"result": 1}, 400, "say which"),

@@ -230,7 +230,7 @@ def test_an_observation_is_published(d, name, version, qos):
     ("v1.1/Datastreams({i})/Observations", {"result": 1200}, 0x99, "1200 is more than maximum 1000"),
     ("v1.1/Datastreams({i})/Observations", {}, 0x99, "no result"), ("v1.1/Datastreams({i})/Observations", [], 0x99, "not a JSON object"),
     ("v1.1/Datastreams({i})/Observations", {"result": 1, "phenomenonTime": "yesterday"}, 0x99, "phenomenonTime"),
-    ("v1.1/Datastreams({i})/Observations", {"result": 1, "parameters": {"a": 1}}, 0x99, "validTime"),
+    ("v1.1/Datastreams({i})/Observations", {"result": 1, "validTime": "2026-01-01T00:00:00Z"}, 0x99, "validTime"),
     ("v1.1/Datastreams({i})/Observations", {"result": 1, "FeatureOfInterest": {"@iot.id": 1}}, 0x99, "over HTTP"),
     ("v1.1/Observations", {"result": 1}, 0x99, "say which"), ("v1.1/Observations", {"result": 1, "Datastream": {"@iot.id": 999999}}, 0x87, "no such Datastream"),
     ("v1.1/Datastreams(999999)/Observations", {"result": 1}, 0x87, "no such Datastream"),

@@ -1,0 +1,218 @@
+/* detail.c - see detail.h. */
+#include "sta/detail.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/rfc3339.h"
+#include "sta/build.h"
+
+#include <jansson.h>
+
+const char *const sta_detail_names[STA_DETAIL_MEMBERS] = {
+    [STA_D_RESULT_TIME] = "resultTime",         [STA_D_VALID_TIME] = "validTime",
+    [STA_D_PARAMETERS] = "parameters",          [STA_D_RESULT_QUALITY] = "resultQuality",
+    [STA_D_PHENOMENON_TIME] = "phenomenonTime", [STA_D_RESULT] = "result",
+};
+
+static bool is_instant(struct span s, int64_t *ret)
+{
+	return rfc3339_parse(s, ret) == 0;
+}
+
+static bool is_interval(const char *s, int64_t *ret_from)
+{
+	const char *slash = s ? strchr(s, '/') : NULL;
+	int64_t to;
+	return slash && is_instant(span_of(s, (size_t)(slash - s)), ret_from) &&
+	       is_instant(span_str(slash + 1), &to) && *ret_from <= to;
+}
+
+static const char *check(enum sta_detail_member m, const json_t *v)
+{
+	const char *s = json_string_value(v);
+	int64_t ms;
+	switch (m) {
+	case STA_D_RESULT_TIME:
+		return s && is_instant(span_str(s), &ms)
+		           ? NULL
+		           : "resultTime is written as \"2026-11-24T12:00:00Z\"";
+	case STA_D_VALID_TIME:
+		return is_interval(s, &ms) ? NULL
+		                           : "validTime is a beginning and an end: "
+		                             "\"2026-11-24T12:00:00Z/2026-11-24T13:00:00Z\"";
+	case STA_D_PARAMETERS:
+		return json_is_object(v) ? NULL : "parameters is an object of names and values";
+	case STA_D_RESULT_QUALITY:
+		return json_is_null(v) ? "resultQuality is anything but null" : NULL;
+	case STA_D_PHENOMENON_TIME:
+		return is_interval(s, &ms) ? NULL
+		                           : "phenomenonTime is written as "
+		                             "\"2026-11-24T12:00:00Z\", or two of them with a "
+		                             "slash, the earlier one first";
+	case STA_D_RESULT: return s ? NULL : "a result that is kept beside the series is a text";
+	case STA_DETAIL_MEMBERS: break;
+	}
+	return "an Observation has no such member";
+}
+
+const char *sta_detail_check_member(enum sta_detail_member m, struct span value)
+{
+	json_t *v = json_loadb(value.p, value.n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+	const char *why = v ? check(m, v) : "it cannot be read";
+	json_decref(v);
+	return why;
+}
+
+static enum sta_detail_member member_of(const char *name)
+{
+	unsigned m = 0;
+	while (m < STA_DETAIL_MEMBERS && strcmp(name, sta_detail_names[m]) != 0)
+		m++;
+	return (enum sta_detail_member)m;
+}
+
+static const char *check_all(json_t *j)
+{
+	const char *name, *why = json_is_object(j) ? NULL : "it is not a JSON object";
+	json_t *v;
+	json_object_foreach(j, name, v) if (!why) why = check(member_of(name), v);
+	return why;
+}
+
+const char *sta_detail_check(struct span text)
+{
+	json_t *j = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES, NULL);
+	const char *why = check_all(j);
+	json_decref(j);
+	return why;
+}
+
+bool sta_detail_has(struct span text, enum sta_detail_member m)
+{
+	json_t *j = text.n ? json_loadb(text.p, text.n, 0, NULL) : NULL;
+	bool has = json_object_get(j, sta_detail_names[m]) != NULL;
+	json_decref(j);
+	return has;
+}
+
+bool sta_detail_equal(struct span a, struct span b)
+{
+	json_t *x = a.n ? json_loadb(a.p, a.n, 0, NULL) : json_object(),
+	       *y = b.n ? json_loadb(b.p, b.n, 0, NULL) : json_object();
+	bool same = x && y && json_equal(x, y);
+	json_decref(x);
+	json_decref(y);
+	return same;
+}
+
+/* ---- showing ---- */
+
+static void show_quality(json_t *observation, json_t *v)
+{
+	json_t *words = json_object_get(observation, "resultQuality"), *all;
+	if (!words) {
+		json_object_set(observation, "resultQuality", v);
+		return;
+	}
+	all = json_is_array(v) ? json_copy(v) : json_array();
+	if (!json_is_array(v))
+		json_array_append(all, v);
+	json_array_extend(all, words);
+	json_object_set_new(observation, "resultQuality", all);
+}
+
+void sta_detail_show(json_t *observation, struct span text)
+{
+	json_t *j = text.n ? json_loadb(text.p, text.n, 0, NULL) : NULL, *v;
+	const char *name;
+	json_object_foreach(j, name, v)
+	{
+		if (strcmp(name, "resultQuality") == 0)
+			show_quality(observation, v);
+		else
+			json_object_set(observation, name, v);
+	}
+	json_decref(j);
+}
+
+/* ---- changing ---- */
+
+static void merge(json_t *into, json_t *from)
+{
+	const char *name;
+	json_t *v;
+	json_object_foreach(from, name, v)
+	{
+		json_t *old = json_object_get(into, name);
+		if (json_is_null(v))
+			json_object_del(into, name);
+		else if (json_is_object(v) && json_is_object(old))
+			merge(old, v);
+		else
+			json_object_set(into, name, v);
+	}
+}
+
+static bool passed_over(const char *name)
+{
+	return strstr(name, "@iot.") || strcmp(name, "id") == 0;
+}
+
+/* What a change may name. */
+static const char *check_body(json_t *body, const char **ret_code)
+{
+	static const char *const fixed[] = {"Datastream", "MultiDatastream", "FeatureOfInterest"};
+	const char *name;
+	json_t *v;
+	*ret_code = "type";
+	if (!json_is_object(body))
+		return "the body is not a JSON object";
+	json_object_foreach(body, name, v)
+	{
+		for (unsigned i = 0; i < ARRAY_LEN(fixed); i++)
+			if (strcmp(name, fixed[i]) == 0 && !json_is_null(v)) {
+				*ret_code = "fixed";
+				return "Datastream and FeatureOfInterest of an Observation do not "
+				       "change: delete this one and POST another";
+			}
+		if (!passed_over(name) && !json_is_null(v) &&
+		    member_of(name) == STA_DETAIL_MEMBERS &&
+		    !sta_find_relation(STA_OBSERVATION, span_str(name))) {
+			*ret_code = "unknown";
+			return "SensorThings has no such member of an Observation";
+		}
+	}
+	return NULL;
+}
+
+/* PUT: what is not said is gone, but its time stays when it is not said. */
+static json_t *base_of(json_t *now, bool whole)
+{
+	json_t *j = whole ? json_object() : json_deep_copy(now);
+	if (whole)
+		json_object_set(j, "phenomenonTime", json_object_get(now, "phenomenonTime"));
+	return j;
+}
+
+char *sta_detail_change(struct span now, struct span body, bool whole, const char **ret_code,
+                        const char **ret_why)
+{
+	json_t *old = json_loadb(now.p, now.n, 0, NULL),
+	       *b = json_loadb(body.n ? body.p : "", body.n, JSON_REJECT_DUPLICATES, NULL), *j;
+	char *text = NULL;
+	*ret_why = check_body(b, ret_code);
+	if (!*ret_why) {
+		j = base_of(old, whole);
+		merge(j, b);
+		if (!json_object_get(j, "phenomenonTime"))
+			json_object_set(j, "phenomenonTime",
+			                json_object_get(old, "phenomenonTime"));
+		text = sta_print(j);
+		json_decref(j);
+		*ret_code = "type";
+		*ret_why = text ? NULL : "it cannot be written";
+	}
+	json_decref(old);
+	json_decref(b);
+	return text;
+}
