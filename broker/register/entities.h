@@ -67,6 +67,11 @@ const struct entity *entities_of_thing(const struct entities *e, struct span fee
 struct erasure;
 void entities_erased(struct entities *e, const struct erasure *of);
 
+/* told is called of each that was made or changed, after the commit, not of those that are gone.
+ * NULL: nobody. */
+void entities_on_change(struct entities *e, void (*told)(void *arg, const struct entity *x),
+                        void *arg);
+
 /* ---- changing ---- */
 struct entities_change *entities_begin(struct entities *e, struct span by);
 /* x is copied; x->id 0 gets a number, else it is a row over a derived one. The number, or

@@ -258,10 +258,26 @@ void entities_abort(struct entities_change *c)
 	free(c);
 }
 
+void entities_on_change(struct entities *e, void (*told)(void *arg, const struct entity *x),
+                        void *arg)
+{
+	e->told = told;
+	e->told_arg = arg;
+}
+
+static void tell(const struct entities_change *c)
+{
+	for (unsigned i = 0; i < c->n && c->e->told; i++)
+		if (!c->op[i].removes)
+			c->e->told(c->e->told_arg, c->op[i].target);
+}
+
 static void committed(const struct answer *a, int err)
 {
 	struct entities_change *c = a->owner;
 	end(c, err);
+	if (!err)
+		tell(c);
 	c->done(c->arg, err);
 	free(c);
 }

@@ -30,6 +30,8 @@ struct entities {
 	struct map parts;   /* letter, number of a Thing -> struct list_of: what is part of it */
 	uint64_t filled_at; /* what the series had when numbers were looked for last */
 	unsigned unfilled;
+	void (*told)(void *arg, const struct entity *x); /* NULL: nobody asks */
+	void *told_arg;
 };
 
 /* Under the lock for writing: into the table with its names; one that never was out of it; a

@@ -289,3 +289,22 @@ int sta_run_entity(const struct sta_request *r, int64_t id, struct buf *out)
 	run_free(run);
 	return err;
 }
+
+int sta_path_end(const struct sta_request *r, int64_t *ret_id)
+{
+	struct run run = {.r = r};
+	return r->q->many ? ERR_NOT_FOUND : follow(&run, ret_id);
+}
+
+int sta_path_leads_to(const struct sta_request *r, int64_t id)
+{
+	struct run run = {.r = r};
+	const struct sta_step *last = &r->q->step[r->q->n_steps - 1];
+	int64_t at;
+	int err = follow(&run, &at);
+	if (err)
+		return err;
+	if (!r->q->many)
+		return at == id ? 0 : ERR_NOT_FOUND;
+	return last->relation ? is_related(&run, last->relation, at, id) : 0;
+}

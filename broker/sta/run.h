@@ -34,4 +34,10 @@ int sta_run(const struct sta_request *r, struct buf *out, const char **ret_type,
  * it is not there, or $filter does not hold. */
 int sta_run_entity(const struct sta_request *r, int64_t id, struct buf *out) MUSTCHECK;
 
+/* The entity at the end of a path that leads to one. The store's errors, ERR_NOT_FOUND. */
+int sta_path_end(const struct sta_request *r, int64_t *ret_id) MUSTCHECK;
+/* 0: the path leads to this entity of the type that it ends in, which may be one of a set;
+ * ERR_NOT_FOUND: it does not. */
+int sta_path_leads_to(const struct sta_request *r, int64_t id) MUSTCHECK;
+
 #endif

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "web/sta_entity.h"
+#include "web/sta_tell.h"
 #include "web/sta_write.h"
 
 #include <math.h>
@@ -67,6 +68,8 @@ static void amended(struct series_correction *c)
 		sta_audit(r,
 		          c->what == SERIES_REJECT ? "sensorthings.delete" : "sensorthings.change",
 		          STA_OBSERVATION, a->id);
+		if (c->what == SERIES_CORRECT)
+			sta_teller_changed(r->web->teller, STA_OBSERVATION, a->id);
 		respond(r, 200, NULL);
 	}
 }

@@ -164,12 +164,10 @@ static bool is_hidden(struct sta_written *w, enum sta_type t, int64_t id)
 /* Under the lock: its own members, and whose it is. */
 static json_t *make(const struct entity *x, enum sta_type as)
 {
-	json_t *j = sta_parse(x->text), *p = j ? sta_properties(j) : NULL;
-	if (!j)
-		return NULL;
-	if (x->type == STA_HISTORICAL_LOCATION) {
+	json_t *j = sta_parse(x->text);
+	if (!j || x->type == STA_HISTORICAL_LOCATION)
 		return j;
-	}
+	json_t *p = sta_properties(j);
 	sta_string(p, "feed", x->feed);
 	sta_string(p, "organisation", x->organisation);
 	if (x->type == STA_THING || x->type == STA_DATASTREAM)
