@@ -9,6 +9,7 @@
 #include "access/audit.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "sta/patch.h"
 #include "web/sta_entity.h"
 #include "web/sta_tell.h"
 #include "web/sta_write.h"
@@ -92,8 +93,17 @@ static bool take_body(struct amending *a)
 	struct req *r = a->r;
 	const char *code, *why;
 	char pointer[40] = "";
-	a->text = sta_detail_change(span_str(a->instant[HERE].now), span_of(r->body.p, r->body.len),
-	                            r->method == METHOD_PUT, &code, &why);
+	struct span now = span_str(a->instant[HERE].now), body = span_of(r->body.p, r->body.len);
+	char *patched = NULL, wrong[200];
+	if (r->method == METHOD_PATCH && sta_patch_is(r->type)) {
+		if (sta_patch(now, body, false, &patched, wrong)) {
+			sta_refuse(r, 400, "patch", "", "%s", wrong);
+			return false;
+		}
+		body = span_str(patched);
+	}
+	a->text = sta_detail_change(now, body, patched || r->method == METHOD_PUT, &code, &why);
+	free(patched);
 	if (a->text && !parse(a, &a->body, a->text))
 		return false;
 	if (a->text)

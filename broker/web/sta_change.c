@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "sta/patch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,26 +261,45 @@ static void found(struct req *r)
 		sta_commit(c->r, c->change, committed);
 }
 
+/* What the entity is to be; false: refused. A JSON Patch makes all of it, a PATCH else is merged.
+ */
+static bool read_body(struct changing *c)
+{
+	struct req *r = c->r;
+	struct sta_faults faults;
+	char why[200], *patched = NULL;
+	bool row, merge = r->method == METHOD_PATCH;
+	struct entity x = now_of(c, c->type, c->id, &row);
+	struct span body = span_of(r->body.p, r->body.len), old = {0};
+	c->seen_ms = x.changed_ms;
+	if (merge && sta_patch_is(r->type)) {
+		if (sta_patch(span_str(row ? x.text : NULL), body, !row, &patched, why)) {
+			sta_refuse(r, 400, "patch", "", "%s", why);
+			return false;
+		}
+		body = span_str(patched);
+	} else if (merge && row) {
+		old = span_str(x.text);
+	}
+	int err =
+	    sta_draft_read(c->type, body, old, c->id < ENTITY_FIRST || !row, &c->draft, &faults);
+	if (err)
+		sta_refuse_faults(r, &faults);
+	free(patched);
+	return !err;
+}
+
 void sta_change(struct req *r, enum sta_type t, int64_t id)
 {
 	struct changing *c = xcalloc(1, sizeof(*c));
-	struct sta_faults faults;
-	bool row;
 	c->r = r;
 	c->type = t;
 	c->id = id;
 	r->own = c;
 	r->own_free = changing_free;
 	if (r->method != METHOD_DELETE) {
-		struct entity x = now_of(c, t, id, &row);
-		c->seen_ms = x.changed_ms;
-		bool merge = r->method == METHOD_PATCH, over = id < ENTITY_FIRST || !row;
-		if (sta_draft_read(t, span_of(r->body.p, r->body.len),
-		                   merge && row ? span_str(x.text) : (struct span){0}, over,
-		                   &c->draft, &faults)) {
-			sta_refuse_faults(r, &faults);
+		if (!read_body(c))
 			return;
-		}
 		for (unsigned i = 0; i < c->draft->n_links; i++)
 			if (!c->draft->link[i].made)
 				sta_find_add(&c->find, c->draft->link[i].relation->to,

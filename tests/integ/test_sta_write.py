@@ -156,6 +156,32 @@ def test_patch_put_and_what_does_not_change(lab):
     assert ask(lab, f"/Datastreams({s})/Sensor")["@iot.id"] == q and ask(lab, f"/Sensors({q})/Datastreams")["value"][0]["@iot.id"] == s
 
 
+def test_json_patch(lab):
+    """RFC 6902, as 18-088 clause 10.3 has it: all operations or none."""
+    def patch(path, *operations, status=200):
+        return send(lab, "PATCH", path, list(operations), status, {"Content-Type": "application/json-patch+json"})
+    t, s = make_stream(lab)
+    path = f"/Things({t})"
+    patch(path, {"op": "add", "path": "/properties", "value": {"a": 1}}, {"op": "copy", "from": "/properties/a", "path": "/properties/b"},
+          {"op": "replace", "path": "/description", "value": "new"}, {"op": "test", "path": "/name", "value": "kitchen"})
+    a = ask(lab, path)
+    assert a["description"] == "new" and (a["properties"]["a"], a["properties"]["b"]) == (1, 1)
+    patch(path, {"op": "move", "from": "/properties/a", "path": "/properties/c"}, {"op": "remove", "path": "/properties/b"})
+    assert {k: v for k, v in ask(lab, path)["properties"].items() if k in "abc"} == {"c": 1}
+    was = ask(lab, path)
+    for bad, code in ((({"op": "remove", "path": "/properties/c"}, {"op": "test", "path": "/name", "value": "x"}), "patch"), (({"op": "remove", "path": "/name"},), "missing"),
+                      (({"op": "add", "path": "/colour", "value": 1},), "unknown"), (({"op": "remove", "path": "/none"},), "patch"), ((1,), "patch"),
+                      (({"op": "add", "path": "/properties/feed", "value": "air"},), "fixed")):
+        assert patch(path, *bad, status=400)["code"] == code
+    assert ask(lab, path) == was
+    patch(f"/Datastreams({s})", {"op": "replace", "path": "/unitOfMeasurement/symbol", "value": "K"})
+    assert ask(lab, f"/Datastreams({s})")["unitOfMeasurement"]["symbol"] == "K"
+    o = send(lab, "POST", f"/Datastreams({s})/Observations", {"result": 1})
+    patch(f"/Observations({o})", {"op": "replace", "path": "/result", "value": 2})
+    assert ask(lab, f"/Observations({o})/result")["result"] == 2
+    patch(f"/Observations({o})", {"op": "replace", "path": "/resultQuality", "value": 2}, status=400)
+
+
 def test_a_thing_moves(lab):
     t = send(lab, "POST", "/Things", thing(Locations=[place("here", 4)]))
     send(lab, "POST", f"/Things({t})/Locations", place("there", 5))
