@@ -58,6 +58,17 @@ static const struct answers {
     {"PATCH /v1/grants/{grant}", "200 403 404", "Grant"},
     {"DELETE /v1/grants/{grant}", "200 403 404", "Grant"},
     {"GET /v1/openapi.json", "200", "Document"},
+    {"GET /sta/v1.1", "200", "StaRoot"},
+    {"POST /sta/v1.1/$batch", "200", "StaBatch"},
+    {"POST /sta/v1.1/CreateObservations", "201", "StaLinks"},
+    {"GET /sta/v1.1/{set}", "200 404", "StaSet StaFeatures"},
+    {"POST /sta/v1.1/{set}", "201 200 403 404 409", "StaEntity"},
+    {"GET /sta/v1.1/{set}({id})", "200 404", "StaEntity"},
+    {"PUT /sta/v1.1/{set}({id})", "200 403 404 409", "StaEntity"},
+    {"PATCH /sta/v1.1/{set}({id})", "200 403 404 409", "StaEntity"},
+    {"DELETE /sta/v1.1/{set}({id})", "200 403 404", ""},
+    {"GET /sta/v1.1/{set}({id})/{member}", "200 204 404", "StaMember StaFeatures"},
+    {"POST /sta/v1.1/{set}({id})/{member}", "201 200 404 409", "StaEntity"},
 };
 
 static const char *words(unsigned status)
@@ -103,7 +114,8 @@ static void write_content(struct buf *b, const char *types, const char *schema)
 		struct span type = span_of(at, len);
 		bool is_geo = span_is(type, "application/geo+json");
 		bool text = span_is(type, "text/csv") || span_is(type, "image/svg+xml") ||
-		            span_is(type, "application/x-ndjson");
+		            span_is(type, "application/x-ndjson") ||
+		            span_is(type, "multipart/mixed");
 		buf_addf(b, "%s\"%.*s\":", at > types ? "," : "", (int)len, at);
 		if (text || !(is_geo ? geo : plain).n)
 			buf_add_str(b, "{}");
@@ -138,7 +150,7 @@ void openapi_responses(struct buf *b, const char *method, const char *path, cons
 		} else {
 			buf_addf(b, "%s\"%u\":{\"description\":\"%s\",%s", first ? "" : ",", status,
 			         words(status), version);
-			if (status < 204) {
+			if (status < 204 && *types) {
 				buf_add_str(b, ",\"content\":{");
 				write_content(b, types, x ? x->schema : "");
 				buf_add_char(b, '}');

@@ -164,6 +164,36 @@ static const struct row {
     {METHOD_GET, "/readyz", get_readyz, WEB_ADMIN, false, NULL, "", ""},
 };
 
+/* SensorThings for the description; handled below /sta/v1.1*. */
+#define STA_OPTIONS "$filter $orderby $top $skip $skiptoken $count $select $expand $resultFormat"
+static const struct row sta_rows[] = {
+    {METHOD_GET, "/sta/v1.1", NULL, API, false,
+     "SensorThings 1.1: its sets, what is there of the standard, and what this server takes", "",
+     "application/json"},
+    {METHOD_POST, "/sta/v1.1/$batch", NULL, API, false,
+     "Many requests in one, as JSON or multipart/mixed; groups are all or nothing", "",
+     "application/json multipart/mixed"},
+    {METHOD_POST, "/sta/v1.1/CreateObservations", NULL, API, false,
+     "Many Observations: a link for each, or what is wrong with it", "", "application/json"},
+    {METHOD_GET, "/sta/v1.1/{set}", NULL, API, false, "Entities of a set", STA_OPTIONS,
+     "application/json application/geo+json"},
+    {METHOD_POST, "/sta/v1.1/{set}", NULL, API, false,
+     "Make an entity, with what is in it; or keep an Observation", "", "application/json"},
+    {METHOD_GET, "/sta/v1.1/{set}({id})", NULL, API, false, "One entity", "$select $expand",
+     "application/json"},
+    {METHOD_PUT, "/sta/v1.1/{set}({id})", NULL, API, false, "Replace an entity", "",
+     "application/json"},
+    {METHOD_PATCH, "/sta/v1.1/{set}({id})", NULL, API, false,
+     "Change an entity: a merge, or a JSON Patch", "", "application/json"},
+    {METHOD_DELETE, "/sta/v1.1/{set}({id})", NULL, API, false,
+     "Delete an entity and what is part of it", "", ""},
+    {METHOD_GET, "/sta/v1.1/{set}({id})/{member}", NULL, API, false,
+     "A property of an entity, or what it is related to", STA_OPTIONS,
+     "application/json application/geo+json"},
+    {METHOD_POST, "/sta/v1.1/{set}({id})/{member}", NULL, API, false,
+     "Make an entity that is related to this one", "", "application/json"},
+};
+
 static const char *const method_names[] = {
     [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
     [METHOD_PUT] = "PUT", [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE"};
@@ -191,9 +221,11 @@ static void write_parameters(struct buf *b, const struct row *w)
 		size_t n = strcspn(at, " ");
 		buf_addf(b, "%s{\"name\":\"%.*s\",\"in\":\"query\",\"schema\":{\"type\":\"%s\"}}",
 		         first ? "" : ",", (int)n, at,
-		         strncmp(at, "limit", n) == 0 || strncmp(at, "wait", n) == 0 ? "integer"
+		         strncmp(at, "limit", n) == 0 || strncmp(at, "wait", n) == 0 ||
+		                 strncmp(at, "$top", n) == 0 || strncmp(at, "$skip", n) == 0
+		             ? "integer"
 		         : strncmp(at, "dryRun", n) == 0 || strncmp(at, "registered", n) == 0 ||
-		                 strncmp(at, "withTopic", n) == 0
+		                 strncmp(at, "withTopic", n) == 0 || strncmp(at, "$count", n) == 0
 		             ? "boolean"
 		             : "string");
 		first = false;
@@ -208,10 +240,13 @@ static void write_operation(struct buf *b, const struct row *w)
 	write_method(b, w);
 	buf_add_str(b, "\":{\"operationId\":\"");
 	write_method(b, w);
-	for (const char *p = w->path + 3; *p; p++) { /* letters and digits of the path */
-		bool letter = (*p >= 'a' && *p <= 'z');
+	bool sta = strncmp(w->path, "/sta", 4) == 0;
+	if (sta)
+		buf_add_str(b, "Sta");
+	for (const char *p = w->path + (sta ? 9 : 3); *p; p++) { /* letters of the path */
+		bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
 		if (letter)
-			buf_add_char(b, strchr("/{_.", p[-1]) ? (char)(*p - 'a' + 'A') : *p);
+			buf_add_char(b, strchr("/{_.$", p[-1]) ? (char)(*p & ~32) : *p);
 	}
 	buf_addf(b, "\",\"summary\":\"%s\",", w->summary);
 	write_parameters(b, w);
@@ -220,6 +255,24 @@ static void write_operation(struct buf *b, const struct row *w)
 	buf_add_char(b, ',');
 	openapi_responses(b, method_names[w->method], w->path, w->type);
 	buf_add_char(b, '}');
+}
+
+/* Rows of one path stand side by side. */
+static void write_paths(struct buf *b, const struct row *all, unsigned n, bool first)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct row *w = &all[i];
+		if (!w->summary || (i && strcmp(all[i - 1].path, w->path) == 0))
+			continue;
+		buf_addf(b, "%s\"%s\":{", first ? "" : ",", w->path);
+		first = false;
+		for (unsigned k = i; k < n && strcmp(all[k].path, w->path) == 0; k++) {
+			if (k > i)
+				buf_add_char(b, ',');
+			write_operation(b, &all[k]);
+		}
+		buf_add_char(b, '}');
+	}
 }
 
 void get_openapi(struct req *r)
@@ -238,19 +291,8 @@ void get_openapi(struct req *r)
 	buf_add_str(b, "}},\"servers\":[{\"url\":");
 	json_write_string(b, span_str(r->web->base_url));
 	buf_add_str(b, "}],\"paths\":{");
-	for (unsigned i = 0, n = 0; i < ARRAY_LEN(rows); i++) {
-		const struct row *w = &rows[i];
-		if (!w->summary || (i && strcmp(rows[i - 1].path, w->path) == 0))
-			continue;
-		buf_addf(b, "%s\"%s\":{", n++ ? "," : "", w->path);
-		for (unsigned k = i; k < ARRAY_LEN(rows) && strcmp(rows[k].path, w->path) == 0;
-		     k++) {
-			if (k > i)
-				buf_add_char(b, ',');
-			write_operation(b, &rows[k]);
-		}
-		buf_add_char(b, '}');
-	}
+	write_paths(b, rows, ARRAY_LEN(rows), true);
+	write_paths(b, sta_rows, ARRAY_LEN(sta_rows), false);
 	buf_add_str(b, "},\"components\":{\"schemas\":");
 	openapi_schemas(b);
 	buf_add_str(b, "}}");

@@ -289,6 +289,10 @@ void change_sta(struct req *r)
 {
 	if (!is_possible(r))
 		return;
+	if (r->query.n) {
+		sta_refuse(r, 400, "options", "", "a change has no options: nothing stands behind '?'");
+		return;
+	}
 	struct sta_query *q = xcalloc(1, sizeof(*q));
 	const struct sta_step *last = q->step;
 	if (sta_read_path(r, q)) {

@@ -15,16 +15,57 @@ FEEDS = {
     "air": feed("city/air/{thing}", ["test-air/1", "air-quality-observed/1"], title="Lucht", cadence="10m", keep_messages="7d", **PUBLIC),
     "quick": feed("city/quick/{thing}", title="Quick", cadence="1s"),
     "free": feed("city/free/#", ["any"], title="Free"),
+    "made": feed("made/{thing}", ["any"], title="Made", decode="senml", sensorthings=True),
 }
 THING = {"name": {"nl": "Meter"}, "owner": {"organisation": "Gemeente Test"}, "goal": {"nl": "Weten"}, "legalGround": "Publieke taak",
          "personalData": False, "location": {"latitude": 52.1, "longitude": 4.3}}
-FILL = {"feed": "air", "thing": "a", "name": "test-air", "version": "1", "organisation": "vendor", "identity": "ann", "id": "1", "grant": "1"}
+FILL = {"feed": "air", "thing": "a", "name": "test-air", "version": "1", "organisation": "vendor", "identity": "ann", "id": "1", "grant": "1", "set": "Things",
+        "member": "Datastreams"}
 NONE = {"feed": "none", "thing": "none", "name": "none", "version": "9", "organisation": "none", "identity": "none", "id": "999999",
-        "grant": "999999"}
+        "grant": "999999", "set": "Nothing", "member": "nothing"}
 
 
 def concrete(path, fill):
     return re.sub(r"\{(\w+)\}", lambda m: fill[m.group(1)], path)
+
+
+def of_sensorthings():
+    """The first thing that is made has the number 2147483648, and so on."""
+    about = {"description": "of the tests"}
+    one, made, of = "/sta/v1.1/{set}({id})", "/sta/v1.1/{set}", "/sta/v1.1/{set}({id})/{member}"
+    stream = {"name": "s", **about, "observationType": "x", "unitOfMeasurement": {"symbol": "Cel"},
+              "Sensor": {"name": "q", **about, "encodingType": "text/plain", "metadata": "x"},
+              "ObservedProperty": {"name": "p", **about, "definition": "http://vocabulary.example/p"}}
+    first, second, t = 2147483648, 2147483649, {"name": "t", **about}
+    yield "POST", made, "/sta/v1.1/Things", t, {}
+    yield "POST", made, "/sta/v1.1/Things", t, {}
+    yield "POST", made, "/sta/v1.1/Things", {"name": "u", **about}, {}
+    yield "POST", made, "/sta/v1.1/Things", {"name": "v", **about, "properties": {"feed": "quick"}}, {}
+    yield "POST", of, f"/sta/v1.1/Things({first})/Datastreams", stream, {}
+    yield "POST", of, f"/sta/v1.1/Things({first})/Datastreams", stream, {}
+    when = {"result": 1, "phenomenonTime": city.now()}
+    for datastream in (second + 1, second + 2, second + 3):
+        yield "POST", of, f"/sta/v1.1/Datastreams({datastream})/Observations", when, {}
+        yield "POST", of, f"/sta/v1.1/Datastreams({datastream})/Observations", when, {}
+        yield "POST", made, "/sta/v1.1/Observations", {**when, "Datastream": {"@iot.id": datastream}}, {}
+        yield "POST", "/sta/v1.1/CreateObservations", "/sta/v1.1/CreateObservations", [{"Datastream": {"@iot.id": datastream},
+                                                                                        "components": ["result"], "dataArray": [[1]]}], {}
+    for method, body in (("PUT", t), ("PATCH", {"description": "x"}), ("PATCH", {"name": "u"}), ("PUT", {"name": "u", **about})):
+        yield method, one, f"/sta/v1.1/Things({first})", body, {}
+    yield "GET", one, f"/sta/v1.1/Things({first})?$expand=Datastreams", None, {}
+    yield "GET", made, "/sta/v1.1/Things?$count=true&$top=1", None, {}
+    yield "GET", made, "/sta/v1.1/Things?$resultFormat=GeoJSON", None, {}
+    yield "GET", of, f"/sta/v1.1/Things({first})/name", None, {}
+    yield "GET", of, f"/sta/v1.1/Datastreams({second + 3})/Thing", None, {}
+    yield "GET", of, f"/sta/v1.1/Datastreams({second + 3})/resultTime", None, {}
+    yield "GET", of, "/sta/v1.1/Things(1)/properties", None, {}
+    yield "POST", "/sta/v1.1/$batch", "/sta/v1.1/$batch", {"requests": [{"id": "1", "method": "get", "url": "Things", "atomicityGroup": "g"},
+                                                                       {"id": "2", "method": "post", "url": "Things", "body": {}}]}, {}
+    for method in ("PUT", "PATCH", "DELETE"):
+        yield method, one, f"/sta/v1.1/Things({second})", None if method == "DELETE" else {"name": "x", **about}, {"denied": True}
+    yield "DELETE", one, f"/sta/v1.1/Things({second})", None, {}
+    for path, filled in ((made, "/sta/v1.1/Things?$top=x"), (one, "/sta/v1.1/Things(1)?$select=x"), (of, "/sta/v1.1/Things(1)/Datastreams?$filter=1")):
+        yield "GET", path, filled, None, {}
 
 
 def more(d):
@@ -77,6 +118,7 @@ def more(d):
         yield "GET", "/v1/observations", "/v1/observations?last=P30D&aggregate=mean,min,max,sum,count,first,last,present&interval=P1D" + kind, None, {}
         yield "GET", "/v1/datastreams/{id}/observations", "/v1/datastreams/1/observations?last=P30D" + kind, None, {}
         yield "GET", "/v1/datastreams/{id}/observations", "/v1/datastreams/1/observations?last=P30D&aggregate=mean,count&interval=PT1H" + kind, None, {}
+    yield from of_sensorthings()
     for path in ("/v1/datastreams", "/v1/observations", "/v1/things/{thing}/datastreams", "/v1/datastreams/{id}", "/v1/datastreams/{id}/observations",
                  "/v1/datastreams/{id}/chart.svg"):
         filled = concrete(path, FILL) + ("?from=2026-01-01&to=2026-02-01" if "observ" in path or "chart" in path else "")
@@ -90,7 +132,8 @@ def seen(broker):
     d = broker
     must(d, "organisation", "add", "vendor", "--title", "Vendor")
     must(d, "identity", "add", "ann", "--organisation", "vendor", "--password", input=PASSWORD + "\n")
-    must(d, "grant", "add", "air", "--identity", "ann", "--rights", "read,subscribe")
+    for name in ("air", "made"):
+        must(d, "grant", "add", name, "--identity", "ann", "--rights", "read,subscribe")
     with d.client("described") as c:
         for thing in ("a", "gone"):
             payload = {"dateObserved": city.now(), "pm25": 5, "location": {"type": "Point", "coordinates": [4.3, 52.1]}}
@@ -109,6 +152,8 @@ def seen(broker):
 
     def ask(method, path, filled, body=None, headers=None, where=None):
         headers = dict(headers or {})
+        if headers.pop("denied", False):
+            headers, where = basic("ann", PASSWORD), d.web_port
         where = d.web_port if headers.pop("web", False) else where or d.socket_path
         a = web.request(where, method, filled, body, headers, timeout=30 * SLOW)
         a.asked = f"{method} {filled}"
