@@ -268,7 +268,8 @@ def test_operations(town):
     assert {(r[0], r[1]) for r in table} == operations, "rows of tests/vectors/access-operations.tsv"
     bad = []
     fill = {"feed": "restricted", "schema": "test-air", "name": "test-air", "version": "1", "thing": "nothing", "organisation": "owner",
-            "identity": "key-none", "id": "999", "grant": town.grant("restricted", "read", identity="other-things")}
+            "identity": "key-none", "id": "999", "grant": town.grant("restricted", "read", identity="other-things"),
+            "set": "Things", "member": "Datastreams"}
     for method, path, _, *wanted in table:
         real = re.sub(r"{(\w+)}", lambda m: fill[m.group(1)], path)
         for column, want in zip(head[3:], wanted):
