@@ -195,8 +195,9 @@ static void on_erased_feed(void *arg, struct feed *f, const struct erasure *e, s
 
 static void on_erased(void *arg, const struct erasure *e, const struct erased *what)
 {
-	audit_erased(access_audit(((struct daemon *)arg)->access), e->id, e->organisation,
-	             what->records);
+	struct daemon *d = arg;
+	ingest_erased(d->ingest, e);
+	audit_erased(access_audit(d->access), e->id, e->organisation, what->records);
 }
 
 static bool on_ended(void *arg, const struct organisation *o, unsigned things)

@@ -13,6 +13,7 @@
 #include "ingest/fit.h"
 #include "ingest/preload.h"
 #include "ingest/reduce.h"
+#include "ingest/refusals.h"
 #include "ingest/window.h"
 #include "mqtt/utf8.h"
 #include "schema/senml.h"
@@ -37,6 +38,7 @@ struct ingest {
 	struct verdict verdict;
 	struct duplicates *duplicates;
 	const struct things *things; /* NULL: nothing is registered */
+	struct refusals *refusals;
 	struct ingest_stats stats;
 };
 
@@ -46,6 +48,7 @@ int ingest_new(struct hub *h, struct ingest **ret)
 	in->hub = h;
 	schema_scratch_init(&in->scratch, 2 * LIMIT_PACKET_BYTES_MAX + LIMIT_PRIVACY_GROWTH_BYTES);
 	privacy_scratch_init(&in->reduced, LIMIT_PACKET_BYTES_MAX);
+	in->refusals = refusals_new();
 	in->duplicates = duplicates_new(LIMIT_DUPLICATES);
 	int err = ingest_preload(h, in->duplicates, LIMIT_DUPLICATES);
 	if (err) {
@@ -63,6 +66,7 @@ void ingest_free(struct ingest *in)
 	schema_scratch_done(&in->scratch);
 	privacy_scratch_done(&in->reduced);
 	duplicates_free(in->duplicates);
+	refusals_free(in->refusals);
 	free(in);
 }
 
@@ -79,6 +83,16 @@ void ingest_set_access(struct ingest *in, const struct access *a)
 void ingest_set_audit(struct ingest *in, struct audit *a)
 {
 	in->audit = a;
+}
+
+struct refusals *ingest_refusals(struct ingest *in)
+{
+	return in->refusals;
+}
+
+void ingest_erased(struct ingest *in, const struct erasure *e)
+{
+	refusals_erased(in->refusals, e);
 }
 
 const struct ingest_stats *ingest_stats(const struct ingest *in)
@@ -149,6 +163,12 @@ static void answer(struct ingest *in, const struct way *w, enum verdict_code ver
 
 /* ---- refusals ---- */
 
+static void count(struct ingest *in, const struct way *w, enum refusal_kind kind, const char *rule,
+                  const char *reason)
+{
+	refusals_count(in->refusals, w->m->who, w->feed, w->thing, kind, rule, reason, w->now_ms);
+}
+
 static void to_quarantine(struct ingest *in, const struct way *w, const struct verdict *v)
 {
 	const struct ingest_message *m = w->m;
@@ -183,6 +203,7 @@ static void refuse(struct ingest *in, const struct way *w, struct verdict *v)
 	in->stats.refused++;
 	w->feed->count.quarantined++;
 	versions_refused(w->feed, v->schema);
+	count(in, w, REFUSAL_UNFIT, v->rule, v->text);
 	to_quarantine(in, w, v);
 	answer(in, w, VERDICT_REFUSED, 0, v->text);
 }
@@ -210,6 +231,7 @@ static void deny(struct ingest *in, const struct way *w, const char *why)
 	in->stats.denied++;
 	audit_seldom(in->audit, "publish", w->feed ? w->feed->conf->name : "", "refused", NULL,
 	             who->name, span_str(who->organisation));
+	count(in, w, REFUSAL_DENIED, "grant", why);
 	answer(in, w, VERDICT_DENIED, 0, why);
 }
 
@@ -221,6 +243,7 @@ static void unrouted(struct ingest *in, const struct way *w)
 	         (int)MIN_OF(w->m->topic.n, (size_t)200), w->m->topic.p);
 	in->stats.unrouted++;
 	to_quarantine(in, w, v);
+	count(in, w, REFUSAL_UNROUTED, v->rule, "no feed takes this topic");
 	answer(in, w, VERDICT_UNROUTED, 0, v->text);
 }
 
@@ -496,6 +519,9 @@ static void charge_refusal(const struct way *w, struct span topic_thing)
 /* No grant that fits has room; err is not ERR_SLOW. */
 static void no_room(struct ingest *in, const struct way *w, int err)
 {
+	count(in, w, REFUSAL_LIMIT, err == ERR_TOO_LARGE ? "size" : "quota",
+	      err == ERR_TOO_LARGE ? "larger than the grant allows"
+	                           : "the messages granted for today are used up");
 	if (err == ERR_TOO_LARGE)
 		answer(in, w, VERDICT_TOO_LARGE, 0, "larger than the grant allows");
 	else

@@ -78,6 +78,12 @@ unsigned ingest_explain(struct ingest *in, const struct feed *f, struct span pay
 /* For the hub's abandoned hook: the record never happened. */
 void ingest_abandoned(struct ingest *in, struct feed *f, const struct record *r);
 
+struct refusals;
+struct refusals *ingest_refusals(struct ingest *in); /* refusals.h */
+
+struct erasure;
+void ingest_erased(struct ingest *in, const struct erasure *e); /* a thing was erased */
+
 struct ingest_stats {
 	uint64_t received, duplicates, refused, unrouted, denied, cleared, bytes;
 };

@@ -1,5 +1,6 @@
 /* render.c - the numbers as Prometheus text (format 0.0.4) and as JSON. */
 #include "base/rfc3339.h"
+#include "ingest/refusals.h"
 #include "status/private.h"
 #include "json/write.h"
 
@@ -242,6 +243,15 @@ void status_write_metrics(struct status *s, struct buf *b)
 	    (unsigned long long)o.http_4xx, (unsigned long long)o.http_5xx);
 	one(b, "oudp_connections_refused_total", "counter",
 	    "Connections refused because there were too many.", o.refused_connections);
+	family(b, "oudp_refusals_total", "counter",
+	       "Messages and writes that were refused, by kind.");
+	const struct refusals *refusals = ingest_refusals(s->o.ingest);
+	for (unsigned k = 0; k < REFUSAL_KINDS; k++)
+		buf_addf(b, "oudp_refusals_total{kind=\"%s\"} %llu\n", refusal_names[k],
+		         (unsigned long long)refusals_total(refusals)[k]);
+	one(b, "oudp_refused_sources", "gauge",
+	    "Identities, with feed and thing, whose refusals are counted apart: /v1/refusals.",
+	    refusals_sources(refusals));
 	one(b, "oudp_slow_subscribers_closed_total", "counter",
 	    "Subscribers that asked for slow=close and were slow.", o.slow_closed);
 	one(b, "oudp_things_silent", "gauge", "Things of feeds with a cadence that do not report.",

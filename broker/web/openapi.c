@@ -58,6 +58,8 @@ static const struct answers {
     {"PATCH /v1/grants/{grant}", "200 403 404", "Grant"},
     {"DELETE /v1/grants/{grant}", "200 403 404", "Grant"},
     {"GET /v1/openapi.json", "200", "Document"},
+    {"GET /v1/capabilities", "200", "Capabilities"},
+    {"GET /v1/refusals", "200", "Refusals"},
     {"GET /sta/v1.1", "200", "StaRoot"},
     {"POST /sta/v1.1/$batch", "200", "StaBatch"},
     {"POST /sta/v1.1/CreateObservations", "201", "StaLinks"},

@@ -323,6 +323,8 @@ void get_identities(struct req *r);
 void post_identities(struct req *r);
 void patch_identity(struct req *r);
 void get_grants(struct req *r);
+void get_capabilities(struct req *r); /* capabilities.c */
+void get_refused(struct req *r);      /* refused.c */
 void get_grant(struct req *r);
 void post_grants(struct req *r);
 void patch_grant(struct req *r);

@@ -57,6 +57,6 @@ void sta_landing_page(struct req *r)
 		endpoints(b, &x, UPDATES);
 		endpoints(b, &x, CREATION);
 	}
-	buf_add_str(b, "}}");
+	buf_addf(b, ",\"capabilities\":\"%s/v1/capabilities\"}}", r->web->base_url);
 	respond(r, 200, "application/json");
 }

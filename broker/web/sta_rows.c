@@ -121,6 +121,7 @@ static void take(struct post *p, const struct result *one)
 		w->sequence = one->sequence;
 		return;
 	}
+	w->by_admission = true;
 	row_refuse(w, status,
 	           status == 507   ? "store-full"
 	           : status == 400 ? "refused"

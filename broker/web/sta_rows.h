@@ -8,11 +8,12 @@
 
 struct row {
 	struct sta_observation o;
-	unsigned stream;  /* index of what is found */
-	int64_t feature;  /* FeatureOfInterest that it names; 0: none */
-	int status;       /* 0: not decided yet */
-	bool held, clash; /* its key: by this one, by another one that is on its way */
-	bool spent;       /* a trial has charged the grant */
+	unsigned stream;   /* index of what is found */
+	int64_t feature;   /* FeatureOfInterest that it names; 0: none */
+	int status;        /* 0: not decided yet */
+	bool held, clash;  /* its key: by this one, by another one that is on its way */
+	bool spent;        /* a trial has charged the grant */
+	bool by_admission; /* it is what refused it */
 	char code[24];
 	char *reason; /* malloc'ed, of a refusal */
 	char *detail; /* malloc'ed: sta_instant.detail looks into it */

@@ -110,8 +110,22 @@ static void answer_inline(struct rows *s)
 	           sta_set_name(s->made_type), (long long)s->made, bad, s->n, first->reason);
 }
 
+/* Those that admission refused, it has counted. */
+static void count_refused(const struct rows *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct row *w = &s->row[i];
+		const struct sta_found *x = s->find.one ? &s->find.one[w->stream] : NULL;
+		if (w->status < 400 || w->by_admission || !x)
+			continue;
+		sta_count_refusal(s->r, hub_feed(s->r->web->hub, span_str(x->feed)), x->of_thing,
+		                  w->status, w->code, w->reason);
+	}
+}
+
 void rows_answer(struct rows *s)
 {
+	count_refused(s);
 	const struct row *bad = s->r->group ? first_refused(s) : NULL;
 	if (bad)
 		answer_refused(s, bad);

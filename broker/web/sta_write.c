@@ -4,6 +4,7 @@
 #include "access/audit.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "ingest/refusals.h"
 #include "schema/senml.h"
 #include "sta/run.h"
 #include "json/write.h"
@@ -40,6 +41,18 @@ static void begin_problem(struct req *r, int status, const char *code, const cha
 	buf_add_str(b, ",\"errors\":[");
 }
 
+void sta_count_refusal(struct req *r, const struct feed *f, const char *thing, int status,
+                       const char *code, const char *reason)
+{
+	enum refusal_kind kind = status == 403                    ? REFUSAL_DENIED
+	                         : status == 409                  ? REFUSAL_CONFLICT
+	                         : status == 413 || status == 429 ? REFUSAL_LIMIT
+	                                                          : REFUSAL_UNFIT;
+	if (status < 500)
+		refusals_count(ingest_refusals(r->web->ingest), &r->who, f, span_str(thing), kind,
+		               code, reason, clock_wall_ms(hub_clock(r->web->hub)));
+}
+
 void sta_refuse(struct req *r, int status, const char *code, const char *pointer, const char *fmt,
                 ...)
 {
@@ -49,6 +62,7 @@ void sta_refuse(struct req *r, int status, const char *code, const char *pointer
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
 	begin_problem(r, status, code, detail);
+	sta_count_refusal(r, NULL, "", status, code, detail);
 	write_fault(&r->out, code, pointer, detail);
 	buf_add_str(&r->out, "]}");
 	respond(r, status, "application/problem+json");
@@ -57,6 +71,7 @@ void sta_refuse(struct req *r, int status, const char *code, const char *pointer
 void sta_refuse_faults(struct req *r, const struct sta_faults *f)
 {
 	begin_problem(r, 400, f->one[0].code, f->one[0].detail);
+	sta_count_refusal(r, NULL, "", 400, f->one[0].code, f->one[0].detail);
 	for (unsigned i = 0; i < f->n; i++) {
 		if (i)
 			buf_add_char(&r->out, ',');
@@ -290,7 +305,8 @@ void change_sta(struct req *r)
 	if (!is_possible(r))
 		return;
 	if (r->query.n) {
-		sta_refuse(r, 400, "options", "", "a change has no options: nothing stands behind '?'");
+		sta_refuse(r, 400, "options", "",
+		           "a change has no options: nothing stands behind '?'");
 		return;
 	}
 	struct sta_query *q = xcalloc(1, sizeof(*q));

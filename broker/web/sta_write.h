@@ -88,6 +88,9 @@ void sta_find_done(struct sta_find *f);
 /* application/problem+json with a code for programs and the place in the body. */
 void sta_refuse(struct req *r, int status, const char *code, const char *pointer, const char *fmt,
                 ...) PRINTF(5, 6);
+/* Of an Observation that is not admission's to refuse: counted for who sent it (refusals.h). */
+void sta_count_refusal(struct req *r, const struct feed *f, const char *thing, int status,
+                       const char *code, const char *reason);
 void sta_refuse_faults(struct req *r, const struct sta_faults *f);
 /* The path and what it ends in. False: answered. q is the caller's, large: not on the stack. */
 bool sta_read_path(struct req *r, struct sta_query *q);
