@@ -69,7 +69,7 @@ static void amended(struct series_correction *c)
 		sta_audit(r,
 		          c->what == SERIES_REJECT ? "sensorthings.delete" : "sensorthings.change",
 		          STA_OBSERVATION, a->id);
-		if (c->what == SERIES_CORRECT)
+		if (c->what != SERIES_REJECT)
 			sta_teller_changed(r->web->teller, STA_OBSERVATION, a->id);
 		respond(r, 200, NULL);
 	}
@@ -253,7 +253,7 @@ static void found(struct req *r)
 	                       *x = &a->find.one[a->instant[HERE].stream];
 	if (a->find.err)
 		return;
-	if (!o->there || !x->there || !a->instant[HERE].stands) {
+	if (!o->there || !x->there || !a->instant[HERE].stands || !a->find.leads) {
 		sta_refuse(r, 404, "no-such-entity", "", "there is no Observations(%lld)",
 		           (long long)a->id);
 		return;
@@ -279,14 +279,16 @@ static void found(struct req *r)
 	}
 }
 
-void sta_amend(struct req *r, int64_t id)
+void sta_amend(struct req *r, struct sta_query *path)
 {
 	struct amending *a = xcalloc(1, sizeof(*a));
+	int64_t id = path->step[path->n_steps - 1].id;
 	int64_t stream = id >> STA_ID_SHIFT;
 	a->r = r;
 	a->id = id;
 	r->own = a;
 	r->own_free = amending_free;
+	a->find.path = path;
 	json_tape_init(&a->body, LIMIT_STA_TOKENS);
 	json_tape_init(&a->now, LIMIT_STA_TOKENS);
 	buf_init(&a->payload, LIMIT_PACKET_BYTES_MAX);

@@ -17,6 +17,9 @@ struct changing {
 	enum sta_type type;
 	int64_t id;
 	int64_t seen_ms; /* the version that a PATCH was merged into */
+	/* of a FeatureOfInterest that is deleted: the Datastreams that are about it */
+	struct series_correction rejection;
+	unsigned first_stream, at; /* in find.one */
 };
 
 static void changing_free(void *arg)
@@ -224,6 +227,11 @@ static bool take_draft(struct changing *c)
 	}
 	if (row && c->r->method == METHOD_PATCH && x.changed_ms != c->seen_ms)
 		return went(c, ERR_AGAIN);
+	if (d->observations) {
+		sta_refuse(c->r, 400, "link", "/Observations",
+		           "a change makes no Observations: POST them");
+		return false;
+	}
 	x.text = d->text;
 	for (unsigned i = 0; i < d->n_links; i++)
 		if (!take_link(c, &x, &d->link[i], &places))
@@ -235,6 +243,91 @@ static bool take_draft(struct changing *c)
 	       (!places || c->type != STA_THING || went(c, entities_note_place(c->change, &x)));
 }
 
+static void write_change(struct changing *c)
+{
+	struct req *r = c->r;
+	entities_fill(r->web->entities, r->web->series);
+	c->change = sta_begin(r);
+	if (c->draft ? take_draft(c) : remove_parts(c) && remove_one(c, c->type, c->id))
+		sta_commit(r, c->change, committed);
+}
+
+/* ---- a FeatureOfInterest takes the Observations that are about it with it (18-088, table 25):
+ * what stands in its Datastreams is rejected, then it goes ---- */
+
+static void reject_next(struct changing *c);
+
+static void rejected(struct series_correction *s)
+{
+	struct changing *c = container_of(s, struct changing, rejection);
+	struct req *r = c->r;
+	r->pending--;
+	if (!r->wsi) {
+		req_release(r);
+		return;
+	}
+	if (s->err)
+		sta_refuse(r, s->err == ERR_TOO_LARGE ? 507 : 503, "busy", "",
+		           "its Observations could not be deleted: %s", err_text(s->err));
+	else
+		reject_next(c);
+}
+
+static void reject_next(struct changing *c)
+{
+	struct series_correction *s = &c->rejection;
+	const struct sta_found *x = NULL;
+	while (c->at < c->find.n && !x) {
+		x = &c->find.one[c->at++];
+		x = x->number && x->last_ms != INT64_MIN ? x : NULL;
+	}
+	if (!x) {
+		write_change(c);
+		return;
+	}
+	*s = (struct series_correction){.what = SERIES_REJECT,
+	                                .thing_id = (uint32_t)x->thing_number,
+	                                .stream_id = x->number,
+	                                .from_ms = SERIES_TIME_MIN,
+	                                .to_ms = x->last_ms + 1,
+	                                .reason = SPAN("deleted over SensorThings"),
+	                                .who = c->r->who.name,
+	                                .done = rejected};
+	c->r->pending++;
+	series_correct(c->r->web->series, s);
+}
+
+static void streams_found(struct req *r)
+{
+	struct changing *c = r->own;
+	if (c->find.err)
+		return;
+	c->at = c->first_stream;
+	reject_next(c);
+}
+
+/* False: there are none. */
+static bool begin_rejecting(struct changing *c)
+{
+	struct req *r = c->r;
+	const struct entity *x = NULL;
+	if (c->draft || c->type != STA_FEATURE)
+		return false;
+	c->first_stream = c->find.n;
+	for (int64_t at = 0; (x = entities_after(r->web->entities, STA_DATASTREAM, at)); at = x->id)
+		if (x->to.feature == c->id)
+			sta_find_add(&c->find, STA_DATASTREAM, x->id);
+	if (c->find.n == c->first_stream)
+		return false;
+	if (r->group)
+		sta_refuse(r, 501, "group", "",
+		           "its Observations go with it, which cannot be all or nothing with "
+		           "others: send this without an atomicityGroup");
+	else
+		sta_find_start(&c->find, r, streams_found);
+	return true;
+}
+
 /* ---- the way of a request ---- */
 
 static void found(struct req *r)
@@ -244,7 +337,7 @@ static void found(struct req *r)
 	if (c->find.err)
 		return;
 	bool derived = c->id < ENTITY_FIRST || c->id > ENTITY_LAST || !x->written;
-	if (!x->there)
+	if (!x->there || !c->find.leads)
 		sta_refuse(r, 404, "no-such-entity", "", "there is no %s(%lld)",
 		           sta_set_name(c->type), (long long)c->id);
 	else if (derived && c->type == STA_OBSERVED_PROPERTY)
@@ -253,12 +346,8 @@ static void found(struct req *r)
 	else if (derived && c->type == STA_HISTORICAL_LOCATION)
 		sta_refuse(r, 409, "derived", "",
 		           "this is where messages said the thing was: it does not change");
-	if (r->answering || !sta_may_write(r, x, derived))
-		return;
-	entities_fill(r->web->entities, r->web->series);
-	c->change = sta_begin(r);
-	if (c->draft ? take_draft(c) : remove_parts(c) && remove_one(c, c->type, c->id))
-		sta_commit(c->r, c->change, committed);
+	if (!r->answering && sta_may_write(r, x, derived) && !begin_rejecting(c))
+		write_change(c);
 }
 
 /* What the entity is to be; false: refused. A JSON Patch makes all of it, a PATCH else is merged.
@@ -289,14 +378,17 @@ static bool read_body(struct changing *c)
 	return !err;
 }
 
-void sta_change(struct req *r, enum sta_type t, int64_t id)
+void sta_change(struct req *r, struct sta_query *path)
 {
 	struct changing *c = xcalloc(1, sizeof(*c));
+	enum sta_type t = sta_query_type(path);
+	int64_t id = path->step[path->n_steps - 1].id;
 	c->r = r;
 	c->type = t;
 	c->id = id;
 	r->own = c;
 	r->own_free = changing_free;
+	c->find.path = path;
 	if (r->method != METHOD_DELETE) {
 		if (!read_body(c))
 			return;

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "sta/build.h"
+#include "sta/run.h"
 #include "web/sta_entity.h"
 #include "web/sta_group.h"
 #include "web/sta_multi.h"
@@ -243,6 +244,9 @@ static void work(struct job *j)
 		find_one(f, &f->one[i]);
 	for (size_t i = 0; i < f->n_instants; i++)
 		find_instant(f, &f->instant[i]);
+	const struct sta_request r = {.q = f->path, .source = &f->source};
+	f->leads = !f->path || f->path->n_steps == 1 ||
+	           sta_path_leads_to(&r, f->path->step[f->path->n_steps - 1].id) == 0;
 }
 
 /* ---- on the loop ---- */
@@ -259,6 +263,10 @@ static void over(struct sta_find *f)
 	}
 	for (unsigned i = 0; i < f->n && r->group; i++)
 		find_pending(f, &f->one[i]);
+	if (r->group && f->path &&
+	    entities_pending(sta_group_change(r->group), sta_query_type(f->path),
+	                     f->path->step[f->path->n_steps - 1].id))
+		f->leads = true; /* it is seen by nobody yet */
 	if (f->err)
 		problem(r, 503, "the series cannot be asked now: send it again later");
 	f->done(r);
@@ -339,6 +347,8 @@ void sta_find_start(struct sta_find *f, struct req *r, void (*then)(struct req *
 void sta_find_done(struct sta_find *f)
 {
 	free(f->one);
+	free(f->path);
+	f->path = NULL;
 	f->one = NULL;
 	f->n = 0;
 }

@@ -208,6 +208,8 @@ bool sta_unit(const char *symbol, const char *uri, char out[64])
 	    {"\xc2\xb0"
 	     "C",
 	     "Cel"},
+	    {"degC", "Cel"},
+	    {"degF", "[degF]"},
 	    {"\xc2\xb0"
 	     "F",
 	     "[degF]"},
@@ -310,18 +312,19 @@ void change_sta(struct req *r)
 		return;
 	}
 	struct sta_query *q = xcalloc(1, sizeof(*q));
-	const struct sta_step *last = q->step;
 	if (sta_read_path(r, q)) {
-		last = q->n_steps ? &q->step[q->n_steps - 1] : NULL;
+		const struct sta_step *last = q->n_steps ? &q->step[q->n_steps - 1] : NULL;
 		if (q->what != STA_WHAT_ENTITY || !last || !last->has_id)
 			sta_refuse(r, 405, "method", "",
 			           "one entity is changed, by its number: Things(1)");
 		else if (is_multi(q) || (last->type == STA_OBSERVATION && last->id < 0))
 			refuse_multi(r);
 		else if (last->type == STA_OBSERVATION)
-			sta_amend(r, last->id);
+			sta_amend(r, q);
 		else
-			sta_change(r, last->type, last->id);
+			sta_change(r, q);
+		if (r->own)
+			return; /* it has it */
 	}
 	free(q);
 }

@@ -66,6 +66,9 @@ struct sta_find { /* part of what a request owns; the request waits meanwhile */
 	struct sta_instant *instant; /* the caller's, or NULL */
 	size_t n_instants;
 	int err; /* ERR_AGAIN, or of the store */
+	/* A path that has to lead to the first one, malloc'ed; NULL: by its number alone. */
+	struct sta_query *path;
+	bool leads; /* found: it does */
 	void (*done)(struct req *r);
 };
 /* What is to be written, for the comparison with what stands; what instant.detail looks into is the
@@ -116,13 +119,14 @@ bool sta_unit(const char *symbol, const char *uri, char out[64]);
 
 /* ---- the verbs ---- */
 void sta_make(struct req *r, const struct sta_query *q);
-void sta_change(struct req *r, enum sta_type t, int64_t id);
+/* What the path ends in. The two take it over. */
+void sta_change(struct req *r, struct sta_query *path);
 void sta_post(struct req *r, const struct sta_query *q); /* sta_body.c */
 void sta_rows(struct req *r);
 /* Observations in the Datastreams that were made; false: there are none. Else it answers, and the
  * request's own things are freed. */
 bool sta_rows_inline(struct req *r, const struct sta_draft *d);
-void sta_amend(struct req *r, int64_t id);
+void sta_amend(struct req *r, struct sta_query *path);
 void sta_batch(struct req *r);
 
 /* ---- one Observation as a message: sta_post.c ---- */
