@@ -1,0 +1,243 @@
+/* sta_walk.c - sets of what was written over what is derived; see sta_written.h. Derived ones come
+ * first, then those that were written, by their numbers. The lock is held for one look at a time,
+ * never while a visitor is called: it may ask again. */
+#include "web/sta_over.h"
+
+#include "base/err.h"
+#include "sta/build.h"
+
+enum { TOKEN_BYTES = 1 + sizeof(int64_t) };
+
+struct passing { /* from the inner source to the asker */
+	struct sta_written *w;
+	const struct sta_list *l;
+	sta_visit *visit;
+	void *arg;
+	uint32_t stream; /* in front of the token; 0: not */
+};
+
+static int pass_on(void *arg, int64_t id, json_t *entity, struct span token)
+{
+	struct passing *p = arg;
+	struct sta_written *w = p->w;
+	char mem[STA_TOKEN_BYTES];
+	bool things = p->l->type == STA_THING && p->l->relation;
+	int64_t as = things ? sta_shown_as(w, STA_THING, id) : id;
+	if (p->stream && token.n + sizeof(p->stream) <= sizeof(mem)) {
+		memcpy(mem, &p->stream, sizeof(p->stream));
+		memcpy(mem + sizeof(p->stream), token.p, token.n);
+		token = span_of(mem, token.n + sizeof(p->stream));
+	}
+	if (as > 0 && as != id) { /* a written Thing stands for it */
+		json_t *j = NULL;
+		if (sta_written_get(w, STA_THING, as, &j))
+			return 0;
+		int rc = p->visit(p->arg, as, j, token);
+		sta_drop(j);
+		return rc;
+	}
+	if (sta_is_hidden(w, p->l->type, id))
+		return 0;
+	if (p->l->type != STA_OBSERVATION)
+		sta_lay_over(w, p->l->type, id, entity);
+	return p->visit(p->arg, id, entity, token);
+}
+
+/* The number that the inner source knows the beginning of a relation by; 0: it does not. */
+static int64_t inner_id(const struct sta_written *w, const struct sta_list *l)
+{
+	enum sta_type from = l->relation->from;
+	int64_t id = 0;
+	entities_lock(w->entities);
+	const struct entity *x = entities_get(w->entities, from, l->id);
+	if (x && x->id >= ENTITY_FIRST)
+		id = from == STA_THING || from == STA_DATASTREAM ? x->number : 0;
+	else if (!x || !x->deleted)
+		id = l->id;
+	if (l->relation->to == STA_LOCATION && x && x->to.n_places)
+		id = 0; /* its Locations are written */
+	entities_unlock(w->entities);
+	return id;
+}
+
+static int walk_derived(struct sta_written *w, const struct sta_list *l, sta_visit *visit,
+                        void *arg)
+{
+	struct passing p = {w, l, visit, arg, 0};
+	struct sta_list inner = *l;
+	if (l->relation) {
+		inner.id = inner_id(w, l);
+		if (!inner.id)
+			return 0;
+	}
+	return w->inner.walk(w->inner.arg, &inner, pass_on, &p);
+}
+
+static bool has_place(const struct entity *x, int64_t id)
+{
+	for (unsigned i = 0; i < x->to.n_places; i++)
+		if (x->to.place[i] == id)
+			return true;
+	return false;
+}
+
+/* Under the lock. */
+static bool is_linked(const struct sta_written *w, const struct sta_list *l, const struct entity *x)
+{
+	if (!l->relation)
+		return true;
+	enum sta_type from = l->relation->from;
+	if (x->type == STA_DATASTREAM || (x->type == STA_HISTORICAL_LOCATION && from == STA_THING))
+		return sta_link_of(x, from) == l->id;
+	if (x->type == STA_LOCATION) {
+		const struct entity *y = entities_get(w->entities, from, l->id);
+		return y && has_place(y, x->id);
+	}
+	return from == STA_LOCATION && has_place(x, l->id);
+}
+
+/* Under the lock: the next one behind after that a relation may lead to; is_linked() decides. */
+static const struct entity *next_written(const struct sta_written *w, const struct sta_list *l,
+                                         enum sta_type type, int64_t after)
+{
+	enum sta_type from = l->relation ? l->relation->from : STA_TYPES;
+	const struct entity *x = NULL, *best = NULL;
+	after = MAX_OF(after, ENTITY_FIRST - 1);
+	if (from == STA_THING && type != STA_LOCATION)
+		return entities_part_after(w->entities, type, l->id, after);
+	if (type != STA_LOCATION || from == STA_TYPES)
+		return entities_after(w->entities, type, after);
+	x = entities_get(w->entities, from, l->id);
+	for (unsigned i = 0; x && i < x->to.n_places; i++) {
+		int64_t id = x->to.place[i];
+		const struct entity *y = id > after ? entities_get(w->entities, type, id) : NULL;
+		if (y && !y->deleted && (!best || y->id < best->id))
+			best = y;
+	}
+	return best;
+}
+
+static int walk_written(struct sta_written *w, const struct sta_list *l, int64_t after,
+                        enum sta_type type, sta_visit *visit, void *arg)
+{
+	for (;;) {
+		char token[TOKEN_BYTES] = {type == l->type ? 'w' : 'x'};
+		uint32_t number = 0;
+		json_t *j = NULL;
+		const struct entity *x;
+		entities_lock(w->entities);
+		while ((x = next_written(w, l, type, after))) {
+			after = x->id;
+			number = x->number;
+			if (is_linked(w, l, x) && sta_may_see(w, x) &&
+			    (j = sta_written_make(x, l->type)))
+				break;
+		}
+		entities_unlock(w->entities);
+		if (!x)
+			return 0;
+		sta_add_figures(w, l->type, number, j);
+		memcpy(token + 1, &after, sizeof(after));
+		int rc = visit(arg, after, j, span_of(token, sizeof(token)));
+		sta_drop(j);
+		if (rc)
+			return rc;
+	}
+}
+
+/* The datastreams whose Observations are about a written FeatureOfInterest or Location, the first
+ * one above after; 0: none. */
+static uint32_t next_stream_at(const struct sta_written *w, int64_t feature, uint32_t after)
+{
+	uint32_t best = 0;
+	entities_lock(w->entities);
+	for (const struct entity *x = entities_after(w->entities, STA_DATASTREAM, 0); x;
+	     x = entities_after(w->entities, STA_DATASTREAM, x->id)) {
+		uint32_t number = x->id < ENTITY_FIRST ? (uint32_t)x->id : x->number;
+		if (number <= after || (best && number >= best))
+			continue;
+		const struct entity *y = entities_get(w->entities, STA_THING, x->to.thing);
+		if (x->to.feature ? x->to.feature == feature : y && has_place(y, feature))
+			best = number;
+	}
+	entities_unlock(w->entities);
+	return best;
+}
+
+static int walk_feature(struct sta_written *w, const struct sta_list *l, sta_visit *visit,
+                        void *arg)
+{
+	struct passing p = {w, l, visit, arg, 0};
+	struct sta_list inner = *l;
+	uint32_t from = 0;
+	int rc = 0;
+	if (l->token.n && l->token.n < sizeof(from))
+		return ERR_MALFORMED;
+	if (l->token.n)
+		memcpy(&from, l->token.p, sizeof(from));
+	inner.relation = sta_find_relation(STA_DATASTREAM, SPAN("Observations"));
+	p.stream = from ? next_stream_at(w, l->id, from - 1) : next_stream_at(w, l->id, 0);
+	for (; p.stream && !rc; p.stream = next_stream_at(w, l->id, p.stream)) {
+		inner.id = p.stream;
+		inner.token = p.stream == from
+		                  ? span_of(l->token.p + sizeof(from), l->token.n - sizeof(from))
+		                  : (struct span){0};
+		rc = w->inner.walk(w->inner.arg, &inner, pass_on, &p);
+		if (rc == ERR_NOT_FOUND)
+			rc = 0;
+		if (rc)
+			break;
+	}
+	return rc;
+}
+
+static bool is_ours(const struct sta_list *l, int64_t *ret_after, char *ret_kind)
+{
+	if (l->token.n != TOKEN_BYTES || (l->token.p[0] != 'w' && l->token.p[0] != 'x'))
+		return false;
+	*ret_kind = l->token.p[0];
+	memcpy(ret_after, l->token.p + 1, sizeof(*ret_after));
+	return true;
+}
+
+int sta_written_walk(void *arg, const struct sta_list *l, sta_visit *visit, void *visit_arg)
+{
+	struct sta_written *w = arg;
+	int64_t after = 0;
+	char kind = 0;
+	int rc = 0;
+	bool ours = is_ours(l, &after, &kind);
+	if (l->type == STA_OBSERVATION) {
+		if (l->relation && l->relation->from == STA_FEATURE && l->id >= ENTITY_FIRST)
+			return walk_feature(w, l, visit, visit_arg);
+		return walk_derived(w, l, visit, visit_arg);
+	}
+	if (!ours)
+		rc = walk_derived(w, l, visit, visit_arg);
+	if (!rc && kind != 'x')
+		rc = walk_written(w, l, after, l->type, visit, visit_arg);
+	if (!rc && l->type == STA_FEATURE && !l->relation) /* Locations are features too */
+		rc = walk_written(w, l, kind == 'x' ? after : 0, STA_LOCATION, visit, visit_arg);
+	return rc;
+}
+
+bool sta_written_count(void *arg, const struct sta_list *l, uint64_t *ret)
+{
+	struct sta_written *w = arg;
+	struct sta_list inner = *l;
+	bool deleted = false;
+	entities_lock(w->entities);
+	for (unsigned t = 0; t < STA_TYPES; t++)
+		deleted |= entities_any_deleted(w->entities, (enum sta_type)t);
+	entities_unlock(w->entities);
+	if (l->relation && l->relation->from == STA_DATASTREAM) {
+		inner.id = inner_id(w, l);
+		if (!inner.id) {
+			*ret = 0;
+			return l->type == STA_OBSERVATION;
+		}
+	} else if (deleted || (l->relation && l->id >= ENTITY_FIRST)) {
+		return false;
+	}
+	return w->inner.count(w->inner.arg, &inner, ret);
+}
