@@ -396,6 +396,7 @@ enum {
 	LIMIT_STA_ENTITIES = 20000,   /* in one answer, with all that is expanded */
 	LIMIT_STA_SKIP = 10000,       /* of a sorted set: what is skipped is held in memory */
 	LIMIT_STA_KEY_BYTES = 120,    /* of a text by which a set is sorted */
+	LIMIT_STA_HINTS = 1024,       /* by number of a property: the datastream that had it last */
 	LIMIT_STA_PROPERTIES = 2000,  /* observed properties in one listing */
 	LIMIT_STA_JOBS = 2,           /* at once: the reader pool serves subscribers too */
 	LIMIT_STA_ANSWER_BYTES = 16 << 20, /* one answer */

@@ -106,6 +106,7 @@ struct web {
 	char page_csp[1024];   /* Content-Security-Policy of pages */
 	uint32_t asset_version[8];
 	size_t body_bytes, answer_bytes; /* of all requests */
+	struct sta_hints *sta_hints;
 	struct map sta_writing;          /* Datastream and time of Observations on their way */
 	struct sta_teller *teller;       /* NULL: there is none */
 	unsigned sta_jobs;               /* questions to SensorThings that are being answered */

@@ -133,6 +133,7 @@ static struct sta_job *job_new(struct req *r)
 	j->things.series = r->web->series;
 	j->things.register_ = r->web->things;
 	j->things.base_url = r->web->base_url;
+	j->things.hints = r->web->sta_hints;
 	j->things.written = sta_written_stream;
 	j->things.written_arg = &j->written;
 	j->written = (struct sta_written){.entities = r->web->entities,

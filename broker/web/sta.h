@@ -18,17 +18,29 @@
 #ifndef WEB_STA_H
 #define WEB_STA_H
 
+#include "base/limits.h"
 #include "series/series.h"
 #include "sta/source.h"
 #include "web/permit.h"
 
+#include <stdatomic.h>
+
 struct things;
+
+/* Which datastream had an ObservedProperty last, by its number: looked at before it is believed.
+ * Any thread. */
+struct sta_hints {
+	_Atomic uint32_t stream[LIMIT_STA_HINTS];
+};
+
+struct sta_hints *sta_hints_new(void); /* free() */
 
 struct sta_things { /* one for a request, used by one thread */
 	struct series *series;
 	struct permit *permit;
 	struct things *register_; /* NULL: there is none */
 	const char *base_url;     /* without a slash at its end */
+	struct sta_hints *hints;  /* NULL: none are kept */
 	/* Whether a datastream is described by a written one, so that it makes no ObservedProperty
 	 * of its own; NULL: none is. */
 	bool (*written)(void *arg, uint32_t stream);

@@ -294,6 +294,7 @@ static void init(struct sta_find *f, const struct web *w, struct permit *permit)
 	f->things = (struct sta_things){.series = w->series,
 	                                .permit = permit,
 	                                .base_url = w->base_url,
+	                                .hints = w->sta_hints,
 	                                .written = sta_written_stream,
 	                                .written_arg = &f->written};
 	f->written = (struct sta_written){.entities = w->entities,

@@ -29,6 +29,14 @@ bool sta_ask_step(const struct sta_things *t, struct series_ask *a, int *rc)
 	return *rc == 0;
 }
 
+int sta_ask_one(const struct sta_things *t, struct series_ask *a)
+{
+	int rc = 0;
+	while (!rc && a->more && !a->n)
+		rc = series_step(t->series, a);
+	return rc ? rc : a->n ? 0 : ERR_NOT_FOUND;
+}
+
 int sta_ask_end(struct series_ask *a, int rc)
 {
 	series_ask_done(a);

@@ -21,13 +21,11 @@ static int with_thing(const struct sta_things *t, int64_t id,
 		return err;
 	sta_ask_init(t, &a, SERIES_THINGS);
 	a.filter.thing_id = (uint32_t)id;
-	int rc = series_step(t->series, &a);
-	if (rc && rc != ERR_NOT_FOUND)
-		err = rc;
-	else if (!rc && a.n)
+	err = sta_ask_one(t, &a);
+	if (!err) {
 		*ret = make(t, &a.things[0]);
-	if (!rc && a.n)
 		err = *ret ? 0 : ERR_NOT_FOUND;
+	}
 	series_ask_done(&a);
 	return err;
 }
@@ -88,7 +86,7 @@ static thing_maker *maker_of(enum sta_type type)
 }
 
 /* ret may be NULL: only t->last is wanted. */
-static int with_stream(struct sta_things *t, int64_t id, bool property, json_t **ret)
+static int with_stream(struct sta_things *t, int64_t id, json_t **ret)
 {
 	struct series_ask a;
 	if (id <= 0 || id > UINT32_MAX)
@@ -97,9 +95,7 @@ static int with_stream(struct sta_things *t, int64_t id, bool property, json_t *
 		return 0;
 	sta_ask_init(t, &a, SERIES_STREAMS);
 	a.filter.stream_id = (uint32_t)id;
-	int rc = series_step(t->series, &a);
-	if (!rc && !a.n)
-		rc = ERR_NOT_FOUND;
+	int rc = sta_ask_one(t, &a);
 	if (!rc) {
 		const struct series_stream *s = &a.streams[0];
 		t->last.there = true;
@@ -107,8 +103,9 @@ static int with_stream(struct sta_things *t, int64_t id, bool property, json_t *
 		t->last.thing_id = s->thing_id;
 		t->last.since_ms = s->since_ms;
 		t->last.property = sta_property_id(s);
+		sta_hint(t, t->last.property, s->id);
 		if (ret)
-			*ret = property ? sta_property(s) : sta_datastream(s, t->base_url);
+			*ret = sta_datastream(s, t->base_url);
 	}
 	series_ask_done(&a);
 	return rc;
@@ -127,11 +124,9 @@ int sta_at(const struct sta_things *t, uint32_t stream, int64_t ms, struct serie
 		a->from_ms = moved ? a->from_ms : ms;
 		a->to_ms = a->from_ms + 1;
 		a->details = true;
-		do
-			err = series_step(t->series, a);
-		while (!err && !a->points.n && a->more);
-		const struct series_detail *d = err || !a->points.n ? NULL : series_detail(a, 0);
-		if (!err && (!a->points.n || (d ? d->number_ms : a->from_ms) != ms))
+		err = sta_ask_one(t, a);
+		const struct series_detail *d = err ? NULL : series_detail(a, 0);
+		if (!err && (d ? d->number_ms : a->from_ms) != ms)
 			err = ERR_NOT_FOUND;
 	}
 	return err;
@@ -141,7 +136,7 @@ static int get_observation(struct sta_things *t, int64_t id, json_t **ret)
 {
 	struct series_ask a;
 	int64_t ms = id & (((int64_t)1 << STA_ID_SHIFT) - 1);
-	int err = id < 0 ? ERR_NOT_FOUND : with_stream(t, id >> STA_ID_SHIFT, false, NULL);
+	int err = id < 0 ? ERR_NOT_FOUND : with_stream(t, id >> STA_ID_SHIFT, NULL);
 	if (err)
 		return err;
 	err = sta_at(t, t->last.id, ms, &a);
@@ -211,97 +206,14 @@ static int walk_streams(const struct walking *w, uint32_t thing, int64_t propert
 		for (size_t i = 0; !rc && i < a.n; i++) {
 			const struct series_stream *s = &a.streams[i];
 			uint64_t at = s->id;
-			if (property && sta_property_id(s) != property)
+			int64_t of = sta_property_id(s);
+			sta_hint(w->t, of, s->id);
+			if (property && of != property)
 				continue;
 			rc = hand(w, (int64_t)at, sta_datastream(s, w->t->base_url), &at,
 			          sizeof(at));
 		}
 	return sta_ask_end(&a, rc);
-}
-
-/* Properties are few; each is made once, from the first datastream that has it. */
-struct property {
-	int64_t id;
-	json_t *entity;
-};
-struct properties {
-	struct property p[LIMIT_STA_PROPERTIES];
-	size_t n;
-};
-
-static int by_id(const void *a, const void *b)
-{
-	int64_t x = ((const struct property *)a)->id, y = ((const struct property *)b)->id;
-	return (x > y) - (x < y);
-}
-
-static void note_property(const struct sta_things *t, struct properties *all,
-                          const struct series_stream *s)
-{
-	int64_t id = sta_property_id(s);
-	if (t->written && t->written(t->written_arg, s->id))
-		return;
-	for (size_t i = all->n; i-- > 0;) /* neighbours have much in common */
-		if (all->p[i].id == id)
-			return;
-	if (all->n < LIMIT_STA_PROPERTIES)
-		all->p[all->n++] = (struct property){id, sta_property(s)};
-}
-
-/* only: stop when this one is known; 0: all. */
-static int find_properties(struct sta_things *t, int64_t only, struct properties *all)
-{
-	struct series_ask a;
-	int rc = 0;
-	sta_ask_init(t, &a, SERIES_STREAMS);
-	while (sta_ask_step(t, &a, &rc)) {
-		for (size_t i = 0; i < a.n; i++)
-			if (!only || sta_property_id(&a.streams[i]) == only)
-				note_property(t, all, &a.streams[i]);
-		if (only && all->n)
-			break;
-	}
-	return sta_ask_end(&a, rc);
-}
-
-static int walk_properties(const struct walking *w)
-{
-	struct properties *all = calloc(1, sizeof(*all));
-	int64_t after = -1;
-	if (w->l->token.n && w->l->token.n != sizeof(after)) {
-		free(all);
-		return ERR_MALFORMED;
-	}
-	if (w->l->token.n)
-		memcpy(&after, w->l->token.p, sizeof(after));
-	int rc = all ? find_properties(w->t, 0, all) : ERR_AGAIN;
-	if (!rc)
-		qsort(all->p, all->n, sizeof(all->p[0]), by_id);
-	for (size_t i = 0; all && i < all->n; i++) {
-		int64_t id = all->p[i].id;
-		if (!rc && id > after)
-			rc = hand(w, id, all->p[i].entity, &id, sizeof(id));
-		else
-			sta_drop(all->p[i].entity);
-	}
-	free(all);
-	return rc;
-}
-
-static int get_property(struct sta_things *t, int64_t id, json_t **ret)
-{
-	struct properties *one = calloc(1, sizeof(*one));
-	if (!one || id <= 0) {
-		free(one);
-		return ERR_NOT_FOUND;
-	}
-	int rc = find_properties(t, id, one);
-	if (!rc && !one->n)
-		rc = ERR_NOT_FOUND;
-	if (!rc)
-		*ret = one->p[0].entity;
-	free(one);
-	return rc;
 }
 
 /* Sets within sets: which outer one, and where in it. */
@@ -373,7 +285,7 @@ static int walk_one_stream(const struct walking *w)
 	struct inner_token from;
 	int rc = read_inner(w->l, &from);
 	if (!rc)
-		rc = with_stream(w->t, w->l->id, false, NULL);
+		rc = with_stream(w->t, w->l->id, NULL);
 	return rc ? rc : walk_raw(w, w->t->last.id, &from);
 }
 
@@ -487,7 +399,7 @@ static int things_walk(void *arg, const struct sta_list *l, sta_visit *visit, vo
 	case STA_OBSERVED_PROPERTY:
 		if (l->relation && l->relation->from == STA_MULTI_DATASTREAM)
 			return walk_sides(&w, thing);
-		return walk_properties(&w);
+		return sta_properties_walk(w.t, l, visit, visit_arg);
 	case STA_MULTI_DATASTREAM:
 		if (l->relation && l->relation->from == STA_OBSERVED_PROPERTY)
 			return walk_multis(&w, 0, l->id);
@@ -518,22 +430,21 @@ static int get_historical(struct sta_things *t, int64_t id, json_t **ret)
 	a.id = (uint32_t)(id >> STA_ID_SHIFT);
 	a.from_ms = ms;
 	a.to_ms = ms + 1;
-	do
-		err = series_step(t->series, &a);
-	while (!err && !a.n && a.more);
-	bool there = !err && a.n && a.places[0].time_ms == ms;
+	err = sta_ask_one(t, &a);
+	if (!err && a.places[0].time_ms != ms)
+		err = ERR_NOT_FOUND;
 	series_ask_done(&a);
-	if (!err && there)
+	if (!err)
 		*ret = sta_historical(ms);
-	return err ? err : there ? 0 : ERR_NOT_FOUND;
+	return err;
 }
 
 static int things_get(void *arg, enum sta_type type, int64_t id, json_t **ret)
 {
 	struct sta_things *t = arg;
 	switch (type) {
-	case STA_DATASTREAM: return with_stream(t, id, false, ret);
-	case STA_OBSERVED_PROPERTY: return get_property(t, id, ret);
+	case STA_DATASTREAM: return with_stream(t, id, ret);
+	case STA_OBSERVED_PROPERTY: return sta_property_get(t, id, ret);
 	case STA_OBSERVATION:
 		return id < 0 ? sta_multi_observation(t, id, ret) : get_observation(t, id, ret);
 	case STA_MULTI_DATASTREAM: return sta_multi_get(t, id, ret);
@@ -562,7 +473,7 @@ static int things_one(void *arg, const struct sta_relation *r, int64_t id, int64
 		*ret = sta_multi_thing(id);
 		return !*ret || r->to == STA_DATASTREAM ? ERR_NOT_FOUND : 0;
 	}
-	int err = with_stream(t, number, false, NULL);
+	int err = with_stream(t, number, NULL);
 	if (err)
 		return err;
 	*ret = r->to == STA_DATASTREAM          ? number
@@ -578,7 +489,7 @@ static int count_stream(struct sta_things *t, uint32_t stream, const struct sta_
 	int64_t edges[2] = {MAX_OF(l->from_ms, 0),
 	                    l->to_ms == INT64_MAX ? SERIES_TIME_MAX : l->to_ms + 1};
 	struct series_ask a;
-	int rc = with_stream(t, stream, false, NULL);
+	int rc = with_stream(t, stream, NULL);
 	if (rc)
 		return rc;
 	edges[0] = MAX_OF(edges[0], t->last.since_ms);

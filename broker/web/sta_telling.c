@@ -252,6 +252,7 @@ static void tell_listener(struct telling *g, const struct listener *to)
 	                                .permit = to->permit,
 	                                .register_ = t->w->things,
 	                                .base_url = t->w->base_url,
+	                                .hints = t->w->sta_hints,
 	                                .written = sta_written_stream,
 	                                .written_arg = &g->written};
 	g->written = (struct sta_written){.entities = t->w->entities,

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "web/crs.h"
 #include "web/private.h"
+#include "web/sta.h"
 #include "web/sta_tell.h"
 
 #include <stdio.h>
@@ -176,6 +177,7 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	w->series = o->series;
 	map_init(&w->zones);
 	map_init(&w->sta_writing);
+	w->sta_hints = sta_hints_new();
 	w->eraser = o->eraser;
 	w->test_echo = o->test_echo;
 	list_init(&w->reqs);
@@ -297,6 +299,7 @@ void web_free(struct web *w)
 	buf_done(&w->one);
 	crs_free(w->crs);
 	map_done(&w->sta_writing);
+	free(w->sta_hints);
 	web_zones_free(w);
 	free(w);
 }
