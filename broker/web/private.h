@@ -107,9 +107,9 @@ struct web {
 	uint32_t asset_version[8];
 	size_t body_bytes, answer_bytes; /* of all requests */
 	struct sta_hints *sta_hints;
-	struct map sta_writing;          /* Datastream and time of Observations on their way */
-	struct sta_teller *teller;       /* NULL: there is none */
-	unsigned sta_jobs;               /* questions to SensorThings that are being answered */
+	struct map sta_writing;    /* Datastream and time of Observations on their way */
+	struct sta_teller *teller; /* NULL: there is none */
+	unsigned sta_jobs;         /* questions to SensorThings that are being answered */
 	uint64_t connections;
 	struct list resting;         /* struct conn of keep.h */
 	struct list came, with_more; /* struct req.behind */

@@ -184,7 +184,7 @@ PAGES = ("/", "/?lang=en", "/map", "/map?feed=hidden", "/map?bbox=" + CENTRE, "/
 def paths(d):
     """Everything that the description lists, with what stands in the braces put in."""
     for path, item in d.get("/v1/openapi.json").json()["paths"].items():
-        if "get" not in item:
+        if "get" not in item or path.startswith("/sta/"):  # STA has those
             continue
         filled = [path]
         for name in re.findall(r"\{(\w+)\}", path):
