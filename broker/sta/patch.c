@@ -27,7 +27,7 @@ bool sta_patch_is(const char *type)
 	return strncasecmp(type, name, n) == 0 && (!type[n] || strchr("; \t", type[n]));
 }
 
-static int fail(const struct patching *p, const char *fmt, ...)
+static PRINTF(2, 3) int fail(const struct patching *p, const char *fmt, ...)
 {
 	char text[160];
 	va_list ap;
