@@ -137,6 +137,7 @@ void sta_detail_show(json_t *observation, struct span text)
 
 /* ---- changing ---- */
 
+/* RFC 7396. */
 static void merge(json_t *into, json_t *from)
 {
 	const char *name;
@@ -146,8 +147,24 @@ static void merge(json_t *into, json_t *from)
 		json_t *old = json_object_get(into, name);
 		if (json_is_null(v))
 			json_object_del(into, name);
-		else if (json_is_object(v) && json_is_object(old))
+		else if (json_is_object(v)) {
+			if (!json_is_object(old))
+				json_object_set_new(into, name, old = json_object());
 			merge(old, v);
+		} else
+			json_object_set(into, name, v);
+	}
+}
+
+/* What stands in its place; null: it is gone. */
+static void replace(json_t *into, json_t *from)
+{
+	const char *name;
+	json_t *v;
+	json_object_foreach(from, name, v)
+	{
+		if (json_is_null(v))
+			json_object_del(into, name);
 		else
 			json_object_set(into, name, v);
 	}
@@ -185,6 +202,19 @@ static const char *check_body(json_t *body, const char **ret_code)
 	return NULL;
 }
 
+/* Only members of its own: not what an answer had beside them, nor relations. */
+static json_t *own_members(json_t *body)
+{
+	json_t *j = json_object(), *v;
+	const char *name;
+	json_object_foreach(body, name, v)
+	{
+		if (member_of(name) != STA_DETAIL_MEMBERS)
+			json_object_set(j, name, v);
+	}
+	return j;
+}
+
 /* PUT: what is not said is gone, but its time stays when it is not said. */
 static json_t *base_of(json_t *now, bool whole)
 {
@@ -202,8 +232,13 @@ char *sta_detail_change(struct span now, struct span body, bool whole, const cha
 	char *text = NULL;
 	*ret_why = check_body(b, ret_code);
 	if (!*ret_why) {
+		json_t *own = own_members(b);
 		j = base_of(old, whole);
-		merge(j, b);
+		if (whole)
+			replace(j, own);
+		else
+			merge(j, own);
+		json_decref(own);
 		if (!json_object_get(j, "phenomenonTime"))
 			json_object_set(j, "phenomenonTime",
 			                json_object_get(old, "phenomenonTime"));

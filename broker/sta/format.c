@@ -4,9 +4,20 @@
 #include "sta/render.h"
 #include "json/write.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- text ---- */
+
+/* With a point where it could not be read back as an integer. */
+static void write_real(struct buf *b, double v)
+{
+	size_t at = b->len;
+	json_write_double(b, v);
+	if (isfinite(v) && fabs(v) >= 0x1p63 && !b->err && !memchr(b->p + at, 'e', b->len - at))
+		buf_add_str(b, ".0");
+}
 
 void write_json(struct buf *b, const json_t *j)
 {
@@ -42,7 +53,7 @@ void write_json(struct buf *b, const json_t *j)
 		json_write_string(b, span_of(json_string_value(j), json_string_length(j)));
 		break;
 	case JSON_INTEGER: json_write_i64(b, json_integer_value(j)); break;
-	case JSON_REAL: json_write_double(b, json_real_value(j)); break;
+	case JSON_REAL: write_real(b, json_real_value(j)); break;
 	case JSON_TRUE: buf_add_str(b, "true"); break;
 	case JSON_FALSE: buf_add_str(b, "false"); break;
 	case JSON_NULL: buf_add_str(b, "null"); break;
