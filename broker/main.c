@@ -238,11 +238,6 @@ static void drain_step(struct daemon *d)
 		loop_stop(d->loop);
 }
 
-static bool on_between(void *arg)
-{
-	return hub_between(((struct daemon *)arg)->hub);
-}
-
 static int on_turn(void *arg)
 {
 	struct daemon *d = arg;
@@ -493,11 +488,8 @@ static void build(struct daemon *d)
 	                          .gave_up = on_gave_up};
 	hub_set_hooks(d->hub, &hooks);
 	open_listeners(d);
-	struct loop_calls calls = {.arg = d,
-	                           .turn = on_turn,
-	                           .between = on_between,
-	                           .second = on_second,
-	                           .signal = on_signal};
+	struct loop_calls calls = {
+	    .arg = d, .turn = on_turn, .second = on_second, .signal = on_signal};
 	if (loop_start(d->loop, &calls))
 		fatal("The event loop could not be started.");
 	things_look_back(d->things);

@@ -8,13 +8,7 @@
 
 #include <stdlib.h>
 
-enum {
-	TEXT_CHUNK_BYTES = 16 << 10,
-	GAP_RECORDS = 64,
-	GAP_OFF_COMMITS = 100,
-	BETWEEN_RECORDS = 1500, /* smaller commits cost more than the writer's waiting */
-	KEEP_CAP = 1024
-};
+enum { TEXT_CHUNK_BYTES = 16 << 10, GAP_RECORDS = 64, GAP_OFF_COMMITS = 100, KEEP_CAP = 1024 };
 
 const double hub_latency_ms[11] = {0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
 
@@ -490,15 +484,6 @@ int hub_turn(struct hub *h)
 		return (int)((wait + 999999u) / 1000000u);
 	hand_over(h, now);
 	return -1;
-}
-
-bool hub_between(struct hub *h)
-{
-	if (h->filling->n_rec < BETWEEN_RECORDS)
-		return false;
-	if (!h->committing)
-		hub_turn(h);
-	return true;
 }
 
 bool hub_idle(const struct hub *h)

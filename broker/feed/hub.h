@@ -165,9 +165,6 @@ const char *hub_text(struct hub *h, struct span text);
 /* End of a turn of the loop: hands the batch over when the writer is free and it is time. Returns
  * how long the loop may sleep for this (ms; -1: until something happens). */
 int hub_turn(struct hub *h);
-/* In the middle of a turn: whether enough came for a commit of its own, which is begun when the
- * writer is free. */
-bool hub_between(struct hub *h);
 bool hub_idle(const struct hub *h);        /* nothing filling, nothing committing */
 bool hub_full(const struct hub *h);        /* the store could not commit: publishers wait */
 void hub_throttle(struct hub *h, bool on); /* nothing new has room while it is on */

@@ -157,12 +157,6 @@ static void post(void *arg, struct job *j)
 	pthread_mutex_unlock(&l->lock);
 }
 
-void loop_between(struct loop *l)
-{
-	if (l->calls.between(l->calls.arg) && __atomic_load_n(&l->done_first, __ATOMIC_RELAXED))
-		take_written(&l->written);
-}
-
 struct hub_runner loop_runner(struct loop *l)
 {
 	return (struct hub_runner){

@@ -16,8 +16,7 @@ struct loop;
 
 struct loop_calls {
 	void *arg;
-	int (*turn)(void *arg);     /* returns how long to sleep at most: ms, -1: no bound */
-	bool (*between)(void *arg); /* loop_between(): true when the writer should not wait */
+	int (*turn)(void *arg); /* returns how long to sleep at most: ms, -1: no bound */
 	void (*second)(void *arg);
 	void (*signal)(void *arg, int signum); /* SIGHUP, SIGTERM, SIGINT */
 };
@@ -25,9 +24,6 @@ struct loop_calls {
 int loop_new(struct loop **ret) MUSTCHECK;
 int loop_start(struct loop *l,
                const struct loop_calls *calls) MUSTCHECK; /* timers, signals, writer thread */
-/* Said by who reads many sockets in a turn, after each: a turn may take milliseconds, in which the
- * writer would stand idle with its work done. May call what other threads left for the loop. */
-void loop_between(struct loop *l);
 uv_loop_t *loop_uv(struct loop *l);
 struct hub_runner loop_runner(struct loop *l);
 void loop_run(struct loop *l); /* until loop_stop() */

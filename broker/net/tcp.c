@@ -323,13 +323,11 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 		conn_end(c);
 		return;
 	}
-	struct tcp *t = c->tcp;
-	t->stats.bytes_in += (uint64_t)n;
+	c->tcp->stats.bytes_in += (uint64_t)n;
 	if (c->tls)
 		take_wire(c, b->base, (size_t)n);
 	else
 		feed_session(c, b->base, (size_t)n);
-	loop_between(t->loop);
 }
 
 static void conn_read(struct conn *c)
