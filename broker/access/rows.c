@@ -4,7 +4,6 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/rfc3339.h"
 #include "json/write.h"
 
 #include <inttypes.h>
@@ -150,12 +149,10 @@ static void write_text(struct buf *b, const char *name, const char *text)
 
 void write_time(struct buf *b, const char *name, int64_t ms)
 {
-	char when[RFC3339_BYTES];
 	if (!ms)
 		return;
-	rfc3339_format(ms, when);
 	json_write_name(b, name);
-	json_write_string(b, span_of(when, RFC3339_BYTES));
+	json_write_time(b, ms);
 }
 
 static void write_count(struct buf *b, const char *name, uint64_t n)

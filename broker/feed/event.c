@@ -2,7 +2,6 @@
 #include "feed/event.h"
 
 #include "base/err.h"
-#include "base/rfc3339.h"
 #include "feed/sender.h"
 #include "json/write.h"
 
@@ -11,12 +10,8 @@
 
 static void write_time(struct buf *b, const char *name, int64_t ms)
 {
-	char t[RFC3339_BYTES];
-	rfc3339_format(ms, t);
 	json_write_name(b, name);
-	buf_add_char(b, '"');
-	buf_add(b, t, sizeof(t));
-	buf_add_char(b, '"');
+	json_write_time(b, ms);
 }
 
 static void write_id(struct buf *b, struct span feed, uint32_t epoch, uint64_t sequence)

@@ -2,6 +2,7 @@
 #include "json/write.h"
 
 #include "base/err.h"
+#include "base/rfc3339.h"
 #include "json/json.h"
 #include "json/scan.h"
 
@@ -153,6 +154,14 @@ void json_write_double(struct buf *b, double v)
 		buf_add(b, out, len + 1);
 	else
 		buf_add(b, out + 1, len);
+}
+
+void json_write_time(struct buf *b, int64_t ms)
+{
+	char quoted[RFC3339_BYTES + 2];
+	quoted[0] = quoted[RFC3339_BYTES + 1] = '"';
+	rfc3339_format(ms, quoted + 1);
+	buf_add(b, quoted, sizeof(quoted));
 }
 
 void json_write_name(struct buf *b, const char *name)

@@ -6,12 +6,16 @@
 
 #include "base/buf.h"
 
+#include <stdint.h>
+
 /* A string with quotes. Bytes that are not UTF-8 become U+FFFD, one for each. */
 void json_write_string(struct buf *b, struct span s);
 /* A text that reads back the same, -0 too, of 15, 16 or 17 digits as needed (for denormal numbers
  * as few as do), laid out as JavaScript does: 0.000001, 1e-7, 1e+21. null for NaN and inf. */
 void json_write_double(struct buf *b, double v);
 void json_write_i64(struct buf *b, int64_t v);
+/* RFC 3339 in UTC, milliseconds, with quotes. */
+void json_write_time(struct buf *b, int64_t ms);
 /* "name": with the comma before it unless the last byte is '{'. name must need no escapes. */
 void json_write_name(struct buf *b, const char *name);
 /* RFC 4648 section 4, with padding, with quotes. */

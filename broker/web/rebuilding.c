@@ -3,18 +3,15 @@
 #include "series/rebuild.h"
 
 #include "base/err.h"
-#include "base/rfc3339.h"
 #include "web/private.h"
 #include "json/write.h"
 
 static void write_time(struct buf *b, const char *name, int64_t ms)
 {
-	char t[RFC3339_BYTES];
 	if (!ms)
 		return;
-	rfc3339_format(ms, t);
 	json_write_name(b, name);
-	json_write_string(b, span_of(t, sizeof(t)));
+	json_write_time(b, ms);
 }
 
 static void answer(struct req *r, int status)

@@ -1,6 +1,5 @@
 /* refused.c - GET /v1/refusals: how much of whom was refused, and why the last time, to who may
  * know it: the source itself, who administers the feed, the administrator. */
-#include "base/rfc3339.h"
 #include "ingest/refusals.h"
 #include "web/private.h"
 #include "json/write.h"
@@ -29,9 +28,8 @@ static void write_text(struct buf *b, const char *name, struct span s)
 
 static void write_time(struct buf *b, const char *name, int64_t ms)
 {
-	char text[RFC3339_BYTES];
-	rfc3339_format(ms, text);
-	write_text(b, name, span_of(text, sizeof(text)));
+	json_write_name(b, name);
+	json_write_time(b, ms);
 }
 
 static void write_source(struct buf *b, const struct refusal_source *s)

@@ -534,7 +534,7 @@ void sta_batch(struct req *r)
 	set_boundary(s);
 	buf_done(&r->out);
 	buf_init(&r->out, LIMIT_STA_ANSWER_BYTES);
-	batch_write_begin(&s->parts, s->boundary, &r->out);
+	batch_write_begin(&s->parts, &r->out);
 	req_wait(r);
 	r->again = run;
 	conn_wake(r->wsi);

@@ -56,7 +56,7 @@ void batch_parts_done(struct batch_parts *b);
 
 /* Into out, in order: begin, each part, end. A change set of the mixed form that failed has one
  * answer: of the one that did. */
-void batch_write_begin(const struct batch_parts *b, const char *boundary, struct buf *out);
+void batch_write_begin(const struct batch_parts *b, struct buf *out);
 void batch_write_part(const struct batch_parts *b, unsigned i, const char *boundary,
                       struct buf *out);
 void batch_write_end(const struct batch_parts *b, const char *boundary, struct buf *out);

@@ -133,7 +133,7 @@ static void write_mixed(const struct batch_parts *b, unsigned i, const char *bou
 
 /* ---- both ---- */
 
-void batch_write_begin(const struct batch_parts *b, const char *boundary UNUSED, struct buf *out)
+void batch_write_begin(const struct batch_parts *b, struct buf *out)
 {
 	if (!b->mixed)
 		buf_add_str(out, "{\"responses\":[");

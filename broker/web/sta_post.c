@@ -185,14 +185,12 @@ static bool has_role(const struct json_tape *t, uint32_t at, const char *role)
 
 static void write_when(const struct sta_observation *o, struct buf *b)
 {
-	char text[RFC3339_BYTES];
 	if (o->time && !o->is_interval) {
 		struct span as = json_text(o->t, o->time);
 		buf_addf(b, "\"%.*s\"", (int)as.n, as.p);
 		return;
 	}
-	rfc3339_format(o->ms, text);
-	json_write_string(b, span_of(text, sizeof(text)));
+	json_write_time(b, o->ms);
 }
 
 static void write_time(const struct sta_observation *o, const struct json_tape *t, uint32_t name,

@@ -7,7 +7,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/rfc3339.h"
 #include "web/private.h"
 #include "json/write.h"
 
@@ -73,10 +72,8 @@ bool thing_entry_is_seen(const struct req *r, const struct thing *x)
 
 static void write_time(struct buf *b, const char *name, int64_t ms)
 {
-	char t[RFC3339_BYTES];
-	rfc3339_format(ms, t);
 	json_write_name(b, name);
-	buf_addf(b, "\"%.*s\"", RFC3339_BYTES, t);
+	json_write_time(b, ms);
 }
 
 static void write_seen(const struct req *r, struct buf *b, const struct thing *x,

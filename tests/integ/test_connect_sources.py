@@ -15,7 +15,7 @@ import pytest
 import websockets
 
 from kit import mqtt, web
-from kit.connect import TIME, Connector
+from kit.connect import TIME, Connector, kill_in_turn
 from kit.daemon import MOSQUITTO, feed, free_ports, wait_for
 
 MAPPING = ('{topic: ("city/air/" + (.s // "s")), payload: {dateObserved: .t, pm25: .v, note: .n}}')
@@ -454,13 +454,7 @@ def test_a_feed_with_kills_at_random(own, connector):
         for i in range(n):
             v.publish("raw/a/up", row(f"r{i}", s=f"s{i % 9}"), 1)
     c = connector(d.mqtt_port, source="feed", url=feed_url(d)).start()
-    for i in range(6):
-        time.sleep(dice.uniform(0.02, 0.3))
-        if i % 2:
-            d.restart()
-        else:
-            c.stop(signal.SIGKILL)
-            c.start()
+    kill_in_turn(c, d, dice, 6, 0.02, 0.3)
     wait_for("all", lambda: d.feed("air")["records"] >= n, timeout=60)
     time.sleep(0.5)
     assert sorted(notes(d)) == sorted(f"r{i}" for i in range(n))

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from kit.connect import MAPPING, Connector, Source, body, rows
+from kit.connect import MAPPING, Connector, Source, body, kill_in_turn, rows
 from kit.daemon import feed, wait_for
 
 
@@ -181,13 +181,7 @@ def test_kill_of_either_loses_nothing_and_stores_nothing_twice(own, connector, t
     path.write_text("".join(json.dumps(r) + "\n" for r in rows(n)))
     d = own({"air": feed("city/air/{thing}")}).start()
     c = connector(source="file", path=str(path), decoder="ndjson", records=[], port=d.mqtt_port).start()
-    for i in range(6):
-        time.sleep(dice.uniform(0.05, 0.4))
-        if i % 2:
-            d.restart()
-        else:
-            c.stop(signal.SIGKILL)
-            c.start()
+    kill_in_turn(c, d, dice, 6, 0.05, 0.4)
     wait_for("all rows", lambda: d.feed("air")["records"] >= n, timeout=60)
     c.stop()
     got = notes(d)
@@ -204,13 +198,7 @@ def test_an_address_with_kills_at_random(own, connector):
     answers = [(200, {"ETag": f'"{i}"'}, body(*rows(size * (i + 1)))) for i in range(pages)]
     with Source(*answers) as source:
         c = connector(url=[source.url], port=d.mqtt_port).start()
-        for i in range(8):
-            time.sleep(dice.uniform(0.05, 0.6))
-            if i % 2:
-                d.restart()
-            else:
-                c.stop(signal.SIGKILL)
-                c.start()
+        kill_in_turn(c, d, dice, 8, 0.05, 0.6)
         wait_for("all rows", lambda: d.feed("air")["records"] >= size * pages, timeout=60)
         c.stop()
     got = notes(d)

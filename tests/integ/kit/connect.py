@@ -111,3 +111,14 @@ class Connector:
                 return json.load(f)
         except FileNotFoundError:
             return {}
+
+
+def kill_in_turn(c, d, dice, times, least, most):
+    """The connector and the broker, each killed at random in its turn and started again."""
+    for i in range(times):
+        time.sleep(dice.uniform(least, most))
+        if i % 2:
+            d.restart()
+        else:
+            c.stop(signal.SIGKILL)
+            c.start()

@@ -4,6 +4,7 @@
 #include "base/boxes.h"
 
 #include "base/mem.h"
+#include "unit/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,15 +17,6 @@
 enum { IDS = 3000, MAX = 4000 };
 static const int64_t LON = 1800000000, LAT = 900000000;
 
-static uint64_t state;
-static uint64_t rnd(uint64_t n)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % n;
-}
-
 static int32_t within(int64_t v, int64_t most)
 {
 	return (int32_t)(v < -most ? -most : v > most ? most : v);
@@ -33,21 +25,21 @@ static int32_t within(int64_t v, int64_t most)
 /* spread: of the middles; size: 0 for points. */
 static struct box any_box(int64_t spread, int64_t size)
 {
-	int64_t lon = 49000000 + (int64_t)rnd((uint64_t)spread) - spread / 2,
-	        lat = 523000000 + (int64_t)rnd((uint64_t)spread) - spread / 2;
-	int64_t w = size ? (int64_t)rnd((uint64_t)size) : 0,
-	        h = size ? (int64_t)rnd((uint64_t)size) : 0;
-	if (rnd(50) == 0)
-		lon = rnd(2) ? LON : -LON;
-	if (rnd(50) == 0)
-		lat = rnd(2) ? LAT : -LAT;
+	int64_t lon = 49000000 + (int64_t)rnd_below((uint64_t)spread) - spread / 2,
+	        lat = 523000000 + (int64_t)rnd_below((uint64_t)spread) - spread / 2;
+	int64_t w = size ? (int64_t)rnd_below((uint64_t)size) : 0,
+	        h = size ? (int64_t)rnd_below((uint64_t)size) : 0;
+	if (rnd_below(50) == 0)
+		lon = rnd_below(2) ? LON : -LON;
+	if (rnd_below(50) == 0)
+		lat = rnd_below(2) ? LAT : -LAT;
 	return (struct box){within(lon - w, LON), within(lat - h, LAT), within(lon + w, LON),
 	                    within(lat + h, LAT)};
 }
 
 static int64_t any_size(void)
 {
-	return rnd(3) ? 0 : 1ll << rnd(32);
+	return rnd_below(3) ? 0 : 1ll << rnd_below(32);
 }
 
 struct play {
@@ -80,10 +72,11 @@ static void change(struct play *p, unsigned i, int64_t spread)
 {
 	if (p->in[i])
 		boxes_drop(&p->b, i, &p->at[i]);
-	p->in[i] = rnd(4) > 0;
+	p->in[i] = rnd_below(4) > 0;
 	if (!p->in[i])
 		return;
-	p->at[i] = rnd(8) == 0 ? box_of_point(49000000, 523000000) : any_box(spread, any_size());
+	p->at[i] =
+	    rnd_below(8) == 0 ? box_of_point(49000000, 523000000) : any_box(spread, any_size());
 	boxes_add(&p->b, i, &p->at[i]);
 }
 
@@ -96,7 +89,7 @@ static void as_looking_at_each(void **unused UNUSED)
 		unsigned asked = 0;
 		state = seed * 0x9E3779B97F4A7C15u;
 		for (unsigned i = 0; i < 20000; i++) {
-			change(p, (unsigned)rnd(IDS), spread);
+			change(p, (unsigned)rnd_below(IDS), spread);
 			if (i % 40)
 				continue;
 			struct box area = any_box(spread, any_size());

@@ -163,6 +163,9 @@ static void the_rest(void **state)
 	assert_string_equal(buf_str(&b), "{\"a\":0,\"b\":-9223372036854775808,\"c\":{\"d\":"
 	                                 "9223372036854775807},\"e\":-1}");
 	buf_clear(&b);
+	json_write_time(&b, 1795521600001);
+	assert_string_equal(buf_str(&b), "\"2026-11-24T12:00:00.001Z\"");
+	buf_clear(&b);
 	json_write_pointer_token(&b, SPAN("a/b~c~1/"));
 	json_write_pointer_token(&b, SPAN(""));
 	json_write_pointer_token(&b, SPAN("plain \"x\""));

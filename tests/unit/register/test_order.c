@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "register/register.h"
+#include "unit/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,15 +15,6 @@
 #include <cmocka.h>
 
 enum { NAMES = 9000 };
-
-static uint64_t state = 88172645463325252ull;
-static unsigned rnd(unsigned n)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state % n);
-}
 
 static struct thing *things[NAMES];
 static char names[NAMES][16];
@@ -67,7 +59,7 @@ static void test_any(void **unused UNUSED)
 	check(&o);
 	for (unsigned round = 0; round < 8; round++) {
 		for (unsigned k = 0; k < 3 * NAMES; k++)
-			toggle(&o, rnd(NAMES));
+			toggle(&o, rnd_below(NAMES));
 		check(&o);
 	}
 	for (unsigned i = 0; i < NAMES; i++) /* and down to nothing */

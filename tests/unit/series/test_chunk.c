@@ -1,5 +1,6 @@
 /* test_chunk.c - columns and chunks give back what was put in, exactly, whatever it was. */
 #include "series/chunk.h"
+#include "unit/random.h"
 
 #include "base/err.h"
 #include "base/limits.h"
@@ -11,15 +12,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-static uint64_t state = 0x9E3779B97F4A7C15u;
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 /* ---- columns ---- */
 

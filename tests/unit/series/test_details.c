@@ -1,6 +1,7 @@
 /* What comes with observations beside time and result, against a list of all of them, over any
  * order of observations, writes, crashes, rebuilds, corrections, moves and the end of keep-series.
  * DETAIL_RUNS, DETAIL_SEED. */
+#include "unit/random.h"
 #include "unit/series/scene.h"
 
 #include "mqtt/encode.h"
@@ -19,15 +20,6 @@ static const int64_t START = 1795521600000 - 40 * 86400000ll;
 static const int64_t STEP = 1800000;
 static const char feeds[] = "irk";
 enum { FEEDS = 3, SLOTS = 400, OBSERVATIONS = 1 << 15 };
-
-static uint64_t state;
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 struct observation {
 	int64_t time_ms, number_ms;

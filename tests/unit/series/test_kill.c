@@ -1,5 +1,6 @@
 /* kill -9 at any moment: each observation of an acknowledged message is in the series, exactly
  * once. SERIES_KILLS (25), SERIES_SEED. */
+#include "unit/random.h"
 #include "unit/series/scene.h"
 
 #include <signal.h>
@@ -10,15 +11,6 @@ static const char conf[] = "feed \"k\" { topics = { \"k/{thing}\" } schemas = { 
                            "\"air-quality-observed/1\" } max-age = \"0\" duplicates = keep }\n";
 enum { THINGS = 7 };
 static const int64_t START = 1795521600000 - 20 * 86400000ll;
-
-static uint64_t state;
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 /* Record n of the feed says this: everything follows from n. Every ninth comes late. */
 static unsigned thing_of(uint64_t n)

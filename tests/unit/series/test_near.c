@@ -1,5 +1,6 @@
 /* Things and datastreams by where they are, against looking at each thing of a plain list: any
  * places, moves, erasures, crashes, boxes and circles, in pages. NEAR_SEED: another run. */
+#include "unit/random.h"
 #include "unit/series/scene.h"
 
 #include <stdlib.h>
@@ -11,15 +12,6 @@ static const char conf[] =
 enum { THINGS = 250 };
 static const int64_t START = 1795521600000 - 20 * 86400000ll;
 static const double E7 = 1e7;
-
-static uint64_t state;
-static uint64_t rnd(uint64_t n)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % n;
-}
 
 struct spot {
 	bool there;
@@ -42,12 +34,14 @@ static int32_t within(int64_t v, int64_t most)
 static void any_point(const struct play *p, int32_t *lon, int32_t *lat)
 {
 	uint64_t wide = (uint64_t)p->spread;
-	*lon = within(49000000 + (int64_t)rnd(2 * wide) - p->spread, 1800000000);
-	*lat = within(523000000 + (int64_t)rnd(2 * wide) - p->spread, 900000000);
-	if (rnd(20) == 0)
-		*lon = rnd(2) ? 1800000000 - (int32_t)rnd(wide) : -1800000000 + (int32_t)rnd(wide);
-	if (rnd(40) == 0)
-		*lat = rnd(2) ? 900000000 - (int32_t)rnd(wide) : -900000000 + (int32_t)rnd(wide);
+	*lon = within(49000000 + (int64_t)rnd_below(2 * wide) - p->spread, 1800000000);
+	*lat = within(523000000 + (int64_t)rnd_below(2 * wide) - p->spread, 900000000);
+	if (rnd_below(20) == 0)
+		*lon = rnd_below(2) ? 1800000000 - (int32_t)rnd_below(wide)
+		                    : -1800000000 + (int32_t)rnd_below(wide);
+	if (rnd_below(40) == 0)
+		*lat = rnd_below(2) ? 900000000 - (int32_t)rnd_below(wide)
+		                    : -900000000 + (int32_t)rnd_below(wide);
 }
 
 static void place(struct play *p, unsigned t)
@@ -104,16 +98,16 @@ static bool is_in(const struct series_filter *f, const struct spot *s)
 
 static struct series_filter any_shape(const struct play *p)
 {
-	struct series_filter f = {.shape = rnd(2) ? SERIES_BBOX : SERIES_RADIUS};
-	int64_t size = 1 + (int64_t)rnd((uint64_t)p->spread * 2);
+	struct series_filter f = {.shape = rnd_below(2) ? SERIES_BBOX : SERIES_RADIUS};
+	int64_t size = 1 + (int64_t)rnd_below((uint64_t)p->spread * 2);
 	any_point(p, &f.lon_e7, &f.lat_e7);
-	f.radius_m = (double)size / E7 * 111195 * (rnd(10) ? 0.5 : 3);
+	f.radius_m = (double)size / E7 * 111195 * (rnd_below(10) ? 0.5 : 3);
 	int64_t west = f.lon_e7 - size / 2, east = west + size;
 	f.west_e7 = (int32_t)(west < -1800000000 ? west + 3600000000 : west);
 	f.east_e7 = (int32_t)(east > 1800000000 ? east - 3600000000 : east);
 	f.south_e7 = within(f.lat_e7 - size / 2, 900000000);
 	f.north_e7 = within(f.lat_e7 + size / 2, 900000000);
-	if (rnd(3) == 0)
+	if (rnd_below(3) == 0)
 		f.member = SPAN("no2");
 	return f;
 }
@@ -122,7 +116,7 @@ static void check(struct play *p, bool streams)
 {
 	struct series_ask a = {.what = streams ? SERIES_STREAMS : SERIES_THINGS,
 	                       .filter = any_shape(p),
-	                       .limit = 1 + rnd(60)};
+	                       .limit = 1 + rnd_below(60)};
 	static bool found[THINGS][2];
 	uint32_t last = 0;
 	if (!streams)
@@ -161,14 +155,14 @@ static void as_looking_at_each(void **unused UNUSED)
 		p->clock_ms = START;
 		scene_open(&p->x, conf);
 		for (unsigned move = 0; move < 150; move++) {
-			for (unsigned i = (unsigned)rnd(20); i > 0; i--)
-				place(p, (unsigned)rnd(THINGS));
+			for (unsigned i = (unsigned)rnd_below(20); i > 0; i--)
+				place(p, (unsigned)rnd_below(THINGS));
 			scene_turn(&p->x);
-			if (rnd(8) == 0)
-				erase(p, (unsigned)rnd(THINGS));
-			if (rnd(16) == 0)
+			if (rnd_below(8) == 0)
+				erase(p, (unsigned)rnd_below(THINGS));
+			if (rnd_below(16) == 0)
 				assert_int_equal(series_flush(p->x.series), 0);
-			if (rnd(32) == 0)
+			if (rnd_below(32) == 0)
 				scene_crash(&p->x);
 			check(p, move % 2);
 			check(p, move % 2);

@@ -1,6 +1,7 @@
 /* Rebuilding: with the journal whole, what was answered before is answered after, whatever was
  * damaged or lost; and what the journal does not hold any more stays. REBUILD_RUNS, REBUILD_SEED.
  */
+#include "unit/random.h"
 #include "unit/series/scene.h"
 
 #include "series/chunks.h"
@@ -18,15 +19,6 @@ static const char conf[] =
 static const int64_t START = 1795521600000 - 20 * 86400000ll;
 static const char feeds[] = "irk";
 enum { FEEDS = 3, THINGS = 4 };
-
-static uint64_t state;
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 static void put(struct scene *x, unsigned f, unsigned t, int64_t ms, unsigned v)
 {

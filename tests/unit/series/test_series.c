@@ -1,5 +1,6 @@
 /* The series against the simplest thing that could be right, over any order of observations,
  * writes, crashes, corrections and questions. SERIES_RUNS, SERIES_SEED: more, and another one. */
+#include "unit/random.h"
 #include "unit/series/scene.h"
 
 #include <stdlib.h>
@@ -12,15 +13,6 @@ static const char conf[] = "feed \"i\" { topics = { \"i/{thing}\" } schemas = { 
                            "feed \"k\" { topics = { \"k/{thing}\" } schemas = { "
                            "\"air-quality-observed/1\" } max-age = \"0\" "
                            "duplicates = keep }\n";
-
-static uint64_t state;
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 /* ---- the model ---- */
 
