@@ -1,5 +1,5 @@
-/* random.h - numbers that follow from `state`, which a test may set from a seed it tells (xorshift64,
- * Marsaglia 2003). */
+/* random.h - numbers that follow from `state`, which a test may set from a seed it tells
+ * (xorshift64, Marsaglia 2003). */
 #ifndef TESTS_RANDOM_H
 #define TESTS_RANDOM_H
 
