@@ -6,18 +6,6 @@
 #include "json/json.h"
 #include "json/scan.h"
 
-#include <math.h>
-#include <stdio.h>
-
-enum {
-	DIGITS_SURE = 15,  /* so many always survive text -> double -> text */
-	DIGITS_ALL = 17,   /* so many always survive double -> text -> double */
-	FIXED_MAX = 21,    /* like JavaScript: 1e21 and more, */
-	FIXED_ZEROS = 6,   /* and less than 1e-6, are written with an exponent */
-	DOUBLE_BYTES = 40, /* -d.dddddddddddddddde-ddd, or 6 zeros and 17 digits, with room */
-	INTEGER_MAX = 1 << 30
-};
-
 static const char REPLACEMENT[] = "\xef\xbf\xbd"; /* U+FFFD */
 
 static void write_escape(struct buf *b, char c)
@@ -77,83 +65,6 @@ void json_write_i64(struct buf *b, int64_t v)
 	if (v < 0)
 		d[--at] = '-';
 	buf_add(b, d + at, sizeof(d) - at);
-}
-
-/* Lays out 0.digits * 10^magnitude as JavaScript does. Returns the length. */
-static size_t lay_out(char *out, const char *digits, int n, int magnitude)
-{
-	char *p = out;
-	if (magnitude > FIXED_MAX || magnitude <= -FIXED_ZEROS) {
-		*p++ = digits[0];
-		if (n > 1) {
-			*p++ = '.';
-			memcpy(p, digits + 1, (size_t)n - 1);
-			p += n - 1;
-		}
-		p += snprintf(p, 8, "e%+d", magnitude - 1);
-		return (size_t)(p - out);
-	}
-	if (magnitude <= 0) {
-		*p++ = '0';
-		*p++ = '.';
-		for (int k = magnitude; k < 0; k++)
-			*p++ = '0';
-	}
-	for (int k = 0; k < MAX_OF(n, magnitude); k++) {
-		if (k == magnitude && k > 0)
-			*p++ = '.';
-		*p++ = k < n ? digits[k] : '0';
-	}
-	return (size_t)(p - out);
-}
-
-/* v > 0, finite, as n significant digits. */
-static size_t format(char out[DOUBLE_BYTES], double v, int n)
-{
-	char text[DOUBLE_BYTES], digits[DIGITS_ALL];
-	snprintf(text, sizeof(text), "%.*e", n - 1, v);
-	int found = 0;
-	const char *p = text;
-	for (; *p != 'e'; p++) /* the decimal point is the locale's: only digits are taken */
-		if (scan_is_digit(*p))
-			digits[found++] = *p;
-	assert(found == n);
-	int sign = p[1] == '-' ? -1 : 1, exponent = 0;
-	for (p += 2; *p; p++)
-		exponent = exponent * 10 + (*p - '0');
-	while (found > 1 && digits[found - 1] == '0')
-		found--;
-	size_t len = lay_out(out, digits, found, sign * exponent + 1);
-	assert(len < DOUBLE_BYTES);
-	return len;
-}
-
-void json_write_double(struct buf *b, double v)
-{
-	if (!isfinite(v)) {
-		buf_add_str(b, "null");
-		return;
-	}
-	if (fabs(v) < INTEGER_MAX && v == (double)(int)v && (v != 0 || !signbit(v))) {
-		json_write_i64(b, (int64_t)v);
-		return;
-	}
-	char out[1 + DOUBLE_BYTES] = "-";
-	double positive = fabs(v);
-	if (positive == 0) {
-		buf_add_str(b, "-0");
-		return;
-	}
-	/* below the normal range there are fewer digits to tell apart */
-	int n = isnormal(v) ? DIGITS_SURE : 1;
-	size_t len = format(out + 1, positive, n);
-	while (n < DIGITS_ALL && json_double(span_of(out + 1, len)) != positive)
-		len = format(out + 1, positive, ++n);
-	assert(json_double(span_of(out + 1, len)) == positive);
-	if (signbit(v))
-		buf_add(b, out, len + 1);
-	else
-		buf_add(b, out + 1, len);
 }
 
 void json_write_time(struct buf *b, int64_t ms)

@@ -142,6 +142,53 @@ static void doubles_at_random(void **state)
 	json_tape_done(&t);
 }
 
+/* The shortest digits, as the C library finds them: means, sums, and what lies beside powers of ten
+ * and of two. */
+static void doubles_like_printf(void **state)
+{
+	(void)state;
+	uint64_t seed = 17;
+	struct buf b;
+	buf_init(&b, 100);
+	for (int round = 0; round < 300000; round++) {
+		uint64_t r = next_random(&seed);
+		double v = (double)(r % 10000019) / (double)(1 + (r >> 32) % 100);
+		if (round % 4 == 1)
+			v = pow(10, (double)(r % 21) - 5);
+		else if (round % 4 == 2)
+			v = ldexp((double)(r >> 11), (int)(next_random(&seed) % 70) - 70);
+		for (uint64_t step = r >> 40 & 3; step; step--)
+			v = nextafter(v, r & 1 ? 0 : INFINITY);
+		if (!isnormal(v))
+			continue;
+		char want[40], got[40];
+		int n = 14;
+		do
+			snprintf(want, sizeof(want), "%.*e", n++, v);
+		while (strtod(want, NULL) != v);
+		buf_clear(&b);
+		json_write_double(&b, v);
+		int digits = (int)strcspn(buf_str(&b), "e"), at = 0, zeros = 1;
+		for (const char *p = buf_str(&b); digits--;
+		     p++) /* digits alone, without zeros before and after */
+			if (*p != '.' && !(zeros = zeros && *p == '0'))
+				got[at++] = *p;
+		while (at > 1 && got[at - 1] == '0')
+			at--;
+		char plain[40];
+		int m = 0;
+		for (const char *p = want; *p != 'e'; p++)
+			if (*p != '.')
+				plain[m++] = *p;
+		while (m > 1 && plain[m - 1] == '0')
+			m--;
+		assert_int_equal(m, at);
+		assert_memory_equal(plain, got, m);
+		assert_true(strtod(buf_str(&b), NULL) == v);
+	}
+	buf_done(&b);
+}
+
 static void the_rest(void **state)
 {
 	(void)state;
@@ -239,9 +286,13 @@ static void without_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(strings),      cmocka_unit_test(strings_at_random),
-	    cmocka_unit_test(doubles),      cmocka_unit_test(doubles_at_random),
-	    cmocka_unit_test(the_rest),     cmocka_unit_test(base64),
+	    cmocka_unit_test(strings),
+	    cmocka_unit_test(strings_at_random),
+	    cmocka_unit_test(doubles),
+	    cmocka_unit_test(doubles_at_random),
+	    cmocka_unit_test(doubles_like_printf),
+	    cmocka_unit_test(the_rest),
+	    cmocka_unit_test(base64),
 	    cmocka_unit_test(without_room),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
