@@ -5,12 +5,15 @@
 #include "cli/text.h"
 
 #include "base/mem.h"
+#include "base/period.h"
 #include "base/rfc3339.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum { DAY_MS = 86400000 };
 
 enum {
 	OPT_FEED = CLI_OWN,
@@ -292,18 +295,48 @@ static int query_table(struct cli *c, uint64_t id, const struct asked *a)
 
 /* ---- a chart ---- */
 
+/* A date is its beginning in UTC. */
+static int chart_time(struct span s, int64_t now, int64_t *ret)
+{
+	char date[] = "0000-00-00T00:00:00Z";
+	if (s.n == strlen("0000-00-00") && s.p[4] == '-') {
+		memcpy(date, s.p, s.n);
+		return rfc3339_parse(span_str(date), ret);
+	}
+	return text_time(s, now, ret);
+}
+
 static int range_of(struct cli *c, const struct asked *a, int64_t *ret_from, int64_t *ret_to)
 {
-	int64_t now = (int64_t)time(NULL) * 1000;
+	struct period last = {.days = 1};
+	int64_t now = (int64_t)time(NULL) * 1000 + 1000; /* this second is in it */
 	*ret_to = now;
-	*ret_from = now - 86400000;
-	if ((of(a, OPT_TO) && text_time(span_str(of(a, OPT_TO)), now, ret_to)) ||
-	    (of(a, OPT_FROM) && text_time(span_str(of(a, OPT_FROM)), now, ret_from)))
-		return cli_usage(c,
-		                 "with --chart, --from and --to are RFC 3339 times, or 2h, 3d ago");
-	if (!of(a, OPT_FROM))
-		*ret_from = *ret_to - 86400000;
+	if (of(a, OPT_LAST) && (of(a, OPT_FROM) || of(a, OPT_TO)))
+		return cli_usage(c, "--last goes without --from and --to");
+	if (of(a, OPT_LAST) && period_parse(span_str(of(a, OPT_LAST)), &last))
+		return cli_usage(c, "--last is a length of time, such as PT24H or P7D");
+	if (of(a, OPT_TO) && chart_time(span_str(of(a, OPT_TO)), now, ret_to))
+		return cli_usage(c, "--to is an RFC 3339 time, a date, or 2h, 3d ago");
+	*ret_from = *ret_to - period_about_ms(&last);
+	if (of(a, OPT_FROM) && chart_time(span_str(of(a, OPT_FROM)), now, ret_from))
+		return cli_usage(c, "--from is an RFC 3339 time, a date, or 2h, 3d ago");
 	return *ret_from < *ret_to ? 0 : cli_usage(c, "--to is not after --from");
+}
+
+/* The time of a column, of at most n for the whole: it divides a day or is whole days, so that the
+ * daemon's pieces begin where the columns do. */
+static int64_t step_of(int64_t range, unsigned n)
+{
+	static const int seconds[] = {1,     2,     5,     10,    15,    20,   30,   60,
+	                              120,   300,   600,   900,   1200,  1800, 3600, 7200,
+	                              10800, 14400, 21600, 28800, 43200, 86400};
+	int64_t step = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(seconds); i++) {
+		step = (int64_t)seconds[i] * 1000;
+		if (range / step + 2 <= n)
+			return step;
+	}
+	return (range / (n - 2) + step - 1) / step * step;
 }
 
 static void take_rows(const json_t *rows, int64_t from, int64_t step, double *values, unsigned n)
@@ -333,17 +366,22 @@ static int query_chart(struct cli *c, uint64_t id, const struct asked *a)
 	int err = range_of(c, a, &from, &to);
 	if (err)
 		return err;
-	/* whole seconds, so that a column is a piece of the daemon's */
-	int64_t step = ((to - from) / n + 999) / 1000 * 1000;
+	int64_t step = step_of(to - from, n);
 	from = from / step * step;
+	n = (unsigned)((to - from + step - 1) / step);
 	for (unsigned i = 0; i < n; i++)
 		values[i] = NAN;
 	auto_free char *from_text = text_rfc3339(from), *to_text = text_rfc3339(from + step * n);
 	buf_init(&b, 1 << 20);
 	buf_addf(&b,
-	         "/v1/datastreams/%llu/observations?aggregate=mean&interval=PT%lldS&limit=10000&"
+	         "/v1/datastreams/%llu/observations?aggregate=mean&limit=10000&original=%s&"
 	         "from=%s&to=%s",
-	         (unsigned long long)id, (long long)step / 1000, from_text, to_text);
+	         (unsigned long long)id, of(a, OPT_ORIGINAL) ? "true" : "false", from_text,
+	         to_text);
+	if (step < DAY_MS)
+		buf_addf(&b, "&interval=PT%lldS", (long long)step / 1000);
+	else
+		buf_addf(&b, "&interval=P%lldD", (long long)(step / DAY_MS));
 	err = http_json(c, HTTP_READ, "GET", buf_str(&b), NULL, &r);
 	buf_clear(&b);
 	if (err)

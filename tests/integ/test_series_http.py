@@ -439,6 +439,11 @@ def test_oudp_series(broker):
     assert [(parse(x["time"]), float(x["value"])) for x in table] == expected
     r = broker.oudp("series", "query", "ams-01", "--chart", "--from", "2026-10-24T00:00:00Z", "--to", "2026-10-27T00:00:00Z")
     assert r.returncode == 0 and "\u2588" in r.stdout and len(r.stdout.splitlines()) == 14, r
+    for given in (["--from", "2026-10-24", "--to", "2026-10-27"], ["--from", "2026-10-24T00:00:01Z", "--to", "2026-10-24T00:10:00Z"]):
+        r = broker.oudp("series", "query", "ams-01", "--chart", *given)
+        assert r.returncode == 0 and "\u2588" in r.stdout, (given, r)
+    r = broker.oudp("series", "query", "ams-01", "--chart", "--last", "PT1H", "--from", "2026-10-24")
+    assert r.returncode == 2 and "--last goes without" in r.stderr
     r = broker.oudp("series", "query", "nothing")
     assert r.returncode == 2 and "no such datastream" in r.stderr
     r = broker.oudp("series", "query", "ams-01", "--aggregate", "mean", "--interval", "P1D", "--json")
