@@ -350,17 +350,35 @@ static void open_side(struct daemon *d)
 		fatal("The time series cannot be opened: %s", why);
 }
 
+static bool is_registered_at(void *arg, struct span organisation, struct span thing,
+                             struct box *ret)
+{
+	const struct thing_place at = things_entry_place(arg, organisation, thing);
+	*ret = at.place;
+	return at.known;
+}
+
+static void on_placed(void *arg, struct span organisation, struct span thing,
+                      const struct box *place)
+{
+	const struct daemon *d = arg;
+	series_registered(d->series, organisation, thing, place);
+}
+
 static void open_series(struct daemon *d, struct buf *why)
 {
 	struct series_options o = {.hub = d->hub,
 	                           .side = d->side,
 	                           .runner = loop_runner(d->loop),
 	                           .fatal = on_fatal,
-	                           .arg = d};
+	                           .arg = d,
+	                           .registered = is_registered_at,
+	                           .registered_arg = d->things};
 	int err = series_open(&o, &d->series, why);
 	if (err)
 		fatal("The time series cannot be opened: %s",
 		      why->len ? buf_str(why) : err_text(err));
+	things_tell_places(d->things, on_placed, d);
 	if (series_start(d->series))
 		fatal("The thread of the time series could not be started.");
 }
@@ -441,10 +459,11 @@ static void build(struct daemon *d)
 	err = err ? err : hub_configure(d->hub, d->config, d->catalog, &why);
 	if (err)
 		fatal("The feeds could not be opened: %s %s", err_text(err), buf_str(&why));
-	open_series(d, &why);
-	err = access_new(d->hub, &d->access);
+	err = things_new(d->hub, &d->things);
+	if (!err)
+		open_series(d, &why);
+	err = err ? err : access_new(d->hub, &d->access);
 	d->addresses = addresses_new();
-	err = err ? err : things_new(d->hub, &d->things);
 	err = err ? err : entities_new(d->hub, &d->entities);
 	err = err ? err : ingest_new(d->hub, &d->ingest);
 	err = err ? err : sessions_new(d->hub, d->ingest, &d->sessions);

@@ -44,11 +44,11 @@ int access_check(const struct identity *who, enum access_right right, const stru
 bool access_sees(const struct identity *who, const struct feed *feed);
 /* Where a message or a thing is, as far as it told. Where it did not, it is where the register
  * says; where that says nothing and the loop asks, where the thing was last told to be. A thing
- * without a place is in no area. */
+ * without a place is in no area; one that is not a point must lie in it whole. */
 struct access_spot {
 	struct span organisation; /* whose thing; n == 0: what the spot has is all there is */
 	bool known;
-	int32_t lat_e7, lon_e7;
+	struct box place;
 };
 
 /* The same for one message, whose thing may be none: n == 0 then needs a right to all things. The

@@ -126,15 +126,56 @@ static bool crosses(struct point p, struct point q, int32_t lon, int32_t lat)
 	return q.lat > p.lat ? cross > 0 : cross < 0;
 }
 
-bool area_holds(const struct area *a, int32_t lat_e7, int32_t lon_e7)
+static bool holds_point(const struct area *a, int32_t lon_e7, int32_t lat_e7)
 {
 	bool in = false;
-	if (lon_e7 < a->west || lon_e7 > a->east || lat_e7 < a->south || lat_e7 > a->north)
-		return false;
 	for (unsigned ring = 0, i = 0; ring < a->n_rings; ring++) {
 		for (; i + 1 < a->ends[ring]; i++)
 			in ^= crosses(a->at[i], a->at[i + 1], lon_e7, lat_e7);
 		i = a->ends[ring];
 	}
 	return in;
+}
+
+/* On which side of the line through p and q it is: its sign. */
+static double side_of(struct point p, struct point q, struct point at)
+{
+	return ((double)q.lon - p.lon) * ((double)at.lat - p.lat) -
+	       ((double)at.lon - p.lon) * ((double)q.lat - p.lat);
+}
+
+/* Whether the side from p to q may touch the box: it does not when all is on one side of it. */
+static bool touches(struct point p, struct point q, const struct box *b)
+{
+	if (MAX_OF(p.lon, q.lon) < b->west_e7 || MIN_OF(p.lon, q.lon) > b->east_e7 ||
+	    MAX_OF(p.lat, q.lat) < b->south_e7 || MIN_OF(p.lat, q.lat) > b->north_e7)
+		return false;
+	const struct point corner[] = {{b->west_e7, b->south_e7},
+	                               {b->west_e7, b->north_e7},
+	                               {b->east_e7, b->south_e7},
+	                               {b->east_e7, b->north_e7}};
+	unsigned left = 0, right = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(corner); i++) {
+		double side = side_of(p, q, corner[i]);
+		left += side > 0;
+		right += side < 0;
+	}
+	return left < ARRAY_LEN(corner) && right < ARRAY_LEN(corner);
+}
+
+/* A box that no side touches is inside as a whole, or outside. */
+bool area_holds(const struct area *a, const struct box *place)
+{
+	if (place->west_e7 < a->west || place->east_e7 > a->east || place->south_e7 < a->south ||
+	    place->north_e7 > a->north || !holds_point(a, place->west_e7, place->south_e7))
+		return false;
+	if (box_is_point(place))
+		return true;
+	for (unsigned ring = 0, i = 0; ring < a->n_rings; ring++) {
+		for (; i + 1 < a->ends[ring]; i++)
+			if (touches(a->at[i], a->at[i + 1], place))
+				return false;
+		i = a->ends[ring];
+	}
+	return true;
 }

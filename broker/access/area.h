@@ -1,10 +1,10 @@
 /* area.h - the piece of the country that a grant is for. Read once, then whole numbers: whether a
- * point lies in it costs no allocation and at most LIMIT_AREA_POINTS steps, for most points four
+ * place lies in it costs no allocation and at most LIMIT_AREA_POINTS steps, for most places four
  * comparisons. It never changes, so any thread may ask; it is counted on the loop. */
 #ifndef ACCESS_AREA_H
 #define ACCESS_AREA_H
 
-#include "base/compiler.h"
+#include "base/box.h"
 #include "base/span.h"
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ int area_read(struct span text, bool rd, struct area **ret, const char **ret_why
 struct area *area_use(struct area *a); /* one user more; accepts NULL */
 void area_done(struct area *a);        /* one less; accepts NULL */
 
-/* In 1e-7 degree. A point on the edge may be either. */
-bool area_holds(const struct area *a, int32_t lat_e7, int32_t lon_e7);
+/* The whole box. A point on the edge may be either. */
+bool area_holds(const struct area *a, const struct box *place);
 
 #endif

@@ -207,11 +207,11 @@ static struct thing_place place_of(const struct things *things, struct span thin
 	if (!spot->known && things && spot->organisation.n)
 		x = things_find(things, spot->organisation, thing);
 	if (!x)
-		return (struct thing_place){spot->known, spot->lat_e7, spot->lon_e7};
+		return (struct thing_place){spot->known, spot->place};
 	if (x->registered && x->entry.has_location)
-		return (struct thing_place){true, x->entry.lat_e7, x->entry.lon_e7};
+		return thing_entry_place(x);
 	const struct thing_seen *last = thing_told_place(x);
-	return last ? (struct thing_place){true, last->lat_e7, last->lon_e7}
+	return last ? (struct thing_place){true, last->place}
 	            : (struct thing_place){.known = false};
 }
 
@@ -220,7 +220,7 @@ static bool in_area(const struct grant *g, struct span thing, const struct acces
 	if (!g->area || !spot)
 		return !g->area;
 	struct thing_place at = place_of(*g->things, thing, spot);
-	return at.known && area_holds(g->area, at.lat_e7, at.lon_e7);
+	return at.known && area_holds(g->area, &at.place);
 }
 
 static bool thing_fits(const char *pattern, struct span thing)
@@ -289,8 +289,7 @@ struct access_spot access_spot_of(const struct record *r)
 {
 	return (struct access_spot){.organisation = r->organisation,
 	                            .known = r->flags & RECORD_LOCATION,
-	                            .lat_e7 = r->lat_e7,
-	                            .lon_e7 = r->lon_e7};
+	                            .place = r->place};
 }
 
 int access_covers_record(const struct identity *who, enum access_right right,
@@ -346,7 +345,7 @@ void access_parts_free(struct access_parts *p)
 bool access_parts_cover(const struct access_parts *p, struct span thing,
                         const struct access_spot *spot)
 {
-	struct thing_place at = {spot->known, spot->lat_e7, spot->lon_e7};
+	struct thing_place at = {spot->known, spot->place};
 	bool asked = spot->known || !p->things || !spot->organisation.n;
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct area *a = p->one[i].area;
@@ -355,7 +354,7 @@ bool access_parts_cover(const struct access_parts *p, struct span thing,
 		if (a && !asked)
 			at = things_entry_place(p->things, spot->organisation, thing);
 		asked = asked || a;
-		if (!a || (at.known && area_holds(a, at.lat_e7, at.lon_e7)))
+		if (!a || (at.known && area_holds(a, &at.place)))
 			return true;
 	}
 	return false;

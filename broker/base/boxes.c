@@ -180,3 +180,37 @@ bool boxes_near(const struct boxes *b, const struct box *area, uint32_t *out, si
 	}
 	return all;
 }
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* A large box may be in both areas. */
+static size_t once(uint32_t *out, size_t n)
+{
+	size_t k = 0;
+	qsort(out, n, sizeof(*out), by_number);
+	for (size_t i = 0; i < n; i++)
+		if (!k || out[k - 1] != out[i])
+			out[k++] = out[i];
+	return k;
+}
+
+bool boxes_meeting(const struct boxes *b, const struct shape *s, uint32_t *out, size_t max,
+                   size_t *n)
+{
+	struct box areas[SHAPE_BOXES];
+	unsigned n_areas = shape_boxes(s, areas);
+	bool all = true;
+	*n = 0;
+	for (unsigned i = 0; i < n_areas && all; i++) {
+		size_t more;
+		all = boxes_near(b, &areas[i], out + *n, max - *n, &more);
+		*n += more;
+	}
+	if (all && n_areas > 1)
+		*n = once(out, *n);
+	return all;
+}

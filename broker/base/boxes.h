@@ -9,25 +9,9 @@
 #ifndef BASE_BOXES_H
 #define BASE_BOXES_H
 
-#include "base/compiler.h"
+#include "base/shape.h"
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-
-struct box {
-	int32_t west_e7, south_e7, east_e7, north_e7; /* west <= east, south <= north */
-};
-
-static inline struct box box_of_point(int32_t lon_e7, int32_t lat_e7)
-{
-	return (struct box){lon_e7, lat_e7, lon_e7, lat_e7};
-}
-static inline bool box_touches(const struct box *a, const struct box *b)
-{
-	return a->west_e7 <= b->east_e7 && b->west_e7 <= a->east_e7 && a->south_e7 <= b->north_e7 &&
-	       b->south_e7 <= a->north_e7;
-}
 
 enum { BOXES_GRIDS = 11 }; /* points; then boxes of up to 2^14, 2^16, ... 2^32 */
 
@@ -55,5 +39,8 @@ void boxes_drop(struct boxes *b, uint32_t id, const struct box *where);
  * they are more than max, or spread over more than max cells: look at all instead. */
 bool boxes_near(const struct boxes *b, const struct box *area, uint32_t *out, size_t max,
                 size_t *n) MUSTCHECK;
+/* The same of all that meet the shape, each once. */
+bool boxes_meeting(const struct boxes *b, const struct shape *s, uint32_t *out, size_t max,
+                   size_t *n) MUSTCHECK;
 
 #endif

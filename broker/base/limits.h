@@ -110,8 +110,10 @@ enum {
 	LIMIT_SCHEMAS = 10000,             /* version directories in all schema-dirs together */
 	LIMIT_PATTERN_BYTES = 4096,        /* of one regular expression in a schema */
 	LIMIT_PATTERN_STEPS = 5000, /* of one match, and so many for each byte of the text: */
-	LIMIT_PATTERN_STEPS_PER_BYTE = 100,  /* a pattern may look back, not try everything */
-	LIMIT_PATTERN_HEAP_KB = 1024,        /* of one match, kept for the next one */
+	LIMIT_PATTERN_STEPS_PER_BYTE = 100, /* a pattern may look back, not try everything */
+	LIMIT_PATTERN_HEAP_KB = 1024,       /* of one match, kept for the next one */
+	LIMIT_PLACE_POSITIONS =
+	    20000, /* of one geometry: 1 ms; the Netherlands' border has 10,000 */
 	LIMIT_EXTRACT_TEXT_BYTES = 64 << 10, /* unescaped texts and nested names of one extract */
 
 	/* readers */
@@ -256,7 +258,8 @@ enum {
 	LIMIT_THINGS_SCAN_BYTES = 1
 	                          << 30, /* of the logs, read after a start to find who published */
 	LIMIT_THINGS_PAGE = 1000,        /* things of one page */
-	LIMIT_THINGS_EXAMINED = 20000,   /* looked at in one turn of the loop: 2 ms */
+	LIMIT_THINGS_NEAR = 4000,      /* found by where they are, and sorted, in one turn: 2 ms */
+	LIMIT_THINGS_EXAMINED = 20000, /* looked at in one turn of the loop: 2 ms */
 
 	/* entities of SensorThings that were written */
 	LIMIT_ENTITIES = 200000,       /* tombstones too; 1 KB each in memory */

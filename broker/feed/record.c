@@ -41,18 +41,33 @@ static size_t parts_bytes(const char *p)
 	       le32(p + 68) + le32(p + 72) + le32(p + 76);
 }
 
+static struct box place_of(const char *p, uint8_t version)
+{
+	struct box b = box_of_point((int32_t)le32(p + 52), (int32_t)le32(p + 48));
+	if (version == RECORD_VERSION) {
+		b.north_e7 = (int32_t)le32(p + 80);
+		b.east_e7 = (int32_t)le32(p + 84);
+	}
+	return b;
+}
+
 int record_read(struct span bytes, bool check_crc, struct record *ret)
 {
 	const char *p = bytes.p;
 	if (bytes.n < RECORD_HEAD_BYTES)
 		return ERR_STORE_DAMAGED;
-	if ((unsigned char)p[0] > RECORD_VERSION)
+	uint8_t version = (uint8_t)p[0];
+	if (version > RECORD_VERSION)
 		return ERR_STORE_FORMAT;
-	if ((unsigned char)p[0] != RECORD_VERSION || parts_bytes(p) != bytes.n - RECORD_HEAD_BYTES)
+	size_t head = RECORD_HEAD_BYTES + (version == RECORD_VERSION ? RECORD_CORNER_BYTES : 0);
+	if (version < RECORD_VERSION_POINT || bytes.n < head || parts_bytes(p) != bytes.n - head)
 		return ERR_STORE_DAMAGED;
 	if (check_crc && le32(p + 4) != crc32c(crc32c(0, p, 4), p + 8, bytes.n - 8))
 		return ERR_STORE_DAMAGED;
-	struct span rest = {p + RECORD_HEAD_BYTES, bytes.n - RECORD_HEAD_BYTES};
+	const struct box place = place_of(p, version);
+	if ((p[1] & RECORD_LOCATION) && !box_is_sound(&place))
+		return ERR_STORE_DAMAGED;
+	struct span rest = {p + head, bytes.n - head};
 	*ret = (struct record){.bytes = bytes,
 	                       .flags = (uint8_t)p[1],
 	                       .n_results = le16(p + 2),
@@ -62,8 +77,7 @@ int record_read(struct span bytes, bool check_crc, struct record *ret)
 	                       .phenomenon_ms = (int64_t)le64(p + 32),
 	                       .epoch = le32(p + 40),
 	                       .expiry_s = le32(p + 44),
-	                       .lat_e7 = (int32_t)le32(p + 48),
-	                       .lon_e7 = (int32_t)le32(p + 52),
+	                       .place = place,
 	                       .schema_version = le16(p + 66)};
 	ret->topic = take(&rest, le16(p + 56));
 	ret->thing = take(&rest, le16(p + 58));

@@ -8,12 +8,15 @@
  *    8 u64 sequence (per feed, from 1, dense)  16 u64 commit (global)
  *   24 i64 storedTime, ms UTC (never goes back) 32 i64 phenomenonTime, ms UTC
  *   40 u32 feed epoch    44 u32 expiry deadline, s UTC, 0 = none
- *   48 i32 latitude, 1e-7 degree    52 i32 longitude
+ *   48 i32 latitude, 1e-7 degree    52 i32 longitude; in version 2 of the south-west corner
  *   56 u16 topic bytes  58 u16 thing bytes  60 u16 publisher bytes  62 u16 organisation bytes
  *   64 u16 schema name bytes  66 u16 schema version  68 u32 properties bytes  72 u32 results bytes
  *   76 u32 payload bytes
- *   80 topic, thing, publisher, organisation, schema name, properties, results, payload: in this
- * order
+ *   80 in version 2: i32 latitude, i32 longitude of the north-east corner
+ *   then topic, thing, publisher, organisation, schema name, properties, results, payload: in this
+ *   order
+ *
+ * A record whose place is not a point is version 2, any other is version 1.
  *
  * properties: MQTT 5 publish properties as on the wire, less topic alias, message expiry and
  * subscription id. results: each u8 type (enum extract_type), u8 flags (1: has time), u16 member
@@ -22,13 +25,18 @@
 #ifndef FEED_RECORD_H
 #define FEED_RECORD_H
 
-#include "base/compiler.h"
+#include "base/box.h"
 #include "base/span.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RECORD_VERSION = 1, RECORD_HEAD_BYTES = 80 };
+enum {
+	RECORD_VERSION = 2,
+	RECORD_VERSION_POINT = 1,
+	RECORD_HEAD_BYTES = 80,
+	RECORD_CORNER_BYTES = 8 /* more of it in version 2 */
+};
 
 enum { /* flags */
        RECORD_RETAIN = 1,
@@ -47,7 +55,7 @@ struct record {
 	uint64_t sequence, commit;
 	int64_t stored_ms, phenomenon_ms;
 	uint32_t epoch, expiry_s;
-	int32_t lat_e7, lon_e7;
+	struct box place; /* with RECORD_LOCATION */
 	uint8_t flags;
 	uint16_t schema_version, n_results;
 	struct span topic, thing, publisher, organisation, schema, properties, results, payload;

@@ -31,13 +31,20 @@ static size_t results_size(const struct extract *e)
 	return n;
 }
 
+/* Whether its place is not a point. */
+static bool has_corner(const struct record_parts *p)
+{
+	return p->extract && p->extract->has_location && !box_is_point(&p->extract->place);
+}
+
 size_t record_size(const struct record_parts *p)
 {
 	if (p->topic.n > UINT16_MAX || p->thing.n > UINT16_MAX || p->publisher.n > UINT16_MAX ||
 	    p->organisation.n > UINT16_MAX || p->schema.n > UINT16_MAX)
 		return 0;
-	return RECORD_HEAD_BYTES + p->topic.n + p->thing.n + p->publisher.n + p->organisation.n +
-	       p->schema.n + p->properties.n + results_size(p->extract) + p->payload.n;
+	return RECORD_HEAD_BYTES + (has_corner(p) ? RECORD_CORNER_BYTES : 0) + p->topic.n +
+	       p->thing.n + p->publisher.n + p->organisation.n + p->schema.n + p->properties.n +
+	       results_size(p->extract) + p->payload.n;
 }
 
 static uint8_t *put_span(uint8_t *at, struct span s)
@@ -71,16 +78,17 @@ static uint8_t *put_results(uint8_t *at, const struct extract *e)
 void record_build(const struct record_parts *p, uint8_t *out)
 {
 	const struct extract *e = p->extract;
+	bool corner = has_corner(p);
 	memset(out, 0, RECORD_HEAD_BYTES);
-	out[0] = RECORD_VERSION;
+	out[0] = corner ? RECORD_VERSION : RECORD_VERSION_POINT;
 	out[1] = p->flags;
 	put16(out + 2, e ? (uint16_t)e->n_results : 0);
 	put64(out + 32, (uint64_t)p->phenomenon_ms);
 	put32(out + 44, p->expiry_s);
 	if (e && e->has_location) {
 		out[1] |= RECORD_LOCATION;
-		put32(out + 48, (uint32_t)e->lat_e7);
-		put32(out + 52, (uint32_t)e->lon_e7);
+		put32(out + 48, (uint32_t)e->place.south_e7);
+		put32(out + 52, (uint32_t)e->place.west_e7);
 	}
 	put16(out + 56, (uint16_t)p->topic.n);
 	put16(out + 58, (uint16_t)p->thing.n);
@@ -91,6 +99,11 @@ void record_build(const struct record_parts *p, uint8_t *out)
 	put32(out + 68, (uint32_t)p->properties.n);
 	put32(out + 76, (uint32_t)p->payload.n);
 	uint8_t *at = out + RECORD_HEAD_BYTES;
+	if (corner) {
+		put32(at, (uint32_t)e->place.north_e7);
+		put32(at + 4, (uint32_t)e->place.east_e7);
+		at += RECORD_CORNER_BYTES;
+	}
 	at = put_span(at, p->topic);
 	at = put_span(at, p->thing);
 	at = put_span(at, p->publisher);

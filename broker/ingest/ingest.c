@@ -537,8 +537,7 @@ static int is_granted(struct ingest *in, const struct way *w, struct span topic_
 	struct access_spot spot = {.organisation = span_str(m->who->organisation)};
 	if (e && e->has_location) {
 		spot.known = true;
-		spot.lat_e7 = e->lat_e7;
-		spot.lon_e7 = e->lon_e7;
+		spot.place = e->place;
 	}
 	const char *why = NULL;
 	if (access_covers(m->who, ACCESS_PUBLISH, w->feed, w->thing, &spot))

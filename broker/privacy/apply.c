@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rfc3339.h"
+#include "schema/geometry.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -155,28 +156,17 @@ static const char *take_pseudonym(struct pass *w, uint32_t i)
 	return NULL;
 }
 
-/* The tokens of longitude and latitude at i, as a schema's role location reads them. */
+/* The tokens of longitude and latitude at i: an object as a schema's role location reads it, or the
+ * coordinates themselves. */
 static bool find_point(const struct json_tape *t, uint32_t i, uint32_t *lon, uint32_t *lat)
 {
-	static const char *const names[][2] = {
-	    {"lon", "lat"}, {"longitude", "latitude"}, {"lng", "lat"}};
-	*lon = *lat = 0;
-	uint32_t c = i;
-	if (t->tok[i].type == JSON_OBJECT)
-		c = json_member(t, i, SPAN("coordinates"));
-	if (c && t->tok[c].type == JSON_ARRAY) {
-		uint32_t type = c == i ? 0 : json_member(t, i, SPAN("type"));
-		if (t->tok[c].size < 2 || (type && !json_string_is(t, type, SPAN("Point"))))
-			return false;
-		*lon = c + 1;
-		*lat = t->tok[c + 1].next;
-	} else if (t->tok[i].type == JSON_OBJECT) {
-		for (unsigned k = 0; k < ARRAY_LEN(names) && !(*lon && *lat); k++) {
-			*lon = json_member(t, i, span_str(names[k][0]));
-			*lat = json_member(t, i, span_str(names[k][1]));
-		}
-	}
-	return *lon && *lat && t->tok[*lon].type == JSON_NUMBER && t->tok[*lat].type == JSON_NUMBER;
+	if (t->tok[i].type != JSON_ARRAY)
+		return geometry_point(t, i, lon, lat);
+	if (t->tok[i].size < 2)
+		return false;
+	*lon = i + 1;
+	*lat = t->tok[i + 1].next;
+	return t->tok[*lon].type == JSON_NUMBER && t->tok[*lat].type == JSON_NUMBER;
 }
 
 static void put_degrees(struct pass *w, uint32_t i, double degrees)
@@ -474,9 +464,9 @@ void privacy_pointer(const struct json_tape *t, uint32_t token, char *out, size_
 
 static bool is_on_grid(struct privacy *p, const struct step *st, const struct extract *e)
 {
-	double lon = e->lon_e7 / 1e7, lat = e->lat_e7 / 1e7, lon0 = lon, lat0 = lat;
-	return grid_snap(p->grid, (double)st->number, &lon, &lat) && fabs(lon - lon0) < 2e-6 &&
-	       fabs(lat - lat0) < 2e-6;
+	double lon = box_lon(&e->place), lat = box_lat(&e->place), lon0 = lon, lat0 = lat;
+	return box_is_point(&e->place) && grid_snap(p->grid, (double)st->number, &lon, &lat) &&
+	       fabs(lon - lon0) < 2e-6 && fabs(lat - lat0) < 2e-6;
 }
 
 const char *privacy_too_fine(struct privacy *p, const struct extract *e)

@@ -8,7 +8,7 @@
 
 enum { PIECE = 2048 }; /* 16 KB to move at most; a register of 200,000 has some hundred pieces */
 
-static int key_order(struct span a, struct span b)
+int key_order(struct span a, struct span b)
 {
 	int c = memcmp(a.p, b.p, MIN_OF(a.n, b.n));
 	return c ? c : a.n < b.n ? -1 : a.n > b.n;

@@ -18,6 +18,7 @@ struct order { /* zeroed: empty */
 	unsigned n_pieces, cap, n; /* n: things */
 };
 
+int key_order(struct span a, struct span b);       /* as memcmp() */
 void order_add(struct order *o, struct thing *x);  /* its key is not in it */
 void order_drop(struct order *o, struct thing *x); /* it is in it */
 struct thing *order_at(const struct order *o, unsigned i);

@@ -1,8 +1,9 @@
-/* private.h - the inside of register/: register.c (entries) and seen.c (the table of things, what
- * they published). */
+/* private.h - the inside of register/: register.c (entries), seen.c (the table of things, what they
+ * published) and where.c (things by where they are). */
 #ifndef REGISTER_PRIVATE_H
 #define REGISTER_PRIVATE_H
 
+#include "base/boxes.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "register/order.h"
@@ -30,6 +31,12 @@ struct things {
 	unsigned changing;  /* changes that are not committed yet */
 	struct look_back *back;
 	bool stopping;
+	/* where.c: the index of places */
+	struct boxes boxes;
+	struct thing **numbered; /* by number; those in between that are free hold NULL */
+	uint32_t n_numbered, cap_numbered, *free_numbers, n_free;
+	things_placed_fn placed;
+	void *placed_arg;
 };
 
 /* organisation "/" id in out, or n == 0 when one of them is empty or too long. */
@@ -40,5 +47,11 @@ struct thing *things_make(struct things *t, struct span key);
 void things_drop(struct things *t, struct thing *x);
 /* After registered changed: on the list of those that may go, or not. */
 void things_place(struct things *t, struct thing *x);
+
+/* ---- where.c ---- */
+/* Its entry or what it published has another place: the index follows. */
+void where_changed(struct things *t, struct thing *x);
+void where_drop(struct things *t, struct thing *x); /* it goes */
+void where_done(struct things *t);
 
 #endif

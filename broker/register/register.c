@@ -73,6 +73,7 @@ static void new_code(const struct things *t, char out[THING_CODE_BYTES + 1])
 
 static void entry_takes(struct things *t, struct thing *x, struct entry *e)
 {
+	const struct thing_place before = thing_entry_place(x);
 	t->n_registered += (e ? 1u : 0) - (x->registered ? 1u : 0);
 	pthread_mutex_lock(&t->shown);
 	if (x->registered)
@@ -82,6 +83,16 @@ static void entry_takes(struct things *t, struct thing *x, struct entry *e)
 		x->entry = *e;
 	pthread_mutex_unlock(&t->shown);
 	things_place(t, x);
+	where_changed(t, x);
+	const struct thing_place now = thing_entry_place(x);
+	if (t->placed && (now.known != before.known || !box_same(&now.place, &before.place)))
+		t->placed(t->placed_arg, x->organisation, x->id, now.known ? &now.place : NULL);
+}
+
+void things_tell_places(struct things *t, things_placed_fn placed, void *arg)
+{
+	t->placed = placed;
+	t->placed_arg = arg;
 }
 
 static int load_row(void *arg, struct span key, struct span value)
@@ -152,6 +163,7 @@ void things_free(struct things *t)
 		free(x);
 	}
 	order_done(&t->order);
+	where_done(t);
 	map_done(&t->by_key);
 	map_done(&t->by_code);
 	pthread_mutex_destroy(&t->shown);
@@ -308,8 +320,14 @@ static const struct entry *entry_of(const struct things *t, struct span organisa
 
 static struct thing_place place_of(const struct entry *e)
 {
-	return e ? (struct thing_place){e->has_location, e->lat_e7, e->lon_e7}
-	         : (struct thing_place){.known = false};
+	if (!e || !e->has_location)
+		return (struct thing_place){.known = false};
+	return (struct thing_place){true, box_of_point(e->lon_e7, e->lat_e7)};
+}
+
+struct thing_place thing_entry_place(const struct thing *x)
+{
+	return place_of(x->registered ? &x->entry : NULL);
 }
 
 struct thing_place things_entry_place(struct things *t, struct span organisation, struct span id)

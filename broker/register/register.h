@@ -14,6 +14,7 @@
 #ifndef REGISTER_REGISTER_H
 #define REGISTER_REGISTER_H
 
+#include "base/shape.h"
 #include "feed/hub.h"
 #include "register/entry.h"
 
@@ -33,8 +34,8 @@ struct thing {
 	struct thing_seen {
 		uint16_t feed; /* index in the hub */
 		bool has_location;
-		int32_t lat_e7, lon_e7; /* told last */
-		int64_t place_ms;       /* storedTimes */
+		struct box place; /* told last */
+		int64_t place_ms; /* storedTimes */
 		int64_t first_ms, last_ms;
 	} * seen;
 	unsigned n_seen;
@@ -42,6 +43,8 @@ struct thing {
 	struct list silent; /* those that are not registered, the most silent first */
 	uint64_t given;     /* the highest version given out, perhaps not committed yet */
 	char next_code[THING_CODE_BYTES + 1];
+	uint32_t number;   /* in the index of places; 0: it has no place */
+	struct box around; /* all its places are in it: as it stands in the index */
 };
 
 struct things; /* all of them */
@@ -67,12 +70,18 @@ unsigned things_registered(const struct things *t);
 /* In the order of their keys. */
 const struct thing *things_at(const struct things *t, unsigned i);
 unsigned things_after(const struct things *t, struct span key); /* index of the first one > key */
+/* Those behind key that may have a place in the shape, the register's or one that they told: all
+ * that have, and some others, in the order of their keys. At most LIMIT_THINGS_NEAR into out;
+ * false: they are more, look at all. */
+bool things_near(struct things *t, const struct shape *s, struct span key,
+                 const struct thing *out[LIMIT_THINGS_NEAR], unsigned *ret_n) MUSTCHECK;
 
 /* The place that the register says of it; known false: none. From any thread. */
 struct thing_place {
 	bool known;
-	int32_t lat_e7, lon_e7;
+	struct box place;
 };
+struct thing_place thing_entry_place(const struct thing *x); /* loop */
 struct thing_place things_entry_place(struct things *t, struct span organisation, struct span id);
 /* The entry of a thing that is registered, as it was put (a JSON object), at the end of out; false:
  * it has none. From any thread: threads that answer questions name things by it. */
@@ -90,6 +99,12 @@ const char *things_refuse(const struct things *t, struct span organisation, stru
 typedef void (*things_done_fn)(void *arg, int err);
 int things_put(struct things *t, struct span organisation, struct span id, struct entry *e,
                struct span by, things_done_fn done, void *arg) MUSTCHECK;
+
+/* Told when the register says another place of a thing than before, or none any more (NULL). On the
+ * loop, not for what is loaded at the start. */
+typedef void (*things_placed_fn)(void *arg, struct span organisation, struct span id,
+                                 const struct box *place);
+void things_tell_places(struct things *t, things_placed_fn placed, void *arg);
 
 /* Its entry, code and what it published are not known any more; the rows are the eraser's. */
 struct erasure;

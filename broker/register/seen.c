@@ -18,6 +18,7 @@ void things_drop(struct things *t, struct thing *x)
 {
 	assert(!x->registered);
 	order_drop(&t->order, x);
+	where_drop(t, x);
 	if (!list_empty(&x->silent)) {
 		list_remove(&x->silent);
 		t->n_silent--;
@@ -75,7 +76,7 @@ struct thing *things_make(struct things *t, struct span key)
 struct sighting {
 	int64_t stored_ms;
 	bool has_location;
-	int32_t lat_e7, lon_e7;
+	struct box place;
 };
 
 /* NULL: it is on too many feeds already. */
@@ -91,7 +92,7 @@ static struct thing_seen *seen_on(struct thing *x, unsigned feed)
 	return &x->seen[x->n_seen++];
 }
 
-static void see(struct thing *x, unsigned feed, const struct sighting *s)
+static void see(struct things *t, struct thing *x, unsigned feed, const struct sighting *s)
 {
 	struct thing_seen *on = seen_on(x, feed);
 	if (!on)
@@ -103,8 +104,8 @@ static void see(struct thing *x, unsigned feed, const struct sighting *s)
 		return;
 	on->has_location = true;
 	on->place_ms = s->stored_ms;
-	on->lat_e7 = s->lat_e7;
-	on->lon_e7 = s->lon_e7;
+	on->place = s->place;
+	where_changed(t, x);
 }
 
 const struct thing_seen *thing_told_place(const struct thing *x)
@@ -120,8 +121,7 @@ static struct sighting sighting_of(const struct record *r)
 {
 	return (struct sighting){.stored_ms = r->stored_ms,
 	                         .has_location = r->flags & RECORD_LOCATION,
-	                         .lat_e7 = r->lat_e7,
-	                         .lon_e7 = r->lon_e7};
+	                         .place = r->place};
 }
 
 void things_record(struct things *t, const struct feed *f, const struct record *r)
@@ -132,7 +132,7 @@ void things_record(struct things *t, const struct feed *f, const struct record *
 		return;
 	struct thing *x = things_make(t, key);
 	struct sighting s = sighting_of(r);
-	see(x, f->index, &s);
+	see(t, x, f->index, &s);
 	if (!list_empty(&x->silent)) { /* the most silent stay in front */
 		list_remove(&x->silent);
 		list_append(&t->silent, &x->silent);
@@ -199,7 +199,7 @@ static void look_done(struct job *j)
 		/* When the table is full, who published lately is not pushed out by who did before.
 		 */
 		if (x || b->things->n_silent < LIMIT_THINGS_SEEN)
-			see(x ? x : things_make(b->things, key), b->feed, &f.s);
+			see(b->things, x ? x : things_make(b->things, key), b->feed, &f.s);
 		at += sizeof(f) + f.key_n;
 	}
 	buf_clear(&b->found);

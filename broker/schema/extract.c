@@ -3,6 +3,7 @@
 #include "schema/walk.h"
 
 #include "base/rfc3339.h"
+#include "schema/geometry.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -146,62 +147,32 @@ static bool note_time(struct walk *w, const struct node *n, uint32_t i)
 	return true;
 }
 
-static bool degrees(double v, double most, int32_t *ret_e7)
-{
-	if (!(v >= -most && v <= most))
-		return false;
-	*ret_e7 = (int32_t)(v * 1e7 + (v < 0 ? -0.5 : 0.5));
-	return true;
-}
-
-/* The tokens of longitude and latitude in the object at i; false when it is no place we know. */
-static bool find_point(const struct walk *w, uint32_t i, uint32_t *lon, uint32_t *lat)
-{
-	static const char *const NAMES[][2] = {
-	    {"lon", "lat"}, {"longitude", "latitude"}, {"lng", "lat"}};
-	const struct json_tape *t = w->tape;
-	uint32_t c = json_member(t, i, SPAN("coordinates"));
-	if (c && w->tok[c].type == JSON_ARRAY && w->tok[c].size >= 2) {
-		uint32_t type = json_member(t, i, SPAN("type"));
-		*lon = c + 1;
-		*lat = w->tok[c + 1].next;
-		if (type && !json_string_is(t, type, SPAN("Point")))
-			return false;
-	} else {
-		*lon = *lat = 0;
-		for (size_t k = 0; k < ARRAY_LEN(NAMES) && !(*lon && *lat); k++) {
-			*lon = json_member(t, i, span_str(NAMES[k][0]));
-			*lat = json_member(t, i, span_str(NAMES[k][1]));
-		}
-	}
-	return *lon && *lat && w->tok[*lon].type == JSON_NUMBER && w->tok[*lat].type == JSON_NUMBER;
-}
-
 static bool note_location(struct walk *w, const struct node *n, uint32_t i)
 {
 	const struct note *note = n->note;
-	uint32_t lon, lat;
-	int32_t lon_e7, lat_e7;
+	struct box place;
+	uint32_t bad;
 	if (note->axis != AXIS_NONE) {
 		if (w->tok[i].type != JSON_NUMBER)
 			return true;
 		double v = note->divide != 0 ? w->number / note->divide : w->number * note->scale;
 		bool longitude = note->axis == AXIS_LONGITUDE;
-		if (!degrees(v + note->offset, longitude ? 180 : 90, &w->axis_e7[note->axis]))
+		if (!geometry_degrees(v + note->offset, longitude ? 180 : 90,
+		                      &w->axis_e7[note->axis]))
 			return !walk_stop(w, i, RULE_LOCATION, n, i << 1 | longitude);
 		w->has_axis[note->axis] = true;
 		return true;
 	}
-	if (w->tok[i].type != JSON_OBJECT || !find_point(w, i, &lon, &lat))
-		return true;
-	if (!degrees(json_double(json_text(w->tape, lat)), 90, &lat_e7))
-		return !walk_stop(w, i, RULE_LOCATION, n, lat << 1);
-	if (!degrees(json_double(json_text(w->tape, lon)), 180, &lon_e7))
-		return !walk_stop(w, i, RULE_LOCATION, n, lon << 1 | 1);
+	switch (geometry_read(w->tape, i, &place, &bad)) {
+	case GEOMETRY_NONE: return true;
+	case GEOMETRY_FOUND: break;
+	case GEOMETRY_LATITUDE: return !walk_stop(w, i, RULE_LOCATION, n, bad << 1);
+	case GEOMETRY_LONGITUDE: return !walk_stop(w, i, RULE_LOCATION, n, bad << 1 | 1);
+	case GEOMETRY_LONG: return !walk_stop(w, i, RULE_LOCATION, n, 0);
+	}
 	if (w->ret && !outranked(w, note)) {
 		w->ret->has_location = true;
-		w->ret->lon_e7 = lon_e7;
-		w->ret->lat_e7 = lat_e7;
+		w->ret->place = place;
 	}
 	return true;
 }
@@ -349,7 +320,6 @@ void walk_finish(struct walk *w)
 	assert(e && e->n_results <= EXTRACT_RESULTS_MAX);
 	if (!e->has_location && w->has_axis[AXIS_LATITUDE] && w->has_axis[AXIS_LONGITUDE]) {
 		e->has_location = true;
-		e->lat_e7 = w->axis_e7[AXIS_LATITUDE];
-		e->lon_e7 = w->axis_e7[AXIS_LONGITUDE];
+		e->place = box_of_point(w->axis_e7[AXIS_LONGITUDE], w->axis_e7[AXIS_LATITUDE]);
 	}
 }

@@ -14,6 +14,7 @@
 #ifndef SCHEMA_SCHEMA_H
 #define SCHEMA_SCHEMA_H
 
+#include "base/box.h"
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/span.h"
@@ -48,7 +49,7 @@ struct extract {
 	uint32_t time_at; /* tape index of the time, for its pointer; 0: none */
 	bool has_time, has_location;
 	int64_t time_ms;
-	int32_t lat_e7, lon_e7; /* 1e-7 degree, WGS84 */
+	struct box place; /* with has_location */
 	unsigned n_results;
 	struct extract_result results[EXTRACT_RESULTS_MAX];
 };

@@ -481,8 +481,8 @@ int senml_extract(struct schema_scratch *s, struct span thing, int64_t now_ms, s
 		return refuse(&p, NULL, "value", "the pack has no reading");
 	if (p.has_lat && p.has_lon) {
 		ret->has_location = true;
-		ret->lat_e7 = (int32_t)llround(p.lat * 1e7);
-		ret->lon_e7 = (int32_t)llround(p.lon * 1e7);
+		ret->place =
+		    box_of_point((int32_t)llround(p.lon * 1e7), (int32_t)llround(p.lat * 1e7));
 	}
 	return 0;
 }

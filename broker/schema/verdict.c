@@ -261,6 +261,10 @@ static void say_ours(struct text *t, const struct walk *w, uint32_t i, enum rule
 		text_addf(t, " is not %s", time_title(n->note->time));
 		break;
 	case RULE_LOCATION:
+		if (!extra) {
+			text_addf(t, "more than %d positions", LIMIT_PLACE_POSITIONS);
+			break;
+		}
 		add_token(t, w, extra >> 1);
 		text_add(t, extra & 1 ? " is not a longitude" : " is not a latitude");
 		break;

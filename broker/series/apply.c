@@ -258,12 +258,12 @@ static void apply_result(struct series *s, const struct source *from, uint32_t t
 bool place_take(const struct source *from, const struct record *r, bool *known,
                 struct where *newest)
 {
-	bool moved = !*known || newest->lon_e7 != r->lon_e7 || newest->lat_e7 != r->lat_e7;
+	bool moved = !*known || !box_same(&newest->box, &r->place);
 	if ((*known && r->phenomenon_ms < newest->time_ms) ||
 	    r->phenomenon_ms > r->stored_ms + from->max_future_ms)
 		return moved;
 	*known = true;
-	*newest = (struct where){r->phenomenon_ms, r->lon_e7, r->lat_e7};
+	*newest = (struct where){r->phenomenon_ms, r->place};
 	return moved;
 }
 
@@ -272,21 +272,23 @@ static void take_place(struct series *s, const struct source *from, struct thing
 {
 	if (s->again && rebuild_take_place(s, from, id, r))
 		return;
-	const struct where before = t->place;
-	bool had = t->has_place, moved = place_take(from, r, &t->has_place, &t->place);
-	if (t->has_place &&
-	    (!had || before.lon_e7 != t->place.lon_e7 || before.lat_e7 != t->place.lat_e7))
+	const struct box before = t->place.box;
+	bool had = t->has_place || t->registered,
+	     moved = place_take(from, r, &t->has_place, &t->place);
+	if (t->has_place && (!had || !box_same(&before, &t->place.box)))
 		near_moved(s, id, had ? &before : NULL);
+	t->registered = t->registered && !t->has_place;
 	if (!moved)
 		return;
 	assert(s->n_places < PLACES_MAX); /* the thread writes them before that */
-	s->places[s->n_places++] = (struct place){id, r->lon_e7, r->lat_e7, r->phenomenon_ms};
+	s->places[s->n_places++] = (struct place){id, r->place, r->phenomenon_ms};
 }
 
 static struct thing *take_thing(struct series *s, struct source *from, const struct record *r,
                                 uint32_t hash, uint32_t *ret_id)
 {
 	struct thing *t = thing_find(s, hash, from->id, r->organisation, r->thing, ret_id);
+	bool is_new = !t;
 	if (!t)
 		t = thing_add(s, hash, from->id, r->organisation, r->thing, ret_id);
 	if (!t)
@@ -299,6 +301,8 @@ static struct thing *take_thing(struct series *s, struct source *from, const str
 	t->dirty = true;
 	if (r->flags & RECORD_LOCATION)
 		take_place(s, from, t, *ret_id, r);
+	if (is_new)
+		near_look_up(s, *ret_id);
 	return t;
 }
 

@@ -19,6 +19,8 @@ int series_open(const struct series_options *o, struct series **ret, struct buf 
 	s->runner = o->runner;
 	s->fatal = o->fatal;
 	s->fatal_arg = o->arg;
+	s->registered = o->registered;
+	s->registered_arg = o->registered_arg;
 	pthread_mutex_init(&s->state, NULL);
 	pthread_mutex_init(&s->hand, NULL);
 	pthread_condattr_init(&attr);
@@ -282,8 +284,7 @@ struct series_spot series_find_place(struct series *s, struct span feed, struct 
 	uint32_t id = find_thing(s, feed, organisation, thing);
 	struct series_spot spot = {.known = false};
 	if (id)
-		spot = (struct series_spot){s->things[id].has_place, s->things[id].place.lon_e7,
-		                            s->things[id].place.lat_e7};
+		spot = (struct series_spot){s->things[id].has_place, s->things[id].place.box};
 	pthread_mutex_unlock(&s->state);
 	return spot;
 }

@@ -30,6 +30,10 @@ struct series_options {
 	struct hub_runner runner;          /* .post may be NULL without series_start() */
 	void (*fatal)(void *arg, int err); /* on the loop: the series' disk failed */
 	void *arg;
+	/* Where the register has a thing; false: it says nothing. Any thread, under a lock: look at
+	 * a table, do no more. NULL: there is no register. */
+	bool (*registered)(void *arg, struct span organisation, struct span thing, struct box *ret);
+	void *registered_arg;
 };
 
 /* Reads names, newest values and positions from the side. 0, or an error with a sentence in why
@@ -44,6 +48,10 @@ void series_close(struct series *s); /* accepts NULL */
 
 /* After hub_configure(): feeds, their contracts, the meaning of members. Loop. */
 void series_configure(struct series *s);
+
+/* The register has another place of a thing than before; NULL: none any more. Loop. */
+void series_registered(struct series *s, struct span organisation, struct span thing,
+                       const struct box *place);
 
 /* ---- hooks of the hub; loop ---- */
 void series_record(struct series *s, const struct feed *f);

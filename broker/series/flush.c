@@ -72,10 +72,10 @@ static void put_stream(struct series *s, struct side_txn *t, uint32_t id, int64_
 static void put_thing(struct series *s, struct side_txn *t, uint32_t id)
 {
 	const struct thing *x = &s->things[id];
+	static const struct box nowhere = {0};
 	const struct row_thing r = {.feed = x->feed,
 	                            .has_place = x->has_place,
-	                            .lon_e7 = x->place.lon_e7,
-	                            .lat_e7 = x->place.lat_e7,
+	                            .place = x->has_place ? x->place.box : nowhere,
 	                            .place_ms = x->place.time_ms,
 	                            .first_stored_ms = x->first_stored_ms,
 	                            .last_observed_ms = x->last_observed_ms,
@@ -282,7 +282,7 @@ static void put_places(struct series *s, struct side_txn *t)
 		struct buf b;
 		struct span key = key_place(mem, p->thing, p->time_ms);
 		buf_init(&b, 64);
-		row_place_write(key, p->lon_e7, p->lat_e7, &b);
+		row_place_write(key, &p->box, &b);
 		side_put(t, SIDE_PLACE, key, span_of(b.p, b.len));
 		buf_done(&b);
 	}

@@ -4,12 +4,9 @@
 #include "series/private.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 
 enum { TEXTS_BYTES_MAX = 4 << 20 };
-
-static const double E7 = 1e7;
 
 /* ---- filters ---- */
 
@@ -18,32 +15,10 @@ static bool is(struct span wanted, struct span have)
 	return wanted.n == 0 || span_eq(wanted, have);
 }
 
-static double radians(int32_t e7)
-{
-	return e7 / E7 * M_PI / 180;
-}
-
-static bool in_radius(const struct series_filter *f, const struct thing *t)
-{
-	double lat = radians(f->lat_e7), other = radians(t->place.lat_e7);
-	double a = sin((other - lat) / 2),
-	       b = sin((radians(t->place.lon_e7) - radians(f->lon_e7)) / 2);
-	double h = a * a + cos(lat) * cos(other) * b * b;
-	return 2 * SERIES_EARTH_M * asin(sqrt(MIN_OF(h, 1.0))) <= f->radius_m;
-}
-
 static bool in_shape(const struct series_filter *f, const struct thing *t)
 {
-	if (f->shape == SERIES_EVERYWHERE)
-		return true;
-	if (!t->has_place)
-		return false;
-	if (f->shape == SERIES_RADIUS)
-		return in_radius(f, t);
-	bool lon = f->west_e7 <= f->east_e7
-	               ? t->place.lon_e7 >= f->west_e7 && t->place.lon_e7 <= f->east_e7
-	               : t->place.lon_e7 >= f->west_e7 || t->place.lon_e7 <= f->east_e7;
-	return lon && t->place.lat_e7 >= f->south_e7 && t->place.lat_e7 <= f->north_e7;
+	return f->shape.kind == SHAPE_EVERYWHERE ||
+	       ((t->has_place || t->registered) && shape_meets(&f->shape, &t->place.box));
 }
 
 static bool thing_fits(const struct series *s, const struct series_filter *f, uint32_t id)
@@ -52,7 +27,7 @@ static bool thing_fits(const struct series *s, const struct series_filter *f, ui
 	if (t->gone || !t->on_disk || (f->thing_id && f->thing_id != id))
 		return false;
 	const struct source *src = s->sources[t->feed];
-	const struct series_spot spot = {t->has_place, t->place.lon_e7, t->place.lat_e7};
+	const struct series_spot spot = {t->has_place, t->place.box};
 	struct span feed = span_str(src->name), organisation = text_span(t->organisation),
 	            name = text_span(t->name);
 	return is(f->thing, name) && is(f->feed, feed) && is(f->organisation, organisation) &&
@@ -127,9 +102,9 @@ static void fill_stream(const struct series *s, uint32_t id, struct series_strea
 	                           .stored_ms = st->stored_ms,
 	                           .has_latest = st->latest.is_set && st->latest.time_ms >= keep_ms,
 	                           .has_future = st->future && st->future->is_set,
-	                           .has_place = t->has_place,
-	                           .lon_e7 = t->place.lon_e7,
-	                           .lat_e7 = t->place.lat_e7,
+	                           .has_place = t->has_place || t->registered,
+	                           .registered = t->registered,
+	                           .place = t->place.box,
 	                           .cadence_s = (uint64_t)src->cadence_ms / 1000,
 	                           .version = (uint64_t)st->n_amends << 32 | st->version};
 	if (r->has_latest)
@@ -147,9 +122,9 @@ static void fill_thing(const struct series *s, uint32_t id, struct series_thing 
 	                           .organisation = text_span(t->organisation),
 	                           .thing = text_span(t->name),
 	                           .streams = t->n_streams,
-	                           .has_place = t->has_place,
-	                           .lon_e7 = t->place.lon_e7,
-	                           .lat_e7 = t->place.lat_e7,
+	                           .has_place = t->has_place || t->registered,
+	                           .registered = t->registered,
+	                           .place = t->place.box,
 	                           .place_ms = t->place.time_ms,
 	                           .first_stored_ms = t->first_stored_ms,
 	                           .last_observed_ms = t->last_observed_ms,
@@ -229,7 +204,7 @@ static bool step_near(struct series *s, struct series_ask *a, bool streams, stru
 	const struct series_filter *f = &a->filter;
 	struct near near;
 	size_t i = 0;
-	if (f->shape == SERIES_EVERYWHERE || f->thing_id || f->stream_id ||
+	if (f->shape.kind == SHAPE_EVERYWHERE || f->thing_id || f->stream_id ||
 	    !near_find(s, f, streams, a->cursor.begun ? a->cursor.at : 0, &near))
 		return false;
 	while (i < near.n && l->rows < l->limit) {
@@ -320,7 +295,7 @@ static int copy_new_places(struct series *s, const struct series_ask *a, int64_t
 	for (uint32_t i = 0; !err && i < s->n_places; i++) {
 		const struct place *p = &s->places[i];
 		if (p->thing == a->id && p->time_ms >= from_ms && p->time_ms < a->to_ms)
-			out[n++] = (struct series_place){p->time_ms, p->lon_e7, p->lat_e7};
+			out[n++] = (struct series_place){p->time_ms, p->box};
 	}
 	pthread_mutex_unlock(&s->state);
 	*ret_n = n;
@@ -350,7 +325,7 @@ int places_step(struct series *s, struct series_ask *a)
 			out[n++] = fresh[i++];
 		} else if (disk) {
 			out[n].time_ms = t;
-			if (row_place_read(key, value, &out[n].lon_e7, &out[n].lat_e7))
+			if (row_place_read(key, value, &out[n].place))
 				a->damaged++;
 			else
 				n++;

@@ -36,7 +36,7 @@ static bool load_thing(struct series *s, struct span key, struct span value)
 	*t = (struct thing){.feed = r.feed,
 	                    .organisation = name_intern(s, r.organisation),
 	                    .name = name_keep(s, r.thing),
-	                    .place = {r.place_ms, r.lon_e7, r.lat_e7},
+	                    .place = {r.place_ms, r.place},
 	                    .first_stored_ms = r.first_stored_ms,
 	                    .last_observed_ms = r.last_observed_ms,
 	                    .last_stored_ms = r.last_stored_ms,
@@ -45,6 +45,7 @@ static bool load_thing(struct series *s, struct span key, struct span value)
 	                    .gone = true};
 	thing_index(s, id, thing_hash(s, r.feed, r.organisation, r.thing));
 	near_moved(s, id, NULL);
+	near_look_up(s, id);
 	src->things++;
 	if (r.first_stored_ms &&
 	    (!src->first_stored_ms || r.first_stored_ms < src->first_stored_ms))
@@ -208,13 +209,13 @@ bool series_row_is_whole(enum side_table table, struct span key, struct span val
 	struct row_amend amend;
 	struct row_detail detail;
 	struct chunk_head head;
-	int32_t lon, lat;
+	struct box place;
 	switch (table) {
 	case SIDE_THING: return row_thing_read(key, value, &thing) == 0;
 	case SIDE_STREAM: return row_stream_read(key, value, &stream) == 0;
 	case SIDE_AMEND: return row_amend_read(key, value, &amend) == 0;
 	case SIDE_DETAIL: return row_detail_read(key, value, &detail) == 0;
-	case SIDE_PLACE: return row_place_read(key, value, &lon, &lat) == 0;
+	case SIDE_PLACE: return row_place_read(key, value, &place) == 0;
 	case SIDE_CHUNK:
 		return value.n > CHUNK_ROW_HEAD_BYTES &&
 		       chunk_read_head(

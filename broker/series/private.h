@@ -98,16 +98,18 @@ struct stream {
 
 struct where { /* the newest place of a thing */
 	int64_t time_ms;
-	int32_t lon_e7, lat_e7;
+	struct box box;
 };
 
 struct thing {
 	uint32_t feed; /* id of its log in the store */
 	uint32_t first_stream, n_streams;
 	struct tail_text *organisation, *name;
-	struct where place; /* when has_place */
+	struct where place; /* when has_place, or registered */
 	int64_t first_stored_ms, last_observed_ms, last_stored_ms;
-	bool has_place, on_disk, dirty, gone;
+	bool has_place;  /* it told one */
+	bool registered; /* it told none, and the register has one */
+	bool on_disk, dirty, gone;
 };
 
 /* A detail on its way to disk. */
@@ -122,7 +124,7 @@ enum { /* in memory at most: a block more than the limit */
 };
 struct place { /* on its way to disk */
 	uint32_t thing;
-	int32_t lon_e7, lat_e7;
+	struct box box;
 	int64_t time_ms;
 };
 
@@ -167,6 +169,8 @@ struct series {
 	struct hub_runner runner;
 	void (*fatal)(void *arg, int err);
 	void *fatal_arg;
+	bool (*registered)(void *arg, struct span organisation, struct span thing, struct box *ret);
+	void *registered_arg;
 
 	/* ---- `state` ---- */
 	pthread_mutex_t state;
@@ -443,7 +447,6 @@ struct series_asking {             /* between the steps of a question */
 void *asking_rows(struct series_ask *a, size_t size, size_t *ret_limit);
 
 /* ---- near.c ---- */
-#define SERIES_EARTH_M 6371008.8
 struct near { /* numbers, rising */
 	uint32_t *ids;
 	size_t n;
@@ -455,7 +458,9 @@ bool near_find(struct series *s, const struct series_filter *f, bool streams, ui
 void near_free(struct near *n);
 /* The thing's place is another, or it is gone; before: where it was, NULL: nowhere. `state` held.
  */
-void near_moved(struct series *s, uint32_t id, const struct where *before);
+void near_moved(struct series *s, uint32_t id, const struct box *before);
+/* A thing is there that told no place: where does the register have it? `state` held. */
+void near_look_up(struct series *s, uint32_t id);
 
 int raw_step(struct series *s, struct series_ask *a) MUSTCHECK;
 int aggregate_step(struct series *s, struct series_ask *a) MUSTCHECK;

@@ -164,7 +164,7 @@ bool rebuild_take_place(struct series *s, const struct source *from, uint32_t th
 	}
 	b->places[b->n_places] = (struct replayed_place){
 	    .order = (uint32_t)b->n_places,
-	    .p = {thing, r->lon_e7, r->lat_e7, r->phenomenon_ms},
+	    .p = {thing, r->place, r->phenomenon_ms},
 	};
 	b->n_places++;
 	return true;

@@ -20,15 +20,15 @@ static int was_there(struct side_view *v, const struct place *p, bool *ret)
 	uint8_t mem[12];
 	struct span key, value;
 	int64_t before_ms;
-	int32_t lon, lat;
+	struct box place;
 	*ret = false;
 	if (p->time_ms == INT64_MIN)
 		return 0;
 	int err =
 	    side_seek_back(v, SIDE_PLACE, key_place(mem, p->thing, p->time_ms - 1), &key, &value);
 	if (!err && key_place_read(key, p->thing, &before_ms) &&
-	    row_place_read(key, value, &lon, &lat) == 0)
-		*ret = lon == p->lon_e7 && lat == p->lat_e7;
+	    row_place_read(key, value, &place) == 0)
+		*ret = box_same(&place, &p->box);
 	return err == ERR_NOT_FOUND ? 0 : err;
 }
 
@@ -37,11 +37,11 @@ static int replace_one(struct replacing_places *x, struct side_txn *t, const str
 	struct side_view *v = side_txn_view(t);
 	uint8_t mem[12];
 	struct span value, key = key_place(mem, p->thing, p->time_ms);
-	int32_t lon, lat;
+	struct box place;
 	bool there = false;
 	struct buf b;
 	int err = side_get(v, SIDE_PLACE, key, &value);
-	if (!err && row_place_read(key, value, &lon, &lat) == 0)
+	if (!err && row_place_read(key, value, &place) == 0)
 		return 0;
 	if (err == ERR_NOT_FOUND && p->time_ms < x->keep_from_ms)
 		return 0;
@@ -50,7 +50,7 @@ static int replace_one(struct replacing_places *x, struct side_txn *t, const str
 	if (err || there)
 		return err;
 	buf_init(&b, 64);
-	row_place_write(key, p->lon_e7, p->lat_e7, &b);
+	row_place_write(key, &p->box, &b);
 	side_put(t, SIDE_PLACE, key, span_of(b.p, b.len));
 	err = b.err;
 	buf_done(&b);
@@ -85,7 +85,7 @@ static int find_damaged(struct side *side, uint32_t thing, int64_t *from_ms, int
 	uint8_t mem[12];
 	struct span key, value;
 	struct side_view *v;
-	int32_t lon, lat;
+	struct box place;
 	unsigned rows = 0;
 	*ret_n = 0;
 	int err = side_view_open(side, &v);
@@ -93,7 +93,7 @@ static int find_damaged(struct side *side, uint32_t thing, int64_t *from_ms, int
 		return err;
 	err = side_seek(v, SIDE_PLACE, key_place(mem, thing, *from_ms), &key, &value);
 	for (; !err && rows < ROWS_MAX && key_place_read(key, thing, from_ms); rows++) {
-		if (row_place_read(key, value, &lon, &lat))
+		if (row_place_read(key, value, &place))
 			ret[(*ret_n)++] = *from_ms;
 		++*from_ms;
 		err = side_next(v, SIDE_PLACE, &key, &value);

@@ -11,6 +11,7 @@
 
 enum {
 	HAS_PLACE = 1,
+	HAS_CORNER = 2, /* of the place: it is not a point */
 	HAS_LATEST = 1,
 	HAS_FUTURE = 2,
 	HAS_CHANGED = 4,
@@ -133,14 +134,42 @@ static int close_row(const struct in *in)
 	return in->bad || in->rest.n ? ERR_STORE_DAMAGED : 0;
 }
 
+/* ---- places ---- */
+
+static unsigned corner_flag(const struct box *b)
+{
+	return box_is_point(b) ? 0 : HAS_CORNER;
+}
+
+static void put_box(struct buf *b, const struct box *place)
+{
+	put(b, (uint32_t)place->west_e7, 4);
+	put(b, (uint32_t)place->south_e7, 4);
+	if (box_is_point(place))
+		return;
+	put(b, (uint32_t)place->east_e7, 4);
+	put(b, (uint32_t)place->north_e7, 4);
+}
+
+static struct box take_box(struct in *in, bool corner)
+{
+	int32_t lon = (int32_t)take(in, 4), lat = (int32_t)take(in, 4);
+	struct box b = box_of_point(lon, lat);
+	if (corner) {
+		b.east_e7 = (int32_t)take(in, 4);
+		b.north_e7 = (int32_t)take(in, 4);
+	}
+	in->bad |= !box_is_sound(&b) || (corner && box_is_point(&b));
+	return b;
+}
+
 /* ---- rows ---- */
 
 void row_thing_write(struct span key, const struct row_thing *r, struct buf *out)
 {
-	size_t at = begin(out, r->has_place ? HAS_PLACE : 0);
+	size_t at = begin(out, (r->has_place ? HAS_PLACE : 0u) | corner_flag(&r->place));
 	put(out, r->feed, 4);
-	put(out, (uint32_t)r->lon_e7, 4);
-	put(out, (uint32_t)r->lat_e7, 4);
+	put_box(out, &r->place);
 	put(out, (uint64_t)r->place_ms, 8);
 	put(out, (uint64_t)r->first_stored_ms, 8);
 	put(out, (uint64_t)r->last_observed_ms, 8);
@@ -159,8 +188,7 @@ int row_thing_read(struct span key, struct span value, struct row_thing *ret)
 		return err;
 	struct row_thing r = {.has_place = flags & HAS_PLACE};
 	r.feed = (uint32_t)take(&in, 4);
-	r.lon_e7 = (int32_t)take(&in, 4);
-	r.lat_e7 = (int32_t)take(&in, 4);
+	r.place = take_box(&in, flags & HAS_CORNER);
 	r.place_ms = (int64_t)take(&in, 8);
 	r.first_stored_ms = (int64_t)take(&in, 8);
 	r.last_observed_ms = (int64_t)take(&in, 8);
@@ -295,28 +323,25 @@ int row_amend_read(struct span key, struct span value, struct row_amend *ret)
 	return close_row(&in);
 }
 
-void row_place_write(struct span key, int32_t lon_e7, int32_t lat_e7, struct buf *out)
+void row_place_write(struct span key, const struct box *place, struct buf *out)
 {
-	size_t at = begin(out, 0);
-	put(out, (uint32_t)lon_e7, 4);
-	put(out, (uint32_t)lat_e7, 4);
+	size_t at = begin(out, corner_flag(place));
+	put_box(out, place);
 	end(key, out, at);
 }
 
-int row_place_read(struct span key, struct span value, int32_t *ret_lon, int32_t *ret_lat)
+int row_place_read(struct span key, struct span value, struct box *ret)
 {
 	struct in in;
 	unsigned flags;
 	int err = open_row(key, value, &in, &flags);
 	if (err)
 		return err;
-	int32_t lon = (int32_t)take(&in, 4), lat = (int32_t)take(&in, 4);
+	struct box b = take_box(&in, flags & HAS_CORNER);
 	err = close_row(&in);
-	if (err)
-		return err;
-	*ret_lon = lon;
-	*ret_lat = lat;
-	return 0;
+	if (!err)
+		*ret = b;
+	return err;
 }
 
 void row_detail_write(struct span key, const struct row_detail *r, struct buf *out)

@@ -7,13 +7,15 @@
  *   thing   key u32 id       stream  key u32 id
  *   chunk   key u32 stream, u8 column, i64 first time (sign bit flipped), u16 part
  *           value u32 newest stored time in s, chunk; part tells apart what begins at one time
- *   place   key u32 thing, i64 time       value i32 longitude, i32 latitude
+ *   place   key u32 thing, i64 time       value i32 longitude, i32 latitude, and when it is not a
+ *           point those of the north-east corner, the first being the south-west one
  *   amend   key u32 stream, u64 id        what is corrected, see struct row_amend
  *   detail  key u32 stream, i64 time, u32 mark of the value, u64 id: 0 as it came, else of the
  *           correction                    see struct row_detail */
 #ifndef SERIES_ROWS_H
 #define SERIES_ROWS_H
 
+#include "base/box.h"
 #include "base/buf.h"
 
 #include <stdbool.h>
@@ -42,7 +44,7 @@ enum row_column {
 struct row_thing {
 	uint32_t feed; /* id of its log in the store */
 	bool has_place;
-	int32_t lon_e7, lat_e7;
+	struct box place; /* zero when it has none */
 	int64_t place_ms, first_stored_ms, last_observed_ms, last_stored_ms;
 	struct span organisation, thing;
 };
@@ -94,15 +96,14 @@ struct row_detail {
 void row_thing_write(struct span key, const struct row_thing *r, struct buf *out);
 void row_stream_write(struct span key, const struct row_stream *r, struct buf *out);
 void row_amend_write(struct span key, const struct row_amend *r, struct buf *out);
-void row_place_write(struct span key, int32_t lon_e7, int32_t lat_e7, struct buf *out);
+void row_place_write(struct span key, const struct box *place, struct buf *out);
 void row_detail_write(struct span key, const struct row_detail *r, struct buf *out);
 /* 0, ERR_STORE_FORMAT (newer) or ERR_STORE_DAMAGED; spans are views into value. */
 int row_thing_read(struct span key, struct span value, struct row_thing *ret) MUSTCHECK;
 int row_stream_read(struct span key, struct span value, struct row_stream *ret) MUSTCHECK;
 int row_amend_read(struct span key, struct span value, struct row_amend *ret) MUSTCHECK;
 int row_detail_read(struct span key, struct span value, struct row_detail *ret) MUSTCHECK;
-int row_place_read(struct span key, struct span value, int32_t *ret_lon,
-                   int32_t *ret_lat) MUSTCHECK;
+int row_place_read(struct span key, struct span value, struct box *ret) MUSTCHECK;
 
 /* Keys. out has room for CHUNK_KEY_BYTES, of details for DETAIL_KEY_BYTES. */
 struct span key_id(uint8_t *out, uint32_t id);

@@ -23,7 +23,7 @@
 #ifndef SERIES_SERIES_H
 #define SERIES_SERIES_H
 
-#include "base/compiler.h"
+#include "base/shape.h"
 #include "feed/hub.h"
 #include "series/points.h"
 
@@ -54,23 +54,18 @@ struct series_cursor {
 	bool begun;
 };
 
-enum series_shape { SERIES_EVERYWHERE, SERIES_BBOX, SERIES_RADIUS };
-
-/* Where a thing is that has published a place. */
+/* Where a thing is that has told a place. */
 struct series_spot {
 	bool known;
-	int32_t lon_e7, lat_e7;
+	struct box place;
 };
 
 struct series_filter { /* all that is given must hold; n == 0: not given */
 	struct span feed, organisation, thing, member;
-	struct span property;                         /* observedProperty as the schema says it */
-	uint32_t thing_id, stream_id;                 /* 0: not given */
-	enum series_shape shape;                      /* of the thing's newest place */
-	int32_t west_e7, south_e7, east_e7, north_e7; /* BBOX, 1e-7 degree; west > east: over 180 */
-	int32_t lon_e7, lat_e7;                       /* RADIUS: the middle */
-	double radius_m;                              /* along the sphere */
-	int64_t stored_since_ms;                      /* 0: not given; something was stored since */
+	struct span property;         /* observedProperty as the schema says it */
+	uint32_t thing_id, stream_id; /* 0: not given */
+	struct shape shape;           /* that the thing's newest place meets */
+	int64_t stored_since_ms;      /* 0: not given; something was stored since */
 	/* A feed that the asker may not read is left out when this says so; NULL: all. Called on
 	 * any thread, under a lock: look at a table, do no more. */
 	bool (*may)(void *arg, struct span feed, struct span organisation, struct span thing,
@@ -102,8 +97,8 @@ struct series_stream {
 	bool amended; /* there are corrections: what is counted may be more than what is shown */
 	struct series_value latest; /* the newest by observed time that is not in the future */
 	struct series_value future; /* the newest that was dated ahead of its time */
-	bool has_place;
-	int32_t lon_e7, lat_e7;
+	bool has_place, registered; /* as of its thing */
+	struct box place;
 	uint64_t cadence_s; /* of its feed; 0: not stated */
 	uint64_t version;   /* another one whenever an answer about it may be: for an ETag */
 };
@@ -113,8 +108,9 @@ struct series_thing {
 	struct span feed, organisation, thing;
 	uint32_t streams;
 	bool has_place;
-	int32_t lon_e7, lat_e7;
-	int64_t place_ms;                         /* observed time of the place */
+	bool registered; /* the place is the register's: it told none itself */
+	struct box place;
+	int64_t place_ms;                         /* observed time of the place; 0: registered */
 	int64_t first_stored_ms;                  /* when it was first heard of */
 	int64_t last_observed_ms, last_stored_ms; /* freshness; future-dated ones do not count */
 	uint64_t cadence_s;
@@ -131,7 +127,7 @@ struct series_bucket {
 
 struct series_place {
 	int64_t time_ms;
-	int32_t lon_e7, lat_e7;
+	struct box place;
 };
 
 /* ---- one question ---- */
@@ -194,7 +190,7 @@ int series_step(struct series *s, struct series_ask *a) MUSTCHECK;
 /* Numbers from names. 0: there is none. Any thread; a lookup under a lock. */
 uint32_t series_find_thing(struct series *s, struct span feed, struct span organisation,
                            struct span thing);
-/* Where its newest place is. */
+/* Where its newest place is, that it told. */
 struct series_spot series_find_place(struct series *s, struct span feed, struct span organisation,
                                      struct span thing);
 uint32_t series_find_stream(struct series *s, uint32_t thing_id, struct span member);

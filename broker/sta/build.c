@@ -89,10 +89,21 @@ void sta_interval(json_t *o, const char *name, int64_t from_ms, int64_t to_ms)
 	sta_text(o, name, span_of(t, sizeof(t)));
 }
 
-void sta_point(json_t *o, const char *name, double lon, double lat)
+void sta_place_geometry(json_t *o, const char *name, const struct box *place)
 {
-	json_object_set_new(o, name,
-	                    json_pack("{s:s,s:[f,f]}", "type", "Point", "coordinates", lon, lat));
+	double w = place->west_e7 / 1e7, s = place->south_e7 / 1e7, e = place->east_e7 / 1e7,
+	       n = place->north_e7 / 1e7;
+	json_t *j;
+	if (box_is_point(place))
+		j = json_pack("{s:s,s:[f,f]}", "type", "Point", "coordinates", w, s);
+	else if (w == e || s == n)
+		j = json_pack("{s:s,s:[f,f,f,f],s:[[f,f],[f,f]]}", "type", "LineString", "bbox", w,
+		              s, e, n, "coordinates", w, s, e, n);
+	else
+		j = json_pack("{s:s,s:[f,f,f,f],s:[[[f,f],[f,f],[f,f],[f,f],[f,f]]]}", "type",
+		              "Polygon", "bbox", w, s, e, n, "coordinates", w, s, e, s, e, n, w, n,
+		              w, s);
+	json_object_set_new(o, name, j);
 }
 
 void sta_put(json_t *o, const char *name, json_t *child)

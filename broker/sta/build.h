@@ -4,6 +4,7 @@
 #ifndef STA_BUILD_H
 #define STA_BUILD_H
 
+#include "base/box.h"
 #include "sta/source.h"
 
 json_t *sta_object(void);
@@ -20,8 +21,9 @@ void sta_truth(json_t *o, const char *name, bool v);
 void sta_null(json_t *o, const char *name);
 void sta_time(json_t *o, const char *name, int64_t ms); /* RFC 3339 */
 void sta_interval(json_t *o, const char *name, int64_t from_ms, int64_t to_ms);
-void sta_point(json_t *o, const char *name, double lon, double lat); /* GeoJSON */
-void sta_put(json_t *o, const char *name, json_t *child);            /* takes child over */
+/* GeoJSON: a Point, or of a box its Polygon with its bbox. */
+void sta_place_geometry(json_t *o, const char *name, const struct box *place);
+void sta_put(json_t *o, const char *name, json_t *child); /* takes child over */
 void sta_append(json_t *array, const char *s);
 /* At the end of an array. */
 void sta_last_text(json_t *array, struct span s);

@@ -368,6 +368,10 @@ static int open_writer(struct store *s, const struct store_options *o, char *why
 	int rc = mdb_reader_check(s->env, &dead);
 	if (!rc && unlink(s->clean_path) == 0)
 		rc = -store_sync_dir(s->dir);
+	if (!rc)
+		rc = store_raise_format(s->env, s->tables[STORE_META]);
+	if (rc == MDB_MAP_FULL || rc == ENOSPC) /* with the next start: a full store must open */
+		rc = 0;
 	if (rc)
 		return env_explain(rc, s->data_path, why, size);
 	room_init(s, o->map_bytes, o->reserve_bytes);

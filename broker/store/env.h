@@ -121,6 +121,8 @@ extern const char *const store_table_names[STORE_TABLES];
 extern const char store_key_format[], store_key_id[], store_key_commit[], store_key_tick[];
 /* Makes tables, format and identity in an empty environment; id NULL: a random one. LMDB code. */
 int store_create(MDB_env *env, const uint8_t id[16]) MUSTCHECK;
+/* What is written from now on is not for programs that know a former format only. LMDB code. */
+int store_raise_format(MDB_env *env, MDB_dbi meta) MUSTCHECK;
 /* Fills s (env is open) from the environment, in one read transaction. */
 int store_load(struct store *s, unsigned feeds_max, char *why, size_t size) MUSTCHECK;
 void store_unload(struct store *s);

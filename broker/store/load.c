@@ -116,6 +116,27 @@ int store_create(MDB_env *env, const uint8_t id[16])
 	return rc;
 }
 
+int store_raise_format(MDB_env *env, MDB_dbi meta)
+{
+	MDB_val k = {sizeof(store_key_format) - 1, (void *)(uintptr_t)store_key_format}, v;
+	uint32_t format = STORE_FORMAT;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(env, NULL, 0, &txn);
+	if (rc)
+		return rc;
+	rc = mdb_get(txn, meta, &k, &v);
+	if (!rc && memcmp(v.mv_data, &format, sizeof(format)) == 0) {
+		mdb_txn_abort(txn);
+		return 0;
+	}
+	v = (MDB_val){sizeof(format), &format};
+	rc = rc ? rc : mdb_put(txn, meta, &k, &v, 0);
+	if (!rc)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return rc;
+}
+
 /* ---- loading ---- */
 
 struct loading {
@@ -167,11 +188,13 @@ static int load_tables(struct loading *ld)
 	uint32_t format = 0;
 	uint64_t commit = 0;
 	int err = load_value(ld, store_key_format, sizeof(format), &format);
-	if (!err && format != STORE_FORMAT) {
+	if (!err && (format < STORE_FORMAT_OLDEST || format > STORE_FORMAT)) {
 		store_why(ld->why, ld->why_size,
-		          "%s has format %u and this oudpd knows format %u only: it was written by "
-		          "another version; install that one, or restore a backup of this one",
-		          s->data_path, format, (unsigned)STORE_FORMAT);
+		          "%s has format %u and this oudpd knows formats %u to %u only: it was "
+		          "written by another version; install that one, or restore a backup of "
+		          "this one",
+		          s->data_path, format, (unsigned)STORE_FORMAT_OLDEST,
+		          (unsigned)STORE_FORMAT);
 		return ERR_STORE_FORMAT;
 	}
 	if (!err)

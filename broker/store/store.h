@@ -30,9 +30,9 @@
 struct store;
 struct store_txn;
 
-enum {
-	STORE_FORMAT = 1
-}; /* bump when the layout changes; an older program refuses a newer number */
+/* Bump when the layout changes; an older program refuses a newer number. 2: records whose place is
+ * not a point (feed/record.h). Older ones are read. */
+enum { STORE_FORMAT = 2, STORE_FORMAT_OLDEST = 1 };
 
 struct store_options {
 	const char *dir; /* data-dir; made (0700) when absent; the journal is dir/journal/ */

@@ -133,7 +133,7 @@ struct measured {
 	unsigned things, in_time, placed;
 	uint64_t all;  /* things that ever reported, as the time series know them */
 	double late_s; /* of the newest values, from observed to stored: the mean */
-	int32_t west, south, east, north;
+	struct box around;
 };
 
 static bool known(const struct out *o, const struct feed *f, struct series_feed_figures *ret)
@@ -145,11 +145,7 @@ static bool known(const struct out *o, const struct feed *f, struct series_feed_
 static struct measured measure(struct out *o, const struct feed *f)
 {
 	const struct seen_feed *sf = seen_of(&o->req->web->seen, f);
-	struct measured m = {.things = sf->n,
-	                     .west = INT32_MAX,
-	                     .south = INT32_MAX,
-	                     .east = INT32_MIN,
-	                     .north = INT32_MIN};
+	struct measured m = {.things = sf->n};
 	uint64_t cadence_ms = f->conf->cadence_s * 1000;
 	double late_ms = 0;
 	unsigned timed = 0;
@@ -166,11 +162,7 @@ static struct measured measure(struct out *o, const struct feed *f)
 		}
 		if (!t->has_location)
 			continue;
-		m.placed++;
-		m.west = MIN_OF(m.west, t->lon_e7);
-		m.east = MAX_OF(m.east, t->lon_e7);
-		m.south = MIN_OF(m.south, t->lat_e7);
-		m.north = MAX_OF(m.north, t->lat_e7);
+		m.around = m.placed++ ? box_with(m.around, &t->place) : t->place;
 	}
 	m.late_s = timed ? late_ms / timed / 1000 : NAN;
 	/* Those that are silent for long are not among the newest messages: the series have them.
@@ -229,7 +221,8 @@ static void place(struct out *o, const struct measured *m)
 	char wkt[300];
 	if (!m->placed)
 		return;
-	double w = m->west / 1e7, e = m->east / 1e7, s = m->south / 1e7, n = m->north / 1e7;
+	double w = m->around.west_e7 / 1e7, e = m->around.east_e7 / 1e7,
+	       s = m->around.south_e7 / 1e7, n = m->around.north_e7 / 1e7;
 	snprintf(wkt, sizeof(wkt), "POLYGON((%.7f %.7f,%.7f %.7f,%.7f %.7f,%.7f %.7f,%.7f %.7f))",
 	         w, s, e, s, e, n, w, n, w, s);
 	json_write_name(o->b, "dct:spatial");

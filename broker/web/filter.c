@@ -1,45 +1,9 @@
 /* filter.c - see filter.h. */
 #include "web/filter.h"
 
-#include <stdlib.h>
-
-enum { BBOX_BYTES = 128, BBOX_NUMBERS = 4, E7 = 10000000 };
+#include "web/where.h"
 
 static const char bbox_wrong[] = "bbox is not minlon,minlat,maxlon,maxlat in degrees";
-
-/* A plain decimal number: strtod() alone takes "nan", "inf" and hexadecimal. */
-static bool degrees(const char **at, double most, int32_t *ret)
-{
-	char *end;
-	if (strspn(*at, "+-0123456789.eE") == 0)
-		return false;
-	double v = strtod(*at, &end);
-	if (end == *at || (size_t)(end - *at) != strspn(*at, "+-0123456789.eE") ||
-	    !(v >= -most && v <= most))
-		return false;
-	v *= E7;
-	*ret = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
-	*at = end;
-	return true;
-}
-
-static bool read_bbox(struct span s, struct filter *ret)
-{
-	char text[BBOX_BYTES];
-	int32_t *const to[BBOX_NUMBERS] = {&ret->west, &ret->south, &ret->east, &ret->north};
-	if (s.n >= sizeof(text) || memchr(s.p, '\0', s.n))
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	const char *at = text;
-	for (int i = 0; i < BBOX_NUMBERS; i++) {
-		if (!degrees(&at, i % 2 ? 90 : 180, to[i]) ||
-		    *at != (i < BBOX_NUMBERS - 1 ? ',' : '\0'))
-			return false;
-		at++;
-	}
-	return ret->south <= ret->north;
-}
 
 const char *filter_read(const struct query *q, struct filter *ret, struct span *ret_parameter)
 {
@@ -61,9 +25,8 @@ const char *filter_read(const struct query *q, struct filter *ret, struct span *
 	}
 	if (query_get(q, "bbox", &v)) {
 		*ret_parameter = SPAN("bbox");
-		if (v.n == 0 || !read_bbox(v, ret))
+		if (!where_bbox(v, NULL, &ret->area))
 			return bbox_wrong;
-		ret->has_bbox = true;
 	}
 	return NULL;
 }
@@ -80,17 +43,14 @@ static bool has_property(const struct filter *f, const struct record *r)
 
 static bool is_inside(const struct filter *f, const struct record *r)
 {
-	if (!(r->flags & RECORD_LOCATION) || r->lat_e7 < f->south || r->lat_e7 > f->north)
-		return false;
-	if (f->west <= f->east)
-		return r->lon_e7 >= f->west && r->lon_e7 <= f->east;
-	return r->lon_e7 >= f->west || r->lon_e7 <= f->east;
+	return f->area.kind == SHAPE_EVERYWHERE ||
+	       ((r->flags & RECORD_LOCATION) && shape_meets(&f->area, &r->place));
 }
 
 bool filter_match(const struct filter *f, const struct record *r)
 {
 	return (!f->thing_n || span_eq(r->thing, span_of(f->thing, f->thing_n))) &&
-	       (!f->has_bbox || is_inside(f, r)) && (!f->property_n || has_property(f, r));
+	       is_inside(f, r) && (!f->property_n || has_property(f, r));
 }
 
 static bool is_plain(unsigned char c)

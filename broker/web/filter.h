@@ -3,6 +3,7 @@
 #define WEB_FILTER_H
 
 #include "base/buf.h"
+#include "base/shape.h"
 #include "feed/record.h"
 #include "web/query.h"
 
@@ -10,8 +11,7 @@ enum { FILTER_THING_BYTES = 256, FILTER_PROPERTY_BYTES = 128 };
 
 struct filter {
 	uint16_t thing_n, property_n; /* 0: any */
-	bool has_bbox;
-	int32_t west, south, east, north; /* 1e-7 degree; west > east: across the 180th meridian */
+	struct shape area;            /* bbox; what has no place is not in it */
 	char thing[FILTER_THING_BYTES], property[FILTER_PROPERTY_BYTES];
 };
 
@@ -20,7 +20,7 @@ struct filter {
 const char *filter_read(const struct query *q, struct filter *ret, struct span *ret_parameter);
 static inline bool filter_any(const struct filter *f) /* everything passes */
 {
-	return !f->thing_n && !f->property_n && !f->has_bbox;
+	return !f->thing_n && !f->property_n && f->area.kind == SHAPE_EVERYWHERE;
 }
 bool filter_match(const struct filter *f, const struct record *r);
 

@@ -99,10 +99,8 @@ static void on_things(struct series_ask *a)
 	}
 	for (size_t i = 0; i < a->n; i++) {
 		const struct series_thing *t = &a->things[i];
-		const struct access_spot spot = {.organisation = t->organisation,
-		                                 .known = t->has_place,
-		                                 .lat_e7 = t->lat_e7,
-		                                 .lon_e7 = t->lon_e7};
+		const struct access_spot spot = {
+		    .organisation = t->organisation, .known = t->has_place, .place = t->place};
 		if (observing_may(g, t->feed, t->thing, &spot))
 			take(g, t);
 	}

@@ -5,12 +5,13 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
+#include "web/where.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LIMIT_DEFAULT = 1000, STREAMS_DEFAULT = 100, DAY_MS = 86400000, E7 = 10000000 };
+enum { LIMIT_DEFAULT = 1000, STREAMS_DEFAULT = 100, DAY_MS = 86400000 };
 
 const char *const observe_figures[FIGURES] = {"mean",  "min",   "max",  "sum",
                                               "count", "first", "last", "present"};
@@ -170,96 +171,9 @@ static void read_aggregate(struct reading *r)
 
 /* ---- places ---- */
 
-/* Plain decimal numbers with commas; strtod() alone takes "nan", "inf" and hexadecimal. */
-static bool numbers(struct span s, unsigned n, double *ret)
-{
-	char text[160];
-	if (s.n == 0 || s.n >= sizeof(text) || memchr(s.p, '\0', s.n))
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	const char *at = text;
-	for (unsigned i = 0; i < n; i++) {
-		char *end;
-		size_t plain = strspn(at, "+-0123456789.eE");
-		ret[i] = plain ? strtod(at, &end) : 0;
-		if (!plain || end != at + plain || !isfinite(ret[i]) ||
-		    *end != (i + 1 < n ? ',' : '\0'))
-			return false;
-		at = end + 1;
-	}
-	return true;
-}
-
-static int32_t e7(double degrees)
-{
-	return (int32_t)lround(degrees * E7);
-}
-
-static bool is_place(double lon, double lat)
-{
-	return lon >= -180 && lon <= 180 && lat >= -90 && lat <= 90;
-}
-
-/* The box around the four corners: a rectangle of RD is not one of degrees. */
-static bool box_from_rd(const struct reading *r, double box[4])
-{
-	double out[4] = {180, 90, -180, -90};
-	for (unsigned i = 0; i < 4; i++) {
-		double lon, lat;
-		if (!crs_from_rd(r->c->crs, box[i & 1 ? 2 : 0], box[i & 2 ? 3 : 1], &lon, &lat))
-			return false;
-		out[0] = fmin(out[0], lon);
-		out[1] = fmin(out[1], lat);
-		out[2] = fmax(out[2], lon);
-		out[3] = fmax(out[3], lat);
-	}
-	memcpy(box, out, sizeof(out));
-	return true;
-}
-
-static void read_bbox(struct reading *r, struct span v)
-{
-	struct series_filter *f = &r->o->filter;
-	double box[4];
-	bool good = numbers(v, 4, box) && box[1] <= box[3];
-	if (good && r->o->crs == CRS_RD)
-		good = box[0] <= box[2] && box_from_rd(r, box);
-	if (!good || !is_place(box[0], box[1]) || !is_place(box[2], box[3])) {
-		fault(r->faults, SPAN("bbox"), "bbox is not %s",
-		      r->o->crs == CRS_RD ? "minx,miny,maxx,maxy in metres of EPSG:28992"
-		                          : "minlon,minlat,maxlon,maxlat in degrees");
-		return;
-	}
-	f->shape = SERIES_BBOX;
-	f->west_e7 = e7(box[0]);
-	f->south_e7 = e7(box[1]);
-	f->east_e7 = e7(box[2]);
-	f->north_e7 = e7(box[3]);
-}
-
-static void read_radius(struct reading *r, struct span v)
-{
-	struct series_filter *f = &r->o->filter;
-	double n[3];
-	bool good = numbers(v, 3, n) && n[2] > 0;
-	if (good && r->o->crs == CRS_RD)
-		good = crs_from_rd(r->c->crs, n[0], n[1], &n[0], &n[1]);
-	if (!good || !is_place(n[0], n[1])) {
-		fault(r->faults, SPAN("radius"), "radius is not %s",
-		      r->o->crs == CRS_RD ? "x,y,metres in EPSG:28992" : "lon,lat,metres");
-		return;
-	}
-	f->shape = SERIES_RADIUS;
-	f->lon_e7 = e7(n[0]);
-	f->lat_e7 = e7(n[1]);
-	f->radius_m = n[2];
-}
-
 static void read_filter(struct reading *r)
 {
 	struct series_filter *f = &r->o->filter;
-	struct span bbox, radius;
 	const struct {
 		const char *name;
 		struct span *to;
@@ -271,14 +185,7 @@ static void read_filter(struct reading *r)
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
 		if (query_get(r->q, rows[i].name, rows[i].to) && rows[i].to->n == 0)
 			fault(r->faults, span_str(rows[i].name), "%s is empty", rows[i].name);
-	bool has_bbox = query_get(r->q, "bbox", &bbox),
-	     has_radius = query_get(r->q, "radius", &radius);
-	if (has_bbox && has_radius)
-		fault(r->faults, SPAN("radius"), "bbox and radius exclude each other");
-	else if (has_bbox)
-		read_bbox(r, bbox);
-	else if (has_radius)
-		read_radius(r, radius);
+	where_read(r->q, r->o->crs == CRS_RD ? r->c->crs : NULL, &f->shape, r->faults);
 }
 
 static void read_crs(struct reading *r)

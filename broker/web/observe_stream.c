@@ -3,6 +3,7 @@
 #include "web/observe_write.h"
 
 #include "base/limits.h"
+#include "web/place.h"
 #include "json/write.h"
 
 int observe_fresh(uint64_t cadence_s, int64_t last_stored_ms, int64_t now_ms)
@@ -97,7 +98,7 @@ void observe_stream_object(struct observe_writer *w, const struct series_stream 
 	buf_add_char(b, '{');
 	members(w, s, f);
 	json_write_name(b, "location");
-	observe_write_geometry(w, b, s->has_place, s->lon_e7, s->lat_e7);
+	observe_write_geometry(w, b, s);
 	if (w->o->crs == CRS_RD)
 		buf_addf(b, ",\"crs\":\"%s\",\"crsAccuracy\":%g", crs_uri(CRS_RD),
 		         crs_accuracy_m(CRS_RD));
@@ -112,7 +113,7 @@ void observe_list_begin(struct observe_writer *w)
 	switch (w->format) {
 	case AS_CSV:
 		buf_add_str(w->b, "id,feed,owner,thing,property,unit,observed_property,licence,"
-		                  "count,first,last,last_stored,fresh,value,x,y\r\n");
+		                  "count,first,last,last_stored,fresh,value,x,y,bbox\r\n");
 		break;
 	case AS_JSON: buf_add_str(w->b, "{\"datastreams\":["); break;
 	case AS_GEOJSON:
@@ -146,11 +147,10 @@ static void csv_time(struct observe_writer *w, bool has, int64_t ms)
 
 static void csv_place(struct observe_writer *w, const struct series_stream *s)
 {
-	double x = s->lon_e7 / 1e7, y = s->lat_e7 / 1e7;
-	if (!s->has_place || (w->o->crs == CRS_RD && !(w->crs && crs_to_rd(w->crs, x, y, &x, &y))))
-		buf_add_str(w->b, ",,");
-	else
-		buf_addf(w->b, w->o->crs == CRS_RD ? ",%.2f,%.2f" : ",%.7f,%.7f", x, y);
+	bool rd = w->o->crs == CRS_RD;
+	const struct box *place = s->has_place && (!rd || w->crs) ? &s->place : NULL;
+	place_columns(w->b, place, rd ? w->crs : NULL);
+	place_box_column(w->b, place, rd ? w->crs : NULL);
 }
 
 static void csv_row(struct observe_writer *w, const struct series_stream *s,
@@ -194,7 +194,7 @@ void observe_list_row(struct observe_writer *w, const struct series_stream *s,
 	case AS_GEOJSON:
 		buf_add_str(w->b, first ? "\n" : ",\n");
 		buf_addf(w->b, "{\"type\":\"Feature\",\"id\":%u,\"geometry\":", s->id);
-		observe_write_geometry(w, w->b, s->has_place, s->lon_e7, s->lat_e7);
+		observe_write_geometry(w, w->b, s);
 		buf_add_str(w->b, ",\"properties\":{");
 		members(w, s, f);
 		buf_add_str(w->b, "}}");

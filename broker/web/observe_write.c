@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "series/decimal.h"
+#include "web/place.h"
 #include "json/write.h"
 
 enum { HEAD_BYTES = 8 << 10 };
@@ -82,25 +83,10 @@ static void write_fixed(struct buf *b, double v, double parts)
 	observe_write_number(b, round(v * parts) / parts);
 }
 
-void observe_write_geometry(struct observe_writer *w, struct buf *b, bool has, int32_t lon_e7,
-                            int32_t lat_e7)
+void observe_write_geometry(struct observe_writer *w, struct buf *b, const struct series_stream *s)
 {
-	double x = lon_e7 / 1e7, y = lat_e7 / 1e7;
-	if (has && w->o->crs == CRS_RD)
-		has = w->crs && crs_to_rd(w->crs, x, y, &x, &y);
-	if (!has) {
-		buf_add_str(b, "null");
-		return;
-	}
-	buf_add_str(b, "{\"type\":\"Point\",\"coordinates\":[");
-	if (w->o->crs == CRS_RD) { /* centimetres: more would only look exact */
-		buf_addf(b, "%.2f,%.2f", x, y);
-	} else {
-		json_write_double(b, x);
-		buf_add_char(b, ',');
-		json_write_double(b, y);
-	}
-	buf_add_str(b, "]}");
+	bool rd = w->o->crs == CRS_RD;
+	place_geometry(b, s->has_place && (!rd || w->crs) ? &s->place : NULL, rd ? w->crs : NULL);
 }
 
 /* ---- begin and end ---- */
@@ -168,7 +154,7 @@ void observe_stream(struct observe_writer *w, const struct series_stream *s)
 	buf_clear(b);
 	buf_clear(&w->place);
 	if (w->format == AS_GEOJSON)
-		observe_write_geometry(w, &w->place, s->has_place, s->lon_e7, s->lat_e7);
+		observe_write_geometry(w, &w->place, s);
 	if (w->one && w->format != AS_GEOJSON)
 		return;
 	if (w->format == AS_CSV) {

@@ -55,9 +55,8 @@ int observe_fresh(uint64_t cadence_s, int64_t last_stored_ms, int64_t now_ms);
 /* What the flags mean, "late future", separated by sep. */
 void observe_write_flags(struct buf *b, unsigned flags, const char *sep);
 void observe_write_number(struct buf *b, double v);
-/* "coordinates" of a place as GeoJSON, in the system asked for; null where that has none. */
-void observe_write_geometry(struct observe_writer *w, struct buf *b, bool has, int32_t lon_e7,
-                            int32_t lat_e7);
+/* Its place as GeoJSON, in the system asked for; null where that has none. */
+void observe_write_geometry(struct observe_writer *w, struct buf *b, const struct series_stream *s);
 /* A time in quotes, in the zone asked for. */
 void observe_write_time(struct observe_writer *w, struct buf *b, int64_t ms);
 

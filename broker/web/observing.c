@@ -354,10 +354,8 @@ bool observing_may(const struct observing *g, struct span feed, struct span thin
 
 static bool may_stream(const struct observing *g, const struct series_stream *s)
 {
-	const struct access_spot spot = {.organisation = s->organisation,
-	                                 .known = s->has_place,
-	                                 .lat_e7 = s->lat_e7,
-	                                 .lon_e7 = s->lon_e7};
+	const struct access_spot spot = {
+	    .organisation = s->organisation, .known = s->has_place, .place = s->place};
 	return observing_may(g, s->feed, s->thing, &spot);
 }
 

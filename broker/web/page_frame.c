@@ -30,10 +30,8 @@ bool page_may_see(const struct req *r, const struct feed *f)
 
 bool page_may_see_thing(const struct req *r, const struct seen_thing *t)
 {
-	const struct access_spot spot = {.organisation = t->organisation,
-	                                 .known = t->has_location,
-	                                 .lat_e7 = t->lat_e7,
-	                                 .lon_e7 = t->lon_e7};
+	const struct access_spot spot = {
+	    .organisation = t->organisation, .known = t->has_location, .place = t->place};
 	return access_covers(&r->who, ACCESS_READ, t->feed, t->thing, &spot) == 0;
 }
 

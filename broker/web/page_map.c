@@ -1,187 +1,22 @@
 /* page_map.c - all things with their newest values: filters, a map and a table. The map is drawn
  * here as SVG; oudp.js puts a map with streets in its place, from the rows of the table. */
-#include "web/pages.h"
-
-#include "base/mem.h"
+#include "web/page_map.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_SHOWN = 200, CLASSES = 5, MAP_WIDTH = 800, MAP_HEIGHT = 500, MARGIN = 24 };
-static const double EARTH_M = 6371008.8, DEGREE = 0.017453292519943295;
-
-struct row {
-	const struct seen_thing *t;
-	double metres; /* from near; -1: it has no place */
-	double value;  /* of the property; NAN: none */
-};
-
-struct asked {
-	struct feed *feed;
-	struct span property;
-	bool near, silent;
-	double lat, lon, radius_m; /* radius 0: any */
-	struct filter filter;      /* bbox */
-	struct row *rows;          /* the best ROWS_SHOWN, in order */
-	unsigned n, found;
-	bool more;        /* found are not all */
-	double low, high; /* of the property, over the rows */
-};
-
-/* ---- asking ---- */
-
-/* "52.0771, 4.3162": latitude first, as people write it. */
-static bool read_point(struct span s, double *lat, double *lon)
-{
-	char text[64], end = 0;
-	if (s.n == 0 || s.n >= sizeof(text))
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	return sscanf(text, " %lf%*[ ,;]%lf %c", lat, lon, &end) == 2 && isfinite(*lat) &&
-	       isfinite(*lon) && fabs(*lat) <= 90 && fabs(*lon) <= 180;
-}
-
-static bool read_asked(struct req *r, struct asked *a)
-{
-	struct faults faults = {0};
-	struct span v, parameter;
-	*a = (struct asked){.low = INFINITY, .high = -INFINITY};
-	if (query_get(&r->query, "feed", &v) && v.n) {
-		a->feed = hub_feed(r->web->hub, v);
-		if (!a->feed || !page_may_see(r, a->feed))
-			fault(&faults, SPAN("feed"), "there is no such feed");
-	}
-	if (query_get(&r->query, "property", &v) && v.n <= FILTER_PROPERTY_BYTES)
-		a->property = v;
-	if (query_get(&r->query, "near", &v) && v.n) {
-		a->near = read_point(v, &a->lat, &a->lon);
-		if (!a->near)
-			fault(&faults, SPAN("near"),
-			      "write a latitude and a longitude: 52.0771, 4.3162");
-	}
-	if (query_get(&r->query, "radius", &v) && v.n) {
-		uint64_t m = 0;
-		if (span_to_u64(v, &m) || m > 1000000)
-			fault(&faults, SPAN("radius"), "a whole number of metres, at most 1000000");
-		a->radius_m = (double)m;
-	}
-	a->silent = query_get(&r->query, "silent", &v) && v.n;
-	struct query *q = &r->query;
-	if (query_get(q, "bbox", &v) && v.n) {
-		const char *wrong = filter_read(q, &a->filter, &parameter);
-		if (wrong)
-			fault(&faults, parameter, "%s", wrong);
-		a->filter.thing_n = a->filter.property_n = 0;
-	}
-	if (faults.n)
-		problem_faults(r, 400, &faults);
-	return !faults.n;
-}
-
-/* ---- finding ---- */
-
-static double distance(double lat1, double lon1, double lat2, double lon2)
-{
-	double a = sin((lat2 - lat1) * DEGREE / 2), b = sin((lon2 - lon1) * DEGREE / 2);
-	double c = a * a + cos(lat1 * DEGREE) * cos(lat2 * DEGREE) * b * b;
-	return 2 * EARTH_M * asin(sqrt(MIN_OF(c, 1.0)));
-}
-
-static bool value_of(const struct seen_thing *t, struct span property, double *ret)
-{
-	struct record_result v;
-	*ret = NAN;
-	for (size_t at = 0; record_next_result(&t->results, &at, &v);)
-		if (span_eq(v.member, property)) {
-			if (v.type == EXTRACT_NUMBER)
-				*ret = v.number;
-			return true;
-		}
-	return false;
-}
-
-static bool in_box(const struct filter *f, const struct seen_thing *t)
-{
-	struct record r = {.flags = t->has_location ? RECORD_LOCATION : 0,
-	                   .lat_e7 = t->lat_e7,
-	                   .lon_e7 = t->lon_e7};
-	return !f->has_bbox || filter_match(f, &r);
-}
-
-static bool is_wanted(const struct page *p, const struct asked *a, const struct seen_thing *t,
-                      struct row *ret)
-{
-	*ret = (struct row){.t = t, .metres = -1, .value = NAN};
-	if (a->property.n && !value_of(t, a->property, &ret->value))
-		return false;
-	if (a->silent && !page_is_silent(p, t))
-		return false;
-	if (a->near && t->has_location)
-		ret->metres = distance(a->lat, a->lon, t->lat_e7 / 1e7, t->lon_e7 / 1e7);
-	if (a->radius_m > 0 && (ret->metres < 0 || ret->metres > a->radius_m))
-		return false;
-	return in_box(&a->filter, t);
-}
-
-/* Nearest first, else those that are silent, else the newest first. */
-static bool goes_before(const struct asked *a, const struct row *x, const struct row *y)
-{
-	if (a->near && (x->metres < 0) != (y->metres < 0))
-		return y->metres < 0;
-	if (a->near && x->metres != y->metres)
-		return x->metres < y->metres;
-	if (a->silent)
-		return x->t->stored_ms < y->t->stored_ms;
-	return x->t->phenomenon_ms > y->t->phenomenon_ms;
-}
-
-static void add_row(struct asked *a, const struct row *row)
-{
-	a->found++;
-	if (a->n == ROWS_SHOWN && !goes_before(a, row, &a->rows[a->n - 1]))
-		return;
-	unsigned at = a->n < ROWS_SHOWN ? a->n++ : a->n - 1;
-	for (; at && goes_before(a, row, &a->rows[at - 1]); at--)
-		a->rows[at] = a->rows[at - 1];
-	a->rows[at] = *row;
-}
-
-static void find(const struct page *p, struct asked *a)
-{
-	struct web *w = p->r->web;
-	struct row row;
-	a->rows = xcalloc(ROWS_SHOWN, sizeof(*a->rows));
-	for (unsigned i = 0; i < hub_feed_count(w->hub); i++) {
-		struct feed *f = hub_feed_at(w->hub, i);
-		if ((a->feed && f != a->feed) || !page_may_see(p->r, f) || !page_measures(f))
-			continue;
-		const struct seen_feed *sf = seen_of(&w->seen, f);
-		for (unsigned k = 0; k < sf->n; k++)
-			if (page_may_see_thing(p->r, sf->things[k]) &&
-			    is_wanted(p, a, sf->things[k], &row))
-				add_row(a, &row);
-	}
-	const struct seen_thing *t;
-	for (unsigned i = 0; (t = page_silent_at(p->r, i, &a->more)); i++)
-		if (!seen_find(&w->seen, t->feed, t->thing) && is_wanted(p, a, t, &row))
-			add_row(a, &row);
-	for (unsigned i = 0; i < a->n; i++)
-		if (!isnan(a->rows[i].value)) {
-			a->low = fmin(a->low, a->rows[i].value);
-			a->high = fmax(a->high, a->rows[i].value);
-		}
-}
+enum { CLASSES = 5, MAP_WIDTH = 800, MAP_HEIGHT = 500, MARGIN = 24 };
+static const double DEGREE = 0.017453292519943295;
 
 /* ---- the map ---- */
 
-static const char *dot_class(const struct page *p, const struct asked *a, const struct row *row)
+static const char *dot_class(const struct page *p, const struct map_asked *a,
+                             const struct map_row *row)
 {
 	static const char *const classes[CLASSES] = {"dot v0", "dot v1", "dot v2", "dot v3",
 	                                             "dot v4"};
-	if (page_is_silent(p, row->t))
+	if (!row->t || page_is_silent(p, row->t))
 		return "dot silent";
 	if (isnan(row->value) || a->high <= a->low)
 		return "dot";
@@ -193,18 +28,18 @@ struct view { /* a plane that is near enough to the truth for a city */
 	double west, north, scale, squeeze;
 };
 
-static struct view view_of(const struct asked *a)
+static struct view view_of(const struct map_asked *a)
 {
-	double west = 180, east = -180, south = 90, north = -90;
+	struct box around = {0};
+	bool any = false;
 	for (unsigned i = 0; i < a->n; i++) {
-		const struct seen_thing *t = a->rows[i].t;
-		if (!t->has_location)
+		if (!a->rows[i].placed)
 			continue;
-		west = fmin(west, t->lon_e7 / 1e7);
-		east = fmax(east, t->lon_e7 / 1e7);
-		south = fmin(south, t->lat_e7 / 1e7);
-		north = fmax(north, t->lat_e7 / 1e7);
+		around = any ? box_with(around, &a->rows[i].place) : a->rows[i].place;
+		any = true;
 	}
+	double west = around.west_e7 / 1e7, east = around.east_e7 / 1e7,
+	       south = around.south_e7 / 1e7, north = around.north_e7 / 1e7;
 	double squeeze = cos((south + north) / 2 * DEGREE);
 	double wide = fmax((east - west) * squeeze, 0.002), tall = fmax(north - south, 0.002);
 	double scale = fmin((MAP_WIDTH - 2 * MARGIN) / wide, (MAP_HEIGHT - 2 * MARGIN) / tall);
@@ -213,19 +48,38 @@ static struct view view_of(const struct asked *a)
 	return (struct view){west - x, north + y, scale, squeeze};
 }
 
-static void dot(struct page *p, const struct asked *a, const struct row *row, const struct view *v)
+/* What is around a place that is not a point; the dot is in its middle. */
+static void extent(struct page *p, const struct map_row *row, const struct view *v)
 {
 	struct html *h = &p->h;
-	const struct seen_thing *t = row->t;
+	const struct box *b = &row->place;
+	if (box_is_point(b))
+		return;
+	html_open(h, "rect");
+	html_attr(h, "class", "extent");
+	html_attrf(h, "x", "%.1f", (b->west_e7 / 1e7 - v->west) * v->squeeze * v->scale);
+	html_attrf(h, "y", "%.1f", (v->north - b->north_e7 / 1e7) * v->scale);
+	html_attrf(h, "width", "%.1f",
+	           ((double)b->east_e7 - b->west_e7) / 1e7 * v->squeeze * v->scale);
+	html_attrf(h, "height", "%.1f", ((double)b->north_e7 - b->south_e7) / 1e7 * v->scale);
+	html_close(h, "rect");
+}
+
+static void dot(struct page *p, const struct map_asked *a, const struct map_row *row,
+                const struct view *v)
+{
+	struct html *h = &p->h;
+	struct span thing = row->t ? row->t->thing : row->registered->id;
 	html_open(h, "a");
-	html_attr(h, "href", page_url_of(p, "/t/", t->thing));
+	html_attr(h, "href", page_url_of(p, "/t/", thing));
+	extent(p, row, v);
 	html_open(h, "circle");
 	html_attr(h, "class", dot_class(p, a, row));
-	html_attrf(h, "cx", "%.1f", (t->lon_e7 / 1e7 - v->west) * v->squeeze * v->scale);
-	html_attrf(h, "cy", "%.1f", (v->north - t->lat_e7 / 1e7) * v->scale);
+	html_attrf(h, "cx", "%.1f", (box_lon(&row->place) - v->west) * v->squeeze * v->scale);
+	html_attrf(h, "cy", "%.1f", (v->north - box_lat(&row->place)) * v->scale);
 	html_attr(h, "r", "7");
 	html_open(h, "title");
-	html_span(h, t->thing);
+	html_span(h, thing);
 	if (!isnan(row->value)) {
 		struct buf b;
 		buf_init(&b, 64);
@@ -239,15 +93,15 @@ static void dot(struct page *p, const struct asked *a, const struct row *row, co
 	html_close(h, "a");
 }
 
-static bool any_place(const struct asked *a)
+static bool any_place(const struct map_asked *a)
 {
 	for (unsigned i = 0; i < a->n; i++)
-		if (a->rows[i].t->has_location)
+		if (a->rows[i].placed)
 			return true;
 	return false;
 }
 
-static void map(struct page *p, const struct asked *a)
+static void map(struct page *p, const struct map_asked *a)
 {
 	const struct config *c = hub_config(p->r->web->hub);
 	struct html *h = &p->h;
@@ -265,13 +119,13 @@ static void map(struct page *p, const struct asked *a)
 	    h, "aria-label",
 	    say(p, "Kaart van de meetpunten, het noorden boven", "Map of the places, north is up"));
 	for (unsigned i = a->n; i-- > 0;) /* the first of the table lies on top */
-		if (a->rows[i].t->has_location)
+		if (a->rows[i].placed)
 			dot(p, a, &a->rows[i], &v);
 	html_close(h, "svg");
 	html_close(h, "div");
 }
 
-static void legend(struct page *p, const struct asked *a)
+static void legend(struct page *p, const struct map_asked *a)
 {
 	struct html *h = &p->h;
 	struct buf b;
@@ -302,7 +156,7 @@ static void option(struct page *p, struct span value, bool chosen)
 	html_flag_if(&p->h, chosen, "selected");
 }
 
-static void feed_choice(struct page *p, const struct asked *a)
+static void feed_choice(struct page *p, const struct map_asked *a)
 {
 	struct html *h = &p->h;
 	struct hub *hub = p->r->web->hub;
@@ -325,7 +179,7 @@ static void feed_choice(struct page *p, const struct asked *a)
 	html_close(h, "label");
 }
 
-static bool was_offered(const struct page *p, const struct asked *a, unsigned feed,
+static bool was_offered(const struct page *p, const struct map_asked *a, unsigned feed,
                         const char *member)
 {
 	struct web *w = p->r->web;
@@ -341,7 +195,7 @@ static bool was_offered(const struct page *p, const struct asked *a, unsigned fe
 	return false;
 }
 
-static void property_choice(struct page *p, const struct asked *a)
+static void property_choice(struct page *p, const struct map_asked *a)
 {
 	struct html *h = &p->h;
 	struct web *w = p->r->web;
@@ -370,7 +224,7 @@ static void property_choice(struct page *p, const struct asked *a)
 	html_close(h, "label");
 }
 
-static void near_choice(struct page *p, const struct asked *a)
+static void near_choice(struct page *p, const struct map_asked *a)
 {
 	const struct config *c = hub_config(p->r->web->hub);
 	struct html *h = &p->h;
@@ -402,7 +256,7 @@ static void near_choice(struct page *p, const struct asked *a)
 	html_close(h, "label");
 }
 
-static void filters(struct page *p, const struct asked *a)
+static void filters(struct page *p, const struct map_asked *a)
 {
 	struct html *h = &p->h;
 	html_open(h, "form");
@@ -426,21 +280,26 @@ static void filters(struct page *p, const struct asked *a)
 
 /* ---- the page ---- */
 
-static void table(struct page *p, const struct asked *a)
+static void table(struct page *p, const struct map_asked *a)
 {
 	struct html *h = &p->h;
 	html_class(h, "table", "cards things");
 	html_attr(h, "data-part", "things");
 	page_thing_heads(p, !a->feed, a->near);
 	html_open(h, "tbody");
-	for (unsigned i = 0; i < a->n; i++)
-		page_thing_row(p, a->rows[i].t, !a->feed, a->property,
-		               a->near ? &a->rows[i].metres : NULL);
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct map_row *row = &a->rows[i];
+		const double *metres = a->near ? &row->metres : NULL;
+		if (row->t)
+			page_thing_row(p, row->t, !a->feed, a->property, metres);
+		else
+			page_registered_row(p, row->registered, !a->feed, metres);
+	}
 	html_close(h, "tbody");
 	html_close(h, "table");
 }
 
-static void tell_found(struct page *p, const struct asked *a)
+static void tell_found(struct page *p, const struct map_asked *a)
 {
 	struct html *h = &p->h;
 	html_class(h, "p", "found");
@@ -469,7 +328,7 @@ static void tell_found(struct page *p, const struct asked *a)
 	html_close(h, "p");
 }
 
-static void feeds_of(const struct page *p, const struct asked *a, struct buf *b)
+static void feeds_of(const struct page *p, const struct map_asked *a, struct buf *b)
 {
 	struct hub *hub = p->r->web->hub;
 	for (unsigned i = 0; i < hub_feed_count(hub); i++) {
@@ -484,18 +343,19 @@ static void feeds_of(const struct page *p, const struct asked *a, struct buf *b)
 
 void get_map(struct req *r)
 {
-	struct asked a;
+	struct map_asked a;
 	struct page p = {.r = r};
 	struct buf feeds;
-	if (!page_query(r, "lang feed property near radius silent bbox") || !read_asked(r, &a) ||
-	    (a.silent && !page_knows_silent(r, a.feed, get_map)) || !page_knows(r, a.feed, get_map))
+	if (!page_query(r, "lang feed property near radius silent bbox") || !map_read(r, &a) ||
+	    (a.silent && !page_knows_silent(r, a.feed, map_area(&a), get_map)) ||
+	    !page_knows(r, a.feed, get_map))
 		return;
 	buf_init(&feeds, 128 << 10);
 	feeds_of(&p, &a, &feeds);
 	page_begin(&p, r, "Kaart", "Map", buf_str(&feeds));
 	buf_done(&feeds);
 	filters(&p, &a);
-	find(&p, &a);
+	map_find(&p, &a);
 	map(&p, &a);
 	legend(&p, &a);
 	tell_found(&p, &a);

@@ -241,12 +241,27 @@ static void values(struct page *p, const struct seen_thing *t, struct span prope
 	html_close(h, "td");
 }
 
-static void place_attributes(struct page *p, const struct seen_thing *t)
+bool page_place_of(const struct page *p, const struct seen_thing *t, struct box *ret)
 {
-	if (!t->has_location)
-		return;
-	html_attrf(&p->h, "data-lat", "%.7f", t->lat_e7 / 1e7);
-	html_attrf(&p->h, "data-lon", "%.7f", t->lon_e7 / 1e7);
+	if (t->has_location) {
+		*ret = t->place;
+		return true;
+	}
+	const struct thing *x = things_find(p->r->web->things, t->organisation, t->thing);
+	if (!x || !thing_entry_place(x).known || !thing_entry_is_seen(p->r, x))
+		return false;
+	*ret = thing_entry_place(x).place;
+	return true;
+}
+
+static void place_attributes(struct page *p, const struct box *at)
+{
+	struct html *h = &p->h;
+	html_attrf(h, "data-lat", "%.7f", box_lat(at));
+	html_attrf(h, "data-lon", "%.7f", box_lon(at));
+	if (!box_is_point(at))
+		html_attrf(h, "data-bbox", "%.7f,%.7f,%.7f,%.7f", at->west_e7 / 1e7,
+		           at->south_e7 / 1e7, at->east_e7 / 1e7, at->north_e7 / 1e7);
 }
 
 static void distance_cell(struct page *p, double metres)
@@ -296,11 +311,13 @@ void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
 {
 	struct html *h = &p->h;
 	bool silent = page_is_silent(p, t);
+	struct box at;
 	req_read(p->r, t->feed);
 	html_open(h, "tr");
 	html_attr_span(h, "data-thing", t->thing);
 	html_attr_span(h, "data-feed", t->feed->name);
-	place_attributes(p, t);
+	if (page_place_of(p, t, &at))
+		place_attributes(p, &at);
 	if (silent)
 		html_attr(h, "class", "silent");
 	html_open(h, "th");
@@ -326,6 +343,40 @@ void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
 		html_element(h, "span", "badge warn", say(p, "stil", "silent"));
 	}
 	html_close(h, "td");
+	html_close(h, "tr");
+}
+
+static void empty_cell(struct page *p, const char *class, const char *label, const char *text)
+{
+	html_open(&p->h, "td");
+	html_attr(&p->h, "class", class);
+	html_attr(&p->h, "data-label", label);
+	html_text(&p->h, text);
+	html_close(&p->h, "td");
+}
+
+void page_registered_row(struct page *p, const struct thing *x, bool with_feed,
+                         const double *distance_m)
+{
+	struct html *h = &p->h;
+	const struct seen_thing named = {.thing = x->id, .organisation = x->organisation};
+	const struct box at = thing_entry_place(x).place;
+	html_open(h, "tr");
+	html_attr_span(h, "data-thing", x->id);
+	html_attr(h, "data-feed", "");
+	place_attributes(p, &at);
+	html_attr(h, "class", "silent");
+	html_open(h, "th");
+	html_attr(h, "scope", "row");
+	page_thing_link(p, &named);
+	html_close(h, "th");
+	if (with_feed)
+		empty_cell(p, "", say(p, "Gegevens", "Data"), say(p, "register", "register"));
+	if (distance_m)
+		distance_cell(p, *distance_m);
+	empty_cell(p, "values", say(p, "Waarden", "Values"), "–");
+	empty_cell(p, "when", say(p, "Gemeten", "Measured"),
+	           say(p, "nog geen bericht", "no message yet"));
 	html_close(h, "tr");
 }
 

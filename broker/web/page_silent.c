@@ -44,8 +44,7 @@ static void keep(struct silent *x, const struct page *p, struct feed *f,
 	                         .stored_ms = t->last_stored_ms,
 	                         .phenomenon_ms = t->last_observed_ms,
 	                         .has_location = t->has_place,
-	                         .lat_e7 = t->lat_e7,
-	                         .lon_e7 = t->lon_e7};
+	                         .place = t->place};
 	if (!t->last_stored_ms || !page_is_silent(p, &one) || !page_may_see_thing(p->r, &one))
 		return;
 	if (x->n == KEPT) {
@@ -83,7 +82,8 @@ static void on_things(struct series_ask *a)
 	x->again(r);
 }
 
-bool page_knows_silent(struct req *r, const struct feed *only, handler_fn again)
+bool page_knows_silent(struct req *r, const struct feed *only, const struct shape *area,
+                       handler_fn again)
 {
 	struct silent *x = r->own;
 	if (x || !r->web->series)
@@ -103,6 +103,7 @@ bool page_knows_silent(struct req *r, const struct feed *only, handler_fn again)
 		memcpy(x->feed, only->name.p, only->name.n);
 		x->ask.filter.feed = span_of(x->feed, only->name.n);
 	}
+	x->ask.filter.shape = *area;
 	permit_put(x->permit, &x->ask.filter);
 	x->ask.done = on_things;
 	x->ask.arg = r;

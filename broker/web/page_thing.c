@@ -112,14 +112,16 @@ static void place(struct page *p, const struct found *x)
 	bool fixed = x->entry && x->entry->entry.has_location;
 	if (!t && !fixed)
 		return;
-	double lat = (fixed ? x->entry->entry.lat_e7 : t->lat_e7) / 1e7,
-	       lon = (fixed ? x->entry->entry.lon_e7 : t->lon_e7) / 1e7;
+	const struct box at = fixed ? thing_entry_place(x->entry).place : t->place;
+	double lat = box_lat(&at), lon = box_lon(&at);
 	html_element(h, "dt", NULL, say(p, "Waar", "Where"));
 	html_open(h, "dd");
 	html_open(h, "a");
 	html_attr(h, "href", page_url(p, "/map?near=%.5f,%.5f&radius=2000", lat, lon));
 	html_textf(h, "%.5f, %.5f", lat, lon);
 	html_close(h, "a");
+	if (!box_is_point(&at))
+		html_text(h, say(p, " (het midden van een gebied)", " (the middle of an area)"));
 	html_close(h, "dd");
 }
 

@@ -96,9 +96,11 @@ bool page_entry_text(struct page *p, const struct thing *x, const char *path, st
 /* Attributes of the element that shows a result, for oudp.js. */
 void page_reading(struct page *p, const struct seen_thing *t, const struct record_result *v);
 /* Whether the things are known that are silent for longer than the newest messages of their feed
- * tell: of one feed, or of all. When not, again is called later; LIMIT_PAGE_WAIT_MS as above. Ask
- * before page_knows(). */
-bool page_knows_silent(struct req *r, const struct feed *only, handler_fn again);
+ * tell: of one feed, or of all, in that area. When not, again is called later; LIMIT_PAGE_WAIT_MS
+ * as above. Ask before page_knows(). */
+struct shape;
+bool page_knows_silent(struct req *r, const struct feed *only, const struct shape *area,
+                       handler_fn again);
 /* Those, without values; of what the newest messages tell too. NULL: no more. *ret_more: there are
  * more than are told. */
 const struct seen_thing *page_silent_at(const struct req *r, unsigned i, bool *ret_more);
@@ -106,7 +108,12 @@ const struct seen_thing *page_silent_at(const struct req *r, unsigned i, bool *r
  * feed as well. */
 void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
                     struct span property, const double *distance_m);
+/* The same for what stands in the register and sent nothing yet. */
+void page_registered_row(struct page *p, const struct thing *x, bool with_feed,
+                         const double *distance_m);
 void page_thing_heads(struct page *p, bool with_feed, bool distance);
+/* Where it is: as it told, else as the register has it, for who may see that. false: nowhere. */
+bool page_place_of(const struct page *p, const struct seen_thing *t, struct box *ret);
 
 /* By the name of the register, with the id below it. */
 void page_thing_link(struct page *p, const struct seen_thing *t);

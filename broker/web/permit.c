@@ -96,10 +96,8 @@ bool permit_may(void *permit, struct span feed, struct span organisation, struct
 		return p->all;
 	memcpy(key.name, feed.p, feed.n);
 	struct permit_feed *one = bsearch(&key, p->feeds, p->n, sizeof(*p->feeds), by_name);
-	const struct access_spot at = {.organisation = organisation,
-	                               .known = spot->known,
-	                               .lat_e7 = spot->lat_e7,
-	                               .lon_e7 = spot->lon_e7};
+	const struct access_spot at = {
+	    .organisation = organisation, .known = spot->known, .place = spot->place};
 	if (!one || (one->parts && !access_parts_cover(one->parts, thing, &at)))
 		return p->all;
 	if (one->personal)

@@ -88,7 +88,7 @@ static const struct row {
      "application/schema+json"},
     {METHOD_GET, "/v1/things", get_things, API, false,
      "Things: those of the register that may be seen, and those that published",
-     "feed bbox state organisation registered limit after", "application/json"},
+     "feed bbox radius state organisation registered limit after", "application/json"},
     {METHOD_GET, "/v1/things/{thing}", get_thing, API, false, "One thing", "organisation",
      "application/json"},
     {METHOD_PUT, "/v1/things/{thing}", put_thing, API, true,

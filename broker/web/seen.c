@@ -26,6 +26,7 @@ static void forget(struct seen *s, struct seen_feed *sf)
 	free(sf->things);
 	map_done(&sf->by_thing);
 	map_init(&sf->by_thing);
+	boxes_done(&sf->boxes);
 	sf->things = NULL;
 	sf->n = sf->cap = sf->n_members = 0;
 	sf->no_room = 0;
@@ -103,7 +104,7 @@ static struct seen_thing *entry(struct seen *s, struct seen_thing *former, struc
 	size_t bytes =
 	    sizeof(struct seen_thing) + r->thing.n + r->organisation.n + r->schema.n + results;
 	bool has_location = former && former->has_location;
-	int32_t lat = has_location ? former->lat_e7 : 0, lon = has_location ? former->lon_e7 : 0;
+	const struct box place = has_location ? former->place : (struct box){0};
 	size_t had = former ? former->bytes : 0;
 	if (s->bytes - had + bytes > LIMIT_SEEN_BYTES ||
 	    (!former && s->n_things >= LIMIT_SEEN_THINGS))
@@ -117,8 +118,7 @@ static struct seen_thing *entry(struct seen *s, struct seen_thing *former, struc
 	                         .sequence = r->sequence,
 	                         .has_location = has_location,
 	                         .time_received = (r->flags & RECORD_TIME_RECEIVED) != 0,
-	                         .lat_e7 = lat,
-	                         .lon_e7 = lon,
+	                         .place = place,
 	                         .schema_version = r->schema_version,
 	                         .bytes = bytes};
 	t->thing = keep(&text, r->thing);
@@ -128,8 +128,7 @@ static struct seen_thing *entry(struct seen *s, struct seen_thing *former, struc
 	t->results.n_results = results ? r->n_results : 0;
 	if (r->flags & RECORD_LOCATION) {
 		t->has_location = true;
-		t->lat_e7 = r->lat_e7;
-		t->lon_e7 = r->lon_e7;
+		t->place = r->place;
 	}
 	return t;
 }
@@ -144,12 +143,20 @@ static void take(struct seen *s, struct seen_feed *sf, struct feed *f, const str
 	/* Late arrivals: a value that was observed before is not the newest. */
 	if (former && former->phenomenon_ms > r->phenomenon_ms)
 		return;
+	bool had = former && former->has_location;
+	const struct box before = had ? former->place : (struct box){0};
 	struct seen_thing *t = entry(s, former, f, r);
 	if (!t) {
 		sf->no_room += !former;
 		return;
 	}
 	note_members(sf, r);
+	uint32_t index = (uint32_t)(place ? place - 1 : sf->n);
+	if (t->has_location && !(had && box_same(&before, &t->place))) {
+		if (had)
+			boxes_drop(&sf->boxes, index, &before);
+		boxes_add(&sf->boxes, index, &t->place);
+	}
 	if (place) {
 		sf->things[place - 1] = t;
 		return;
@@ -224,6 +231,19 @@ const struct seen_thing *seen_find(struct seen *s, const struct feed *f, struct 
 	struct seen_feed *sf = at(s, f);
 	uintptr_t place = (uintptr_t)map_get(&sf->by_thing, thing);
 	return place ? sf->things[place - 1] : NULL;
+}
+
+bool seen_near(struct seen *s, const struct feed *f, const struct shape *area,
+               void (*each)(void *arg, const struct seen_thing *t), void *arg)
+{
+	uint32_t found[LIMIT_THINGS_NEAR];
+	const struct seen_feed *sf = at(s, f);
+	size_t n;
+	if (!boxes_meeting(&sf->boxes, area, found, LIMIT_THINGS_NEAR, &n))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		each(arg, sf->things[found[i]]);
+	return true;
 }
 
 int64_t seen_first_ms(struct seen *s, const struct feed *f)

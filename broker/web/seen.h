@@ -16,6 +16,7 @@
 #ifndef WEB_SEEN_H
 #define WEB_SEEN_H
 
+#include "base/boxes.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "feed/cursor.h"
@@ -28,7 +29,7 @@ struct seen_thing {
 	int64_t stored_ms, phenomenon_ms;
 	uint64_t sequence;
 	bool has_location, time_received;
-	int32_t lat_e7, lon_e7;
+	struct box place; /* with has_location */
 	uint16_t schema_version;
 	struct span schema;
 	struct record results; /* n_results and results only: for record_next_result() */
@@ -42,8 +43,9 @@ struct seen_feed {
 	struct seen_thing **things; /* in the order in which they were first seen */
 	unsigned n, cap;
 	struct map by_thing;
-	uint64_t no_room; /* things that found none */
-	int64_t first_ms; /* when the first record that was read was stored, and its sequence */
+	struct boxes boxes; /* of those that told a place, by index in things */
+	uint64_t no_room;   /* things that found none */
+	int64_t first_ms;   /* when the first record that was read was stored, and its sequence */
 	uint64_t first;
 	unsigned n_members;
 	char *members[SEEN_MEMBERS];
@@ -73,6 +75,11 @@ bool seen_ready(struct seen *s, struct feed *f, unsigned *budget);
 /* What is known now of one feed: never NULL. */
 const struct seen_feed *seen_of(struct seen *s, const struct feed *f);
 const struct seen_thing *seen_find(struct seen *s, const struct feed *f, struct span thing);
+
+/* Hands over those of f that may meet the shape with a place that they told: all that do, and some
+ * others. false: they are more than LIMIT_THINGS_NEAR, and none was handed over. */
+bool seen_near(struct seen *s, const struct feed *f, const struct shape *area,
+               void (*each)(void *arg, const struct seen_thing *t), void *arg) MUSTCHECK;
 
 /* When the oldest record that is still in the log was stored; 0: not known. */
 int64_t seen_first_ms(struct seen *s, const struct feed *f);

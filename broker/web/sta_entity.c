@@ -72,19 +72,20 @@ static json_t *nowhere(void)
 json_t *sta_place(const struct series_thing *t, const struct sta_entry *e, const char *member,
                   bool wanted)
 {
-	if (!t->has_place && !e->has_place && !wanted)
+	if ((!t->has_place || t->registered) && !e->place.known && !wanted)
 		return NULL;
 	json_t *j = sta_object();
 	joined(j, "name", SPAN("place of "), "", t->thing);
+	bool told = t->has_place && !t->registered;
+	const struct box *at = told ? &t->place : e->place.known ? &e->place.place : NULL;
 	sta_string(j, "description",
-	           t->has_place   ? "where it said it is, CRS84"
-	           : e->has_place ? "where the register has it, CRS84"
-	                          : "nobody said where it is");
+	           told ? box_is_point(at) ? "where it said it is, CRS84"
+	                                   : "the box around where it said it is, CRS84"
+	           : at ? "where the register has it, CRS84"
+	                : "nobody said where it is");
 	sta_string(j, "encodingType", "application/geo+json");
-	if (t->has_place)
-		sta_point(j, member, t->lon_e7 / 1e7, t->lat_e7 / 1e7);
-	else if (e->has_place)
-		sta_point(j, member, e->lon_e7 / 1e7, e->lat_e7 / 1e7);
+	if (at)
+		sta_place_geometry(j, member, at);
 	else
 		sta_put(j, member, nowhere());
 	sta_put(j, "properties", owned(t->organisation));
@@ -164,7 +165,7 @@ json_t *sta_datastream(const struct series_stream *s, const char *base_url)
 	sta_string(j, "observationType", uri);
 	sta_put(j, "unitOfMeasurement", unit_of(s));
 	if (s->has_place)
-		sta_point(j, "observedArea", s->lon_e7 / 1e7, s->lat_e7 / 1e7);
+		sta_place_geometry(j, "observedArea", &s->place);
 	if (s->count)
 		sta_interval(j, "phenomenonTime", s->first_ms, s->last_ms);
 	sta_put(j, "properties", stream_properties(s, base_url));

@@ -3,6 +3,7 @@
 #ifndef WEB_STA_ENTITY_H
 #define WEB_STA_ENTITY_H
 
+#include "register/register.h"
 #include "web/sta.h"
 
 enum { STA_ID_SHIFT = 42 }; /* milliseconds below, the number of the datastream or thing above */
@@ -14,8 +15,7 @@ int64_t sta_property_id(const struct series_stream *s);
 /* What the register says of a thing: its entry, a JSON object, n 0: none; and where it stands. */
 struct sta_entry {
 	struct span text;
-	bool has_place;
-	int32_t lon_e7, lat_e7;
+	struct thing_place place;
 };
 
 json_t *sta_thing(const struct series_thing *t, const struct sta_entry *e);

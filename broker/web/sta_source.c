@@ -34,12 +34,11 @@ static int with_thing(const struct sta_things *t, int64_t id,
 static struct sta_entry entry_of(const struct sta_things *t, const struct series_thing *s,
                                  struct buf *text)
 {
-	struct sta_entry e = {.has_place = false};
+	struct sta_entry e = {.text = {0}};
 	struct thing_place place;
 	buf_init(text, LIMIT_THING_BYTES);
 	if (t->register_ && things_entry(t->register_, s->organisation, s->thing, text, &place))
-		e = (struct sta_entry){span_of(text->p, text->len), place.known, place.lon_e7,
-		                       place.lat_e7};
+		e = (struct sta_entry){span_of(text->p, text->len), place};
 	return e;
 }
 

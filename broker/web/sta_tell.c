@@ -68,8 +68,7 @@ void sta_teller_record(struct sta_teller *t, const struct feed *f, const struct 
 	                 .organisation_n = (uint16_t)r->organisation.n,
 	                 .thing_n = (uint16_t)r->thing.n,
 	                 .placed = (r->flags & RECORD_LOCATION) != 0,
-	                 .lon_e7 = r->lon_e7,
-	                 .lat_e7 = r->lat_e7};
+	                 .place = r->place};
 	size_t all = sizeof(n) + n.feed_n + n.organisation_n + n.thing_n + n.results_n;
 	if (t->news.len + all > LIMIT_STA_NEWS_BYTES) {
 		t->dropped++;

@@ -183,7 +183,7 @@ static void tell_item(struct telling *g, const struct item *i)
 	struct record_result x;
 	size_t at = 0;
 	bool any = false;
-	const struct series_spot spot = {i->n.placed, i->n.lon_e7, i->n.lat_e7};
+	const struct series_spot spot = {i->n.placed, i->n.place};
 	if (!i->number || !permit_may(g->to->permit, i->feed, i->organisation, i->thing, &spot))
 		return;
 	while (record_next_result(&i->results, &at, &x)) {

@@ -14,7 +14,7 @@ struct news { /* feed, organisation, thing and results follow */
 	uint32_t n_results, results_n;
 	uint16_t feed_n, organisation_n, thing_n;
 	bool placed;
-	int32_t lon_e7, lat_e7; /* when placed */
+	struct box place; /* when placed */
 };
 
 struct listener { /* one subscription */

@@ -7,7 +7,9 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "web/place.h"
 #include "web/private.h"
+#include "web/where.h"
 #include "json/write.h"
 
 #include <stdio.h>
@@ -25,10 +27,8 @@ static bool sees_all(const struct req *r)
 static bool may_read(const struct req *r, const struct thing *x, const struct thing_seen *on)
 {
 	const struct feed *f = hub_feed_at(r->web->hub, on->feed);
-	const struct access_spot spot = {.organisation = x->organisation,
-	                                 .known = on->has_location,
-	                                 .lat_e7 = on->lat_e7,
-	                                 .lon_e7 = on->lon_e7};
+	const struct access_spot spot = {
+	    .organisation = x->organisation, .known = on->has_location, .place = on->place};
 	return !f->ended && access_covers(&r->who, ACCESS_READ, f, x->id, &spot) == 0;
 }
 
@@ -92,9 +92,13 @@ static void write_seen(const struct req *r, struct buf *b, const struct thing *x
 	write_time(b, "last", k->last_ms);
 	if (k->place) {
 		buf_add_str(b, ",\"location\":{\"latitude\":");
-		json_write_double(b, k->place->lat_e7 / 1e7);
+		json_write_double(b, box_lat(&k->place->place));
 		buf_add_str(b, ",\"longitude\":");
-		json_write_double(b, k->place->lon_e7 / 1e7);
+		json_write_double(b, box_lon(&k->place->place));
+		if (!box_is_point(&k->place->place)) {
+			buf_add_str(b, ",\"bbox\":");
+			place_bbox(b, &k->place->place);
+		}
 		buf_add_char(b, '}');
 	}
 	buf_add_char(b, '}');
@@ -132,7 +136,7 @@ struct asked {
 	int feed, registered; /* -1: any */
 	bool has_state;
 	enum entry_state state;
-	struct filter filter; /* bbox */
+	struct shape area; /* bbox, radius */
 	uint64_t limit;
 	char after[CURSOR_BYTES];
 	size_t after_n;
@@ -177,27 +181,18 @@ static void read_asked(const struct req *r, struct asked *a, struct faults *faul
 		else
 			memcpy(a->after, v.p, a->after_n = v.n);
 	}
-	const char *wrong = filter_read(&r->query, &a->filter, &v);
-	if (wrong)
-		fault(faults, v, "%s", wrong);
+	where_read(&r->query, NULL, &a->area, faults);
 }
 
 static bool place_fits(const struct asked *a, const struct thing *x, const struct known *k,
                        bool entry)
 {
-	struct record at = {.flags = RECORD_LOCATION};
-	if (!a->filter.has_bbox)
+	const struct thing_place at = thing_entry_place(x);
+	if (a->area.kind == SHAPE_EVERYWHERE)
 		return true;
-	if (entry && x->entry.has_location) {
-		at.lat_e7 = x->entry.lat_e7;
-		at.lon_e7 = x->entry.lon_e7;
-	} else if (k->place) {
-		at.lat_e7 = k->place->lat_e7;
-		at.lon_e7 = k->place->lon_e7;
-	} else {
-		return false;
-	}
-	return filter_match(&a->filter, &at);
+	if (entry && at.known)
+		return shape_meets(&a->area, &at.place);
+	return k->place && shape_meets(&a->area, &k->place->place);
 }
 
 static bool on_feed(const struct req *r, const struct asked *a, const struct thing *x)
@@ -246,26 +241,50 @@ static void walk_end(struct req *r, const struct walk *w, bool more)
 	respond(r, 200, "application/json");
 }
 
+/* false: the page is full, and answered. */
+static bool walk_take(struct req *r, struct walk *w, const struct thing *x)
+{
+	struct asked *a = &w->asked;
+	a->after_n = take_key(a->after, x);
+	if (!is_asked(r, a, x))
+		return true;
+	if (w->n == a->limit) {
+		walk_end(r, w, true);
+		return false;
+	}
+	if (w->n++)
+		buf_add_char(&r->out, ',');
+	write_thing(r, &r->out, x);
+	w->last_n = take_key(w->last, x);
+	return true;
+}
+
+/* Where an area is asked for, by the index of places. false: too many are near, or none was. */
+static bool walk_near(struct req *r, struct walk *w)
+{
+	const struct asked *a = &w->asked;
+	const struct thing *near[LIMIT_THINGS_NEAR];
+	unsigned n;
+	if (a->area.kind == SHAPE_EVERYWHERE ||
+	    !things_near(r->web->things, &a->area, span_of(a->after, a->after_n), near, &n))
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		if (!walk_take(r, w, near[i]))
+			return true;
+	walk_end(r, w, false);
+	return true;
+}
+
 static void walk_on(struct req *r)
 {
 	struct walk *w = r->own;
-	struct asked *a = &w->asked;
 	const struct things *t = r->web->things;
-	unsigned i = things_after(t, span_of(a->after, a->after_n)), looked = 0;
-	for (; i < things_count(t) && looked < LIMIT_THINGS_EXAMINED; i++, looked++) {
-		const struct thing *x = things_at(t, i);
-		a->after_n = take_key(a->after, x);
-		if (!is_asked(r, a, x))
-			continue;
-		if (w->n == a->limit) {
-			walk_end(r, w, true);
+	unsigned i = things_after(t, span_of(w->asked.after, w->asked.after_n)), looked = 0;
+	if (walk_near(r, w))
+		return;
+	for (; i < things_count(t) && looked < LIMIT_THINGS_EXAMINED; i++, looked++)
+		if (!walk_take(r, w, things_at(t, i)))
 			return;
-		}
-		if (w->n++)
-			buf_add_char(&r->out, ',');
-		write_thing(r, &r->out, x);
-		w->last_n = take_key(w->last, x);
-	}
 	if (i == things_count(t)) {
 		walk_end(r, w, false);
 		return;
@@ -279,7 +298,7 @@ void get_things(struct req *r)
 {
 	struct faults faults = {0};
 	struct asked a;
-	if (!only_query(r, "feed bbox state organisation registered limit after"))
+	if (!only_query(r, "feed bbox radius state organisation registered limit after"))
 		return;
 	read_asked(r, &a, &faults);
 	if (faults.n) {

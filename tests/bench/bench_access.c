@@ -137,9 +137,10 @@ static void measure_area(void)
 		double begin = now_s();
 		for (int i = 0; i < ROUNDS / 10; i++) {
 			uint32_t chance = (uint32_t)i * 2654435761u;
-			in += area_holds(a, 522700000 + (int32_t)(chance % 2000000),
-			                 (far ? 60000000 : 48000000) +
-			                     (int32_t)(chance / 2000 % 2000000));
+			const struct box at = box_of_point((far ? 60000000 : 48000000) +
+			                                       (int32_t)(chance / 2000 % 2000000),
+			                                   522700000 + (int32_t)(chance % 2000000));
+			in += area_holds(a, &at);
 		}
 		printf("%s %6.0f ns\n",
 		       far ? "a place outside of its box        "

@@ -1,7 +1,8 @@
 /* bench_boxes - a million things found by where they are: bench_boxes [THINGS]
  *
- * Points over 40 km, thicker in the middle; what it takes to put them in, to move one, and to find
- * those in a square of 300 m, 1 km and 10 km, beside looking at each. */
+ * Points over 40 km, thicker in the middle, and then the same with a tenth of them lines and
+ * surfaces of 10 m to 5 km; what it takes to put them in, to move one, and to find those in a
+ * square of 300 m, 1 km and 10 km, beside looking at each. */
 #include "base/boxes.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -28,6 +29,18 @@ static struct box point(int64_t spread)
 {
 	int64_t lon = rnd(spread) + rnd(spread), lat = rnd(spread) + rnd(spread);
 	return box_of_point((int32_t)(46000000 + lon), (int32_t)(520000000 + lat));
+}
+
+/* One in `share` is a box; 0: none. */
+static struct box place(int64_t spread, unsigned share)
+{
+	struct box b = point(spread);
+	if (share && rnd(share) == 0) {
+		int64_t most = 1000ll << rnd(10); /* many are small */
+		b.east_e7 += (int32_t)rnd(most);
+		b.north_e7 += (int32_t)rnd(most);
+	}
+	return b;
 }
 
 static void ask(const struct boxes *b, const struct box *at, uint32_t n, int32_t size)
@@ -59,23 +72,23 @@ static void ask(const struct boxes *b, const struct box *at, uint32_t n, int32_t
 	       each);
 }
 
-int main(int argc, char **argv)
+static void measure(uint32_t n, unsigned share)
 {
-	uint32_t n = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
 	struct box *at = xcalloc(n, sizeof(*at));
 	struct boxes b = {0};
 	for (uint32_t i = 0; i < n; i++)
-		at[i] = point(2000000);
+		at[i] = place(2000000, share);
 	double start = now_ms();
 	for (uint32_t i = 0; i < n; i++)
 		boxes_add(&b, i, &at[i]);
-	printf("%u points put in: %.0f ms, %zu cells, %zu MB\n", n, now_ms() - start, b.used,
+	printf("%u %s put in: %.0f ms, %zu cells, %zu MB\n", n,
+	       share ? "points and boxes" : "points", now_ms() - start, b.used,
 	       ((b.mask + 1) * sizeof(*b.cells) + b.cap * sizeof(*b.links)) >> 20);
 	start = now_ms();
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t k = (uint32_t)rnd(n);
 		boxes_drop(&b, k, &at[k]);
-		at[k] = point(2000000);
+		at[k] = place(2000000, share);
 		boxes_add(&b, k, &at[k]);
 	}
 	printf("one moved: %.0f ns\n", (now_ms() - start) * 1e6 / n);
@@ -84,5 +97,12 @@ int main(int argc, char **argv)
 	ask(&b, at, n, 900000);
 	boxes_done(&b);
 	free(at);
+}
+
+int main(int argc, char **argv)
+{
+	uint32_t n = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
+	measure(n, 0);
+	measure(n, 10);
 	return 0;
 }

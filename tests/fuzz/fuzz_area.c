@@ -25,8 +25,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		(void)area_holds(a, places[i][0], places[i][1]);
-	assert(!area_holds(a, INT32_MAX, INT32_MIN)); /* beyond the pole */
+		for (size_t k = 0; k < ARRAY_LEN(places); k++) {
+			const struct box one = box_of_point(places[i][1], places[i][0]),
+			                 two = box_of_point(places[k][1], places[k][0]),
+			                 all = box_with(one, &two);
+			/* Who holds all of it holds its corners. */
+			assert(!area_holds(a, &all) ||
+			       (area_holds(a, &one) && area_holds(a, &two)));
+		}
+	const struct box beyond = box_of_point(INT32_MIN, INT32_MAX); /* the pole */
+	assert(!area_holds(a, &beyond));
 	area_done(area_use(a));
 	area_done(a);
 	return 0;

@@ -19,6 +19,9 @@ static void check_parts(const struct record *r)
 	const struct span parts[] = {r->topic,  r->thing,      r->publisher, r->organisation,
 	                             r->schema, r->properties, r->results,   r->payload};
 	const char *at = r->bytes.p + RECORD_HEAD_BYTES;
+	if (r->bytes.p[0] == RECORD_VERSION)
+		at += RECORD_CORNER_BYTES;
+	assert(!(r->flags & RECORD_LOCATION) || box_is_sound(&r->place));
 	for (unsigned i = 0; i < ARRAY_LEN(parts); i++) {
 		assert(parts[i].p == at);
 		at += parts[i].n;

@@ -17,7 +17,7 @@ static void read_and_write(int which, struct span key, struct span row, struct b
 	struct row_stream stream;
 	struct row_amend amend;
 	struct row_detail detail;
-	int32_t lon, lat;
+	struct box place;
 	switch (which) {
 	case 0:
 		if (row_thing_read(key, row, &thing) == 0)
@@ -36,8 +36,8 @@ static void read_and_write(int which, struct span key, struct span row, struct b
 			row_detail_write(key, &detail, again);
 		break;
 	default:
-		if (row_place_read(key, row, &lon, &lat) == 0)
-			row_place_write(key, lon, lat, again);
+		if (row_place_read(key, row, &place) == 0)
+			row_place_write(key, &place, again);
 	}
 }
 

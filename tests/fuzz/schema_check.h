@@ -54,9 +54,7 @@ static inline void check_extract(const struct extract *e)
 {
 	volatile char last = 0;
 	check_that(e->n_results <= EXTRACT_RESULTS_MAX, "too many results");
-	check_that(!e->has_location || (e->lat_e7 >= -900000000 && e->lat_e7 <= 900000000 &&
-	                                e->lon_e7 >= -1800000000 && e->lon_e7 <= 1800000000),
-	           "a place is out of the world");
+	check_that(!e->has_location || box_is_sound(&e->place), "a place is out of the world");
 	if (e->thing.n > 0)
 		last = e->thing.p[e->thing.n - 1]; /* the sanitizer looks */
 	for (unsigned i = 0; i < e->n_results; i++) {

@@ -18,6 +18,10 @@ FEEDS = {"air": feed("city/air/{thing}", ["test-place/1"], max_age="0s", max_fut
          "all": feed("city/all/{thing}", ["test-place/1"], max_age="0s", max_future="100d", duplicates="keep", keep_messages="0s")}
 
 
+SHAPES = [{"type": "LineString", "coordinates": [[5, 52], [5.1, 52.2]]}, {"type": "Polygon", "coordinates": [[[5, 52], [5.3, 52], [5, 52.1], [5, 52]]]},
+          {"type": "Point", "coordinates": [5, 52]}, {"type": "MultiLineString", "coordinates": [[[4, 52], [5.1, 52.2]], [[5, 51], [6, 51]]]}]
+
+
 def schema():
     def result(name, kind="number"):
         return {"type": kind, "x-oudp": {"role": "result", "observedProperty": f"http://example.org/{name}", "unit": "1"}}
@@ -34,7 +38,7 @@ def daemon(folder):
     return d
 
 
-def answers(d):
+def answers(d, boxes=True):
     """What must stay the same, but for what counts from now."""
     out = {}
     for path in ("/v1/datastreams?limit=1000&format=csv", "/v1/observations?from=2026-01-01&to=2027-01-01&format=csv&limit=all",
@@ -43,6 +47,8 @@ def answers(d):
         a = d.get(path, timeout=60)
         assert a.status == 200, a
         out[path] = re.sub(r",(true|false),", ",FRESH,", a.body.decode())
+        if path.startswith("/v1/datastreams") and not boxes:  # a column that came later
+            out[path] = re.sub(r'(,bbox|,|,"[^"]*")\r\n', "\r\n", out[path])
     path = "/sta/v1.1/Observations?$select=phenomenonTime,result,resultTime,parameters&$filter=resultTime%20ne%20null"
     out[path] = d.get(path).json().get("value")
     for name in FEEDS:
@@ -59,7 +65,7 @@ def test_is_opened(tmp_path, name):
         expected = json.load(f)
     for _ in range(2):  # as it was left, and as this version leaves it
         with d:
-            got = answers(d)
+            got = answers(d, ",bbox" in json.dumps(expected))
             for what, value in expected.items():
                 assert got[what] == value, what
     with d:
@@ -91,6 +97,10 @@ def make(tmp_path):
                 body = "\n".join(map(json.dumps, lines + lines[:5])).encode()
                 a = d.post(f"/v1/feeds/{f}/events?thing=t-{i}", body, {"Content-Type": "application/x-ndjson"})
                 assert a.status == 200, a
+        for f in FEEDS:  # lines and surfaces: since journal 2, series 4
+            lines = [{"id": "area", "time": f"2026-10-0{k + 1}T00:00:00Z", "pm25": k, "location": shape} for k, shape in enumerate(SHAPES)]
+            body = "\n".join(map(json.dumps, lines)).encode()
+            assert d.post(f"/v1/feeds/{f}/events?thing=area", body, {"Content-Type": "application/x-ndjson"}).status == 200
         with d.client("details") as c:
             for i in range(4):
                 line = {"id": "t-1", "time": f"2026-10-20T00:{i:02}:00Z", "pm25": i}

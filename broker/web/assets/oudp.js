@@ -156,7 +156,7 @@
     const box = document.getElementById("map");
     if (!box || typeof L === "undefined") return;
     const rows = [...main.querySelectorAll("tr[data-lat]")];
-    const classes = new Map([...box.querySelectorAll("svg a")].map((a) => [a.getAttribute("href"), a.firstElementChild.getAttribute("class")]));
+    const classes = new Map([...box.querySelectorAll("svg a")].map((a) => [a.getAttribute("href"), a.querySelector("circle").getAttribute("class")]));
     if (!map) {
       box.replaceChildren();
       map = { base: L.map(box, { zoomControl: true }), dots: new Map(), classes, fitted: false };
@@ -172,7 +172,9 @@
       const link = row.querySelector("th a");
       const key = row.dataset.feed + "\n" + row.dataset.thing;
       const place = [Number(row.dataset.lat), Number(row.dataset.lon)];
-      bounds.push(place);
+      const edges = row.dataset.bbox ? row.dataset.bbox.split(",").map(Number) : null;
+      const area = edges ? [[edges[1], edges[0]], [edges[3], edges[2]]] : null; // what is around a line or a surface
+      bounds.push(...(area || [place]));
       let dot = map.dots.get(key);
       if (!dot) {
         dot = L.circleMarker(place, { radius: 8, className: map.classes.get(link.getAttribute("href")) || "dot", weight: 2, fillOpacity: 0.9, opacity: 1 });
@@ -189,6 +191,8 @@
         dot.addTo(map.base);
         map.dots.set(key, dot);
       }
+      if (area && !dot.area) dot.area = L.rectangle(area, { className: "extent", weight: 1, interactive: false }).addTo(map.base).bringToBack();
+      if (area) dot.area.setBounds(area);
       dot.setLatLng(place);
     }
     if (!map.fitted && bounds.length) {

@@ -23,7 +23,8 @@ static struct area *area(const char *text, bool rd)
 
 static bool holds(const struct area *a, double lon, double lat)
 {
-	return area_holds(a, (int32_t)(lat * 1e7), (int32_t)(lon * 1e7));
+	const struct box at = box_of_point((int32_t)(lon * 1e7), (int32_t)(lat * 1e7));
+	return area_holds(a, &at);
 }
 
 static void test_box(void **state UNUSED)
@@ -62,6 +63,37 @@ static void test_shapes(void **state UNUSED)
 				fail_msg("text %u, point %u", i, k);
 		area_done(a);
 	}
+}
+
+/* A box is held when all of it is. */
+static void test_boxes(void **state UNUSED)
+{
+	static const char l[] = "MULTIPOLYGON(((0 0, 10 0, 10 5, 5 5, 5 10, 0 10, 0 0), "
+	                        "(1 1, 1 2, 2 2, 2 1, 1 1)), ((20 20, 21 20, 21 21, 20 20)))";
+	static const struct {
+		double west, south, east, north;
+		bool in;
+	} boxes[] = {{3, 3, 4, 4, true},          /* inside */
+	             {0.2, 0.2, 9.9, 0.9, true},  /* below the hole */
+	             {0.5, 0.5, 3, 3, false},     /* around the hole */
+	             {1.2, 1.2, 1.8, 1.8, false}, /* in the hole */
+	             {1.5, 1.5, 3, 1.8, false},   /* out of the hole */
+	             {4, 4, 6, 6, false},         /* three corners in */
+	             {4, 4, 9, 4.5, true},        /* a line's box in one arm of the L */
+	             {9, 1, 11, 2, false},        /* over the edge */
+	             {-1, -1, 22, 22, false},     /* around all */
+	             {20.8, 20.1, 20.9, 20.7, true},
+	             {20.2, 20.1, 20.9, 20.5, false}, /* over the slanting side */
+	             {9, 4, 20.9, 20.5, false}};      /* from one part to the other */
+	struct area *a = area(l, false);
+	for (unsigned i = 0; i < ARRAY_LEN(boxes); i++) {
+		const struct box b = {
+		    (int32_t)(boxes[i].west * 1e7), (int32_t)(boxes[i].south * 1e7),
+		    (int32_t)(boxes[i].east * 1e7), (int32_t)(boxes[i].north * 1e7)};
+		if (area_holds(a, &b) != boxes[i].in)
+			fail_msg("box %u", i);
+	}
+	area_done(a);
 }
 
 /* Dam square, and where the grid of RD begins, as RDNAPTRANS has it. */
@@ -120,8 +152,11 @@ static void test_the_whole_world(void **state UNUSED)
 {
 	struct area *a = area("POLYGON((-180 -90,180 -90,180 90,-180 90,-180 -90))", false);
 	assert_true(holds(a, 0, 0));
-	assert_true(area_holds(a, 899999999, -1799999999));
-	assert_true(area_holds(a, -899999999, 1799999999));
+	const struct box corners[] = {box_of_point(-1799999999, 899999999),
+	                              box_of_point(1799999999, -899999999),
+	                              {-1799999999, -899999999, 1799999999, 899999999}};
+	for (unsigned i = 0; i < ARRAY_LEN(corners); i++)
+		assert_true(area_holds(a, &corners[i]));
 	assert_ptr_equal(area_use(a), a);
 	area_done(a);
 	assert_true(holds(a, 179, -89));
@@ -132,11 +167,9 @@ static void test_the_whole_world(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_box),
-	    cmocka_unit_test(test_shapes),
-	    cmocka_unit_test(test_rd),
-	    cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_the_whole_world),
+	    cmocka_unit_test(test_box),     cmocka_unit_test(test_shapes),
+	    cmocka_unit_test(test_boxes),   cmocka_unit_test(test_rd),
+	    cmocka_unit_test(test_refused), cmocka_unit_test(test_the_whole_world),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -201,7 +201,8 @@ static void test_an_end(void **state UNUSED)
 static int spend(const struct identity *i, const struct feed *f, const char *thing, double lat,
                  size_t bytes, int64_t now)
 {
-	struct access_spot spot = {.known = lat != 0, .lat_e7 = (int32_t)(lat * 1e7)};
+	struct access_spot spot = {.known = lat != 0,
+	                           .place = box_of_point(0, (int32_t)(lat * 1e7))};
 	int err = access_room(i, f, SPAN(""), bytes, now);
 	if (!err)
 		err = access_covers(i, ACCESS_PUBLISH, f, span_str(thing), &spot);

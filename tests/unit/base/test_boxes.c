@@ -68,6 +68,33 @@ static void check(struct play *p, const struct box *area)
 			assert_true(found[i]);
 }
 
+/* By a shape each is told once, also where it goes over 180 degrees. */
+static void check_shape(struct play *p, const struct box *area)
+{
+	static uint32_t out[MAX];
+	static bool found[IDS];
+	bool over = rnd_below(2);
+	struct shape s = {.kind = rnd_below(3) ? SHAPE_BBOX : SHAPE_RADIUS,
+	                  .west_e7 = over ? area->east_e7 : area->west_e7,
+	                  .south_e7 = area->south_e7,
+	                  .east_e7 = over ? area->west_e7 : area->east_e7,
+	                  .north_e7 = area->north_e7,
+	                  .lon_e7 = area->west_e7,
+	                  .lat_e7 = area->south_e7,
+	                  .radius_m = ((double)area->north_e7 - area->south_e7) / 90};
+	size_t n;
+	if (!boxes_meeting(&p->b, &s, out, MAX, &n))
+		return;
+	memset(found, 0, sizeof(found));
+	for (size_t i = 0; i < n; i++) {
+		assert_true(out[i] < IDS && p->in[out[i]] && !found[out[i]]);
+		found[out[i]] = true;
+	}
+	for (unsigned i = 0; i < IDS; i++)
+		if (p->in[i] && shape_meets(&s, &p->at[i]))
+			assert_true(found[i]);
+}
+
 static void change(struct play *p, unsigned i, int64_t spread)
 {
 	if (p->in[i])
@@ -94,6 +121,7 @@ static void as_looking_at_each(void **unused UNUSED)
 				continue;
 			struct box area = any_box(spread, any_size());
 			check(p, &area);
+			check_shape(p, &area);
 			asked++;
 		}
 		assert_true(p->given_up < asked / 2);

@@ -72,8 +72,9 @@ static void the_layout_is_what_the_header_says(void **state)
 	assert_int_equal(r.phenomenon_ms, -1);
 	assert_int_equal(r.epoch, 0x80000009);
 	assert_int_equal(r.expiry_s, 255);
-	assert_int_equal(r.lat_e7, 520904558);
-	assert_int_equal(r.lon_e7, -51213753);
+	assert_int_equal(r.place.south_e7, 520904558);
+	assert_int_equal(r.place.west_e7, -51213753);
+	assert_true(box_is_point(&r.place));
 	assert_int_equal(r.schema_version, 258);
 	assert_int_equal(r.n_results, 2);
 	is_text(r.topic, "a/t1/");
@@ -106,8 +107,9 @@ static void the_layout_is_what_the_header_says(void **state)
 static void what_was_built_is_read_back(void **state)
 {
 	(void)state;
-	static struct extract e = {
-	    .n_results = 2, .has_location = true, .lat_e7 = -900000000, .lon_e7 = 1800000000};
+	static struct extract e = {.n_results = 2,
+	                           .has_location = true,
+	                           .place = {1800000000, -900000000, 1800000000, -900000000}};
 	e.results[0] = (struct extract_result){.member = SPAN("pm25"), .number = 12.25};
 	e.results[1] = (struct extract_result){
 	    .member = SPAN("name"), .text = SPAN("x"), .has_time = true, .time_ms = -5};
@@ -136,8 +138,7 @@ static void what_was_built_is_read_back(void **state)
 	assert_int_equal(r.phenomenon_ms, 77);
 	assert_int_equal(r.expiry_s, 88);
 	assert_int_equal(r.flags, RECORD_JSON | RECORD_RETAIN | RECORD_LOCATION);
-	assert_int_equal(r.lat_e7, -900000000);
-	assert_int_equal(r.lon_e7, 1800000000);
+	assert_true(box_same(&r.place, &e.place));
 	is_text(r.topic, "city/air/x");
 	is_text(r.publisher, "");
 	is_text(r.schema, "air-quality-observed");

@@ -243,10 +243,11 @@ static void what_is_too_fine_is_found(void **state UNUSED)
 	assert_non_null(privacy_too_fine(p, e));
 	e->n_results = 0;
 	e->has_location = true;
-	e->lon_e7 = 53798960;
-	e->lat_e7 = 521596660;
+	e->place = box_of_point(53798960, 521596660);
 	assert_null(privacy_too_fine(p, e));
-	e->lat_e7 += 100;
+	e->place.north_e7 += 1; /* a box tells more than its middle */
+	assert_non_null(privacy_too_fine(p, e));
+	e->place = box_of_point(53798960, 521596760);
 	assert_non_null(privacy_too_fine(p, e));
 	assert_true(privacy_time(p, 3599999) == 0);
 	free(e);

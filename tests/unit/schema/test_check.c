@@ -328,8 +328,8 @@ static void extraction(void **state)
 	assert_true(span_is(e.version, "2"));
 	assert_true(e.has_time && e.time_ms == 1764000000000);
 	assert_true(e.has_location);
-	assert_int_equal(e.lat_e7, 520771000);
-	assert_int_equal(e.lon_e7, -43162005);
+	assert_int_equal(e.place.south_e7, 520771000);
+	assert_int_equal(e.place.west_e7, -43162005);
 	assert_int_equal(e.n_results, 4);
 	assert_true(span_is(e.results[0].member, "temperature"));
 	assert_int_equal(e.results[0].type, EXTRACT_NUMBER);
@@ -465,7 +465,8 @@ static void ours(void **state)
 	assert_false(e.has_location);
 	assert_int_equal(
 	    check(places, SPAN("{\"type\":\"Point\",\"coordinates\":[4.5,-52,3]}"), &e, &v), 0);
-	assert_true(e.has_location && e.lat_e7 == -520000000 && e.lon_e7 == 45000000);
+	assert_true(e.has_location && box_is_point(&e.place) && e.place.south_e7 == -520000000 &&
+	            e.place.west_e7 == 45000000);
 }
 
 static void too_many_results(void **state)

@@ -166,7 +166,7 @@ static void recordings(void **state)
 			fail_msg("%s: %s", path, v.text);
 		assert_int_equal(e.n_results, ROWS[i].n_results);
 		assert_int_equal(e.has_time ? e.time_ms : 0, ROWS[i].time_ms);
-		assert_int_equal(e.has_location ? e.lat_e7 : 0, ROWS[i].lat_e7);
+		assert_int_equal(e.has_location ? e.place.south_e7 : 0, ROWS[i].lat_e7);
 		assert_true(span_is(e.thing, ROWS[i].thing));
 		free(payload);
 	}
@@ -293,7 +293,7 @@ static void vendor_of_the_manual(void **state)
 	if (check(catalog_find(c, SPAN("vendor-a17/1")), span_str(payload), &e, &v) != 0)
 		fail_msg("%s", v.text);
 	assert_true(span_is(e.thing, "A17-0042") && e.time_ms == 1795521600000);
-	assert_true(e.has_location && e.lat_e7 == 520771000 && e.lon_e7 == 43162000);
+	assert_true(e.has_location && e.place.south_e7 == 520771000 && e.place.west_e7 == 43162000);
 	check_readings(&e, EXPECTED, ARRAY_LEN(EXPECTED));
 	catalog_free(c);
 	free(page);

@@ -181,8 +181,8 @@ static void place_and_time(void **state)
 	    0);
 	assert_int_equal(senml_extract(&scratch, SPAN(""), NOW_MS, &e, &v), 0);
 	assert_true(e.has_location);
-	assert_int_equal(e.lat_e7, 600796700);
-	assert_int_equal(e.lon_e7, 243062100);
+	assert_int_equal(e.place.south_e7, 600796700);
+	assert_int_equal(e.place.west_e7, 243062100);
 	assert_true(e.has_time);
 	assert_int_equal(e.time_ms, 1320067524000);
 }

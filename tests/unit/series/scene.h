@@ -23,6 +23,9 @@ struct scene {
 	struct broker b;
 	struct side *side;
 	struct series *series;
+	/* the register, see struct series_options */
+	bool (*registered)(void *arg, struct span organisation, struct span thing, struct box *ret);
+	void *registered_arg;
 };
 
 /* ---- the broker ---- */
@@ -55,7 +58,10 @@ static inline int scene_try_series(struct scene *x, char *why, size_t size)
 	int err = side_open(&so, &x->side, why, size);
 	if (err)
 		return err;
-	struct series_options o = {.hub = x->b.hub, .side = x->side};
+	struct series_options o = {.hub = x->b.hub,
+	                           .side = x->side,
+	                           .registered = x->registered,
+	                           .registered_arg = x->registered_arg};
 	buf_init(&text, 4096);
 	err = series_open(&o, &x->series, &text);
 	snprintf(why, size, "%s", buf_str(&text));

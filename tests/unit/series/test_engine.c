@@ -150,20 +150,20 @@ static void places_are_found(void **unused UNUSED)
 		       4.3);
 	scene_turn(&x);
 	for (int disk = 0; disk < 2; disk++) {
-		struct series_filter f = {.shape = SERIES_BBOX,
-		                          .west_e7 = 42000000,
-		                          .east_e7 = 44000000,
-		                          .south_e7 = 520050000,
-		                          .north_e7 = 520350000};
+		struct series_filter f = {.shape = {.kind = SHAPE_BBOX,
+		                                    .west_e7 = 42000000,
+		                                    .east_e7 = 44000000,
+		                                    .south_e7 = 520050000,
+		                                    .north_e7 = 520350000}};
 		assert_int_equal(count(&x, f, SERIES_THINGS), 3);
 		assert_int_equal(count(&x, f, SERIES_STREAMS), 3);
-		f.west_e7 = 1700000000; /* over 180 degrees */
-		f.east_e7 = -1700000000;
+		f.shape.west_e7 = 1700000000; /* over 180 degrees */
+		f.shape.east_e7 = -1700000000;
 		assert_int_equal(count(&x, f, SERIES_THINGS), 0);
-		f = (struct series_filter){.shape = SERIES_RADIUS,
-		                           .lon_e7 = 43000000,
-		                           .lat_e7 = 520500000,
-		                           .radius_m = 1200};
+		f = (struct series_filter){.shape = {.kind = SHAPE_RADIUS,
+		                                     .lon_e7 = 43000000,
+		                                     .lat_e7 = 520500000,
+		                                     .radius_m = 1200}};
 		assert_int_equal(count(&x, f, SERIES_THINGS), 3); /* a hundredth is 1.1 km */
 		struct series_ask a = {.what = SERIES_PLACES,
 		                       .id = scene_thing(&x, "a", "0"),
@@ -171,7 +171,8 @@ static void places_are_found(void **unused UNUSED)
 		                       .to_ms = NOW};
 		assert_int_equal(series_step(x.series, &a), 0);
 		assert_int_equal(a.n, 4);
-		assert_true(a.places[0].lat_e7 == 520000000 && a.places[3].lat_e7 == 523000000);
+		assert_true(a.places[0].place.south_e7 == 520000000 &&
+		            a.places[3].place.north_e7 == 523000000);
 		series_ask_done(&a);
 		assert_int_equal(series_flush(x.series), 0);
 		scene_crash(&x);

@@ -103,7 +103,8 @@ static void look_at_places(struct scene *x, uint32_t thing, struct picture *p)
 		assert_int_equal(series_step(x->series, &a), 0);
 		for (size_t i = 0; i < a.n; i++) {
 			mix(p, (uint64_t)a.places[i].time_ms);
-			mix(p, (uint32_t)a.places[i].lon_e7);
+			mix(p, (uint32_t)a.places[i].place.west_e7);
+			mix(p, (uint32_t)a.places[i].place.north_e7);
 		}
 		p->unreadable += a.damaged;
 	} while (a.more);

@@ -304,14 +304,14 @@ static void a_newer_format_is_refused_in_words(void **state)
 	struct span bytes = slurp(data);
 	char *p = (char *)(uintptr_t)bytes.p, *at = p;
 	unsigned n = 0;
-	for (; (at = memmem(at, bytes.n - (size_t)(at - p), "format\1\0\0", 9)); at++, n++)
-		at[6] = 2;
+	for (; (at = memmem(at, bytes.n - (size_t)(at - p), "format\2\0\0", 9)); at++, n++)
+		at[6] = 3;
 	assert_true(n > 0);
 	spill(data, bytes);
 	free(p);
 	struct store_options o = options(dir);
 	assert_int_equal(open_close(&o), ERR_STORE_FORMAT);
-	assert_non_null(strstr(why, "format 2"));
+	assert_non_null(strstr(why, "format 3"));
 	o.read_only = true;
 	assert_int_equal(open_close(&o), ERR_STORE_FORMAT);
 	remove_dir(dir);

@@ -190,8 +190,7 @@ static void slowness(void **state UNUSED)
 static bool in_box(const char *bbox, double lon, double lat, unsigned flags)
 {
 	struct ask a;
-	struct record r = {.lon_e7 = (int32_t)(lon * 1e7),
-	                   .lat_e7 = (int32_t)(lat * 1e7),
+	struct record r = {.place = box_of_point((int32_t)(lon * 1e7), (int32_t)(lat * 1e7)),
 	                   .flags = (uint8_t)flags};
 	assert_int_equal(ask(bbox, ASK_STREAM, "", &a).n, 0);
 	return filter_match(&a.filter, &r);

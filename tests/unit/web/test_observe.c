@@ -96,21 +96,22 @@ static void aggregates_and_filters(void **state)
 	assert_int_equal(
 	    ask(state, "feed=air&property=pm25&bbox=4.7,52.3,5,52.4", OBSERVE_MANY, &o).n, 0);
 	assert_true(span_is(o.filter.feed, "air") && span_is(o.filter.member, "pm25"));
-	assert_true(o.filter.shape == SERIES_BBOX && o.filter.west_e7 == 47000000 &&
-	            o.filter.north_e7 == 524000000);
+	assert_true(o.filter.shape.kind == SHAPE_BBOX && o.filter.shape.west_e7 == 47000000 &&
+	            o.filter.shape.north_e7 == 524000000);
 	assert_int_equal(ask(state, "radius=4.9,52.37,500", OBSERVE_STREAMS, &o).n, 0);
-	assert_true(o.filter.shape == SERIES_RADIUS && o.filter.radius_m == 500);
+	assert_true(o.filter.shape.kind == SHAPE_RADIUS && o.filter.shape.radius_m == 500);
 	/* the point that RD begins from is 5.38720621 E, 52.15517440 N (RDNAPTRANS) */
 	assert_int_equal(
 	    ask(state, "radius=155000,463000,500&crs=EPSG:28992", OBSERVE_STREAMS, &o).n, 0);
-	assert_true(abs(o.filter.lon_e7 - 53872062) < 50 && abs(o.filter.lat_e7 - 521551744) < 50);
+	assert_true(abs(o.filter.shape.lon_e7 - 53872062) < 50 &&
+	            abs(o.filter.shape.lat_e7 - 521551744) < 50);
 	assert_int_equal(ask(state,
 	                     "bbox=154000,462000,156000,464000&crs=http://www.opengis.net/def/crs/"
 	                     "EPSG/0/28992",
 	                     OBSERVE_STREAMS, &o)
 	                     .n,
 	                 0);
-	assert_true(o.filter.west_e7 < 53872062 && o.filter.east_e7 > 53872062);
+	assert_true(o.filter.shape.west_e7 < 53872062 && o.filter.shape.east_e7 > 53872062);
 }
 
 static void wrong_values(void **state)
@@ -220,8 +221,7 @@ static const char *rows_as(void **state, const char *text, enum observe_format f
 	                          .member = SPAN("pm25"),
 	                          .unit = SPAN("ug/m3"),
 	                          .has_place = true,
-	                          .lon_e7 = 49000000,
-	                          .lat_e7 = 523700000,
+	                          .place = box_of_point(49000000, 523700000),
 	                          .cadence_s = 1800};
 	assert_int_equal(ask(state, text, OBSERVE_MANY, &o).n, 0);
 	buf_clear(b);
