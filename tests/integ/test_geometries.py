@@ -157,7 +157,7 @@ def test_what_is_wrong_is_refused(d, name):
                   {"type": "LineString", "coordinates": [[4, 52]] * 20001}):
             p = c.publish(f"city/air/{name}", city.air(3, location=g))
             assert p.reason == 0x99
-        assert "more than 20000 positions" in p.props["reason_string"], p.props
+        assert "more than 20000 positions" in p.props["reason"], p.props
         assert c.publish(f"city/air/{name}", city.air(3, location={"type": "LineString", "coordinates": []})).reason == 0
     assert d.get(f"/v1/datastreams?thing={name}").json()["datastreams"][0]["location"] is None
 
@@ -189,7 +189,7 @@ def test_where_the_register_has_it(d, name):
         # it tells a place of its own
         assert c.publish(f"city/air/{told}", city.air(4, location={"type": "LineString", "coordinates": [[5.9, 51.9], [5.9, 51.95]]})).reason == 0
         assert things(d, "datastreams", there) == [told] and things(d, "datastreams", here) == []
-    assert d.oudp("thing", "erase", told, "--yes").returncode == 0
+    assert d.oudp("thing", "erase", told, "--reason", "test").returncode == 0
     wait_for("erased", lambda: things(d, "datastreams", there) == [])
 
 
@@ -221,7 +221,7 @@ def test_a_grant_for_an_area(own):
     d.start()
     must(d, "organisation", "add", "vendor")
     key = add_key(d, "sensor", "vendor")
-    grant(d, "air", "publish,read", identity="sensor", area="4.87,52.35,4.92,52.38")
+    grant(d, "air", "publish,read", identity="sensor", area="4.87,52.35,4.92,52.38", **{"area-crs": "CRS84"})
     with d.client("c", user="", password=key) as c:
         for g, reason in ((GEOMETRIES["road"][0], 0), (GEOMETRIES["roads"][0], 0x87), (GEOMETRIES["block"][0], 0x87),
                           ({"type": "Polygon", "coordinates": [[[4, 52], [6, 52], [6, 53], [4, 52]]]}, 0x87)):

@@ -23,6 +23,10 @@ static enum geometry_found read(const char *text, struct box *ret, char bad[32])
 	if (json_parse(&t, span_str(text), &at, &why))
 		fail_msg("%s: %s", text, why);
 	enum geometry_found found = geometry_read(&t, 0, ret, &token);
+	uint32_t lon, lat;
+	if (geometry_point(&t, 0, &lon, &lat)) /* what is one point is a point, or out of range */
+		assert_true(found > GEOMETRY_FOUND ||
+		            (found == GEOMETRY_FOUND && box_is_point(ret)));
 	struct span wrong = found > GEOMETRY_FOUND && token ? json_text(&t, token) : SPAN("");
 	snprintf(bad, 32, "%.*s", (int)wrong.n, wrong.p);
 	json_tape_done(&t);
