@@ -2,7 +2,7 @@
  */
 #include "cli/export.h"
 #include "cli/http.h"
-#include "cli/text.h"
+#include "cli/lines.h"
 
 #include "base/mem.h"
 
@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* So many digits a decimal that was read has, and no more. */
+#define PLAIN (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
 struct export
 {
@@ -39,59 +42,46 @@ static int close_part(const struct export *e, FILE *f, const char *path, int err
 
 /* ---- the log ---- */
 
-static const char *last_id(const json_t *page)
+static int write_page(const struct export *e, FILE *f, struct span page, struct lines *l)
 {
-	const json_t *last = json_array_get(page, json_array_size(page) - 1);
-	return reply_text(last, "id", NULL);
-}
-
-static int write_page(struct export *e, FILE *f, const json_t *page)
-{
-	size_t i;
-	json_t *event;
-	json_array_foreach(page, i, event)
-	{
-		if (!json_object_get(event, "sequence"))
-			continue; /* a gap: what has expired is not there to export */
-		if (json_dumpf(event, f, JSON_COMPACT | JSON_ENSURE_ASCII) < 0 ||
-		    putc('\n', f) == EOF)
-			return cli_trouble(e->c, "writing %s failed: %s", e->dir, strerror(errno));
-		e->events++;
-	}
+	struct buf b;
+	buf_init(&b, 2 * page.n + 1);
+	int err = lines_of_page(&b, page, l);
+	if (err)
+		err = cli_trouble(e->c, "the answer is no page of events");
+	else if (b.len && fwrite(b.p, 1, b.len, f) != b.len)
+		err = cli_trouble(e->c, "writing %s failed: %s", e->dir, strerror(errno));
+	buf_done(&b);
 	if (e->bar)
-		fprintf(stderr, "\r%llu events ", (unsigned long long)e->events);
-	return 0;
+		fprintf(stderr, "\r%llu events ", (unsigned long long)l->n);
+	return err;
 }
 
 static int export_events(struct export *e)
 {
 	FILE *f;
-	auto_free char *path = NULL, *after = xstrdup("0");
+	auto_free char *path = NULL, *base = http_feed_path(e->feed, "/events?limit=1000&after=");
+	struct lines l = {0};
 	int err = open_part(e, "events.ndjson", &f, &path);
 	if (err)
 		return err;
-	while (!err) {
+	while (!err && !l.ended) {
+		struct http_reply r;
 		struct buf url;
-		json_t *page = NULL;
-		auto_free char *base = http_feed_path(e->feed, "/events?limit=1000&after=");
 		buf_init(&url, 16 << 10);
 		buf_add_str(&url, base);
-		text_percent(&url, span_str(after));
-		err = http_json(e->c, HTTP_READ, "GET", buf_str(&url), NULL, &page);
+		if (l.last.epoch)
+			buf_addf(&url, "%llu:", (unsigned long long)l.last.epoch);
+		buf_addf(&url, "%llu", (unsigned long long)l.last.sequence);
+		err = http_ask(e->c, HTTP_READ, "GET", buf_str(&url), NULL, &r);
 		buf_done(&url);
 		if (err)
 			break;
-		err = write_page(e, f, page);
-		const char *id = last_id(page);
-		size_t n = json_array_size(page);
-		if (id) {
-			free(after);
-			after = xstrndup(id, strcspn(id, "-")); /* control events have more */
-		}
-		json_decref(page);
-		if (n == 0)
-			break;
+		err = r.status == 200 ? write_page(e, f, span_of(r.body.p, r.body.len), &l)
+		                      : http_problem(e->c, &r);
+		http_reply_done(&r);
 	}
+	e->events = l.n;
 	return close_part(e, f, path, err);
 }
 
@@ -156,7 +146,7 @@ static int export_things(struct export *e)
 		err = http_json(e->c, HTTP_READ, "GET", buf_str(&url), NULL, &page);
 		buf_done(&url);
 		json_array_foreach(json_object_get(page, "things"), i,
-		                   thing) if (json_dumpf(thing, f, JSON_COMPACT) < 0 ||
+		                   thing) if (json_dumpf(thing, f, PLAIN) < 0 ||
 		                              putc('\n', f) == EOF) err =
 		    cli_trouble(e->c, "%s: %s", path, strerror(errno));
 		free(after);

@@ -200,6 +200,16 @@ int http_save(struct cli *c, const char *path, const char *accept, FILE *to, str
 	return err;
 }
 
+/* One of "errors": where, unless the text says it, and what. */
+static void print_fault(const json_t *e)
+{
+	const char *detail =
+	    json_is_string(e) ? json_string_value(e) : reply_text(e, "detail", "?");
+	const char *where = reply_text(e, "pointer", "");
+	bool said = *where == '\0' || strstr(detail, where);
+	fprintf(stderr, "  %s%s%s\n", said ? "" : where, said ? "" : ": ", detail);
+}
+
 int http_problem(const struct cli *c, const struct http_reply *r)
 {
 	const char *detail = reply_text(r->json, "detail", reply_text(r->json, "title", NULL));
@@ -212,9 +222,7 @@ int http_problem(const struct cli *c, const struct http_reply *r)
 		cli_trouble(c, "the answer was HTTP %ld", r->status);
 	size_t i;
 	json_t *e;
-	json_array_foreach(json_object_get(r->json, "errors"), i, e)
-	    fprintf(stderr, "  %s\n",
-	            json_is_string(e) ? json_string_value(e) : reply_text(e, "detail", "?"));
+	json_array_foreach(json_object_get(r->json, "errors"), i, e) print_fault(e);
 	return CLI_TROUBLE;
 }
 

@@ -484,19 +484,20 @@ def test_import_and_export(tmp_path):
 def test_more_datastreams_than_a_page(tmp_path):
     """limit=all of the list, and an export, have every one of them."""
     n = 1200
-    d = Daemon(tmp_path, FEEDS)
+    d = Daemon(tmp_path, {"air-of-all": FEEDS["air"]})
     city.write_schema(d.schemas, "test-place", 1, place_schema())
     with d:
         table = tmp_path / "many.csv"
         table.write_text("sensor;id;time;pm25\n" + "".join(f"m{i};m{i};{rfc(T0)};1\n" for i in range(n)))
-        r = d.oudp("feed", "import", "air", str(table), "--thing-column", "sensor", timeout=60)
+        r = d.oudp("feed", "import", "air-of-all", str(table), "--thing-column", "sensor", timeout=60)
         assert r.returncode == 0, r
-        a = d.get("/v1/datastreams?limit=all&format=csv&feed=air")
+        a = d.get("/v1/datastreams?limit=all&format=csv&feed=air-of-all")
         assert len({x["thing"] for x in csv.DictReader(a.body.decode().splitlines())}) == n
         out = tmp_path / "export"
-        assert d.oudp("feed", "export", "air", str(out)).returncode == 0
+        assert d.oudp("feed", "export", "air-of-all", str(out)).returncode == 0
         rows = list(csv.DictReader(open(out / "datastreams.csv", newline="", encoding="utf-8")))
         assert len({x["thing"] for x in rows}) == n
+        assert [json.loads(x)["sequence"] for x in open(out / "events.ndjson", encoding="utf-8")] == [str(i + 1) for i in range(n)]
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
