@@ -8,6 +8,7 @@ import time
 import pytest
 
 from kit import city, web
+from kit.killing import lives, written
 from test_sta import ask, every, follow
 from test_sta_write import FEEDS, KINDS, make_stream, observed, place, send, sensor, stream, thing
 
@@ -183,33 +184,19 @@ def test_groups_of_many_at_the_same_time(lab):
 def test_death_in_the_middle(lab):
     """Of each group that was answered everything is there, of each other one all or nothing."""
     _, s = make_stream(lab)
-    r, made = random.Random(5), set()
-    for life in range(4):
-        stop = threading.Event()
+    made = set()
 
-        def write(w):
-            for k in range(10000):
-                name = f"{life}-{w}-{k}"
-                if stop.is_set():
-                    return
-                requests = group("g", *(part(i, "post", "Things", thing(f"{name}.{i}")) for i in range(3)),
-                                 *(part(i, "post", f"Datastreams({s})/Observations", {
-                                     "result": f"{name}.{i}", "phenomenonTime": city.now(-9000 - 1000 * life - 200 * w - 3 * k - i)}) for i in range(3, 5)))
-                try:
-                    a = web.request(lab.web_port, "POST", "/sta/v1.1/$batch", json.dumps({"requests": requests}), {"Content-Type": "application/json"}, timeout=5)
-                except Exception:  # pylint: disable=broad-except
-                    return
-                if a.status == 200 and all(x["status"] == 201 for x in json.loads(a.body)["responses"]):
-                    made.add(name)
-        writers = [threading.Thread(target=write, args=(w,)) for w in range(3)]
-        for x in writers:
-            x.start()
-        time.sleep(r.uniform(0.1, 0.5))
-        lab.kill()
-        stop.set()
-        for x in writers:
-            x.join()
-        lab.start()
+    def write(life, w, k):
+        name = f"{life}-{w}-{k}"
+        requests = group("g", *(part(i, "post", "Things", thing(f"{name}.{i}")) for i in range(3)),
+                         *(part(i, "post", f"Datastreams({s})/Observations", {
+                             "result": f"{name}.{i}", "phenomenonTime": city.now(-9000 - 1000 * life - 200 * w - 3 * k - i)}) for i in range(3, 5)))
+        a = written(lab, "POST", "/sta/v1.1/$batch", {"requests": requests})
+        if a and a.status == 200 and all(x["status"] == 201 for x in json.loads(a.body)["responses"]):
+            made.add(name)
+        return a is not None
+    for _ in lives(lab, 4, write, seed=5):
+        pass
     pieces = [t["name"] for t in every(lab, ask(lab, "/Things", top=1000))] + [
         o["result"] for o in every(lab, ask(lab, f"/Datastreams({s})/Observations", top=1000))]
     there = {}

@@ -10,6 +10,7 @@ import pytest
 
 from kit import city
 from kit.daemon import TOP, feed, wait_for
+from kit.killing import lives, written
 from test_access import add_key, bearer, grant, must
 from test_sta import ask, every, follow
 
@@ -547,40 +548,21 @@ def test_against_a_model(lab, seed):
 
 def test_kill_while_writing(lab):
     """What was answered with 201 is there after each death, and no number is given twice."""
-    from kit import web
-    made, r = {}, random.Random(3)
-    for _ in range(5):
-        stop, died = threading.Event(), []
+    made = {}
 
-        def write(w):
-            k = 0
-            while not stop.is_set():
-                k += 1
-                name = f"{w}-{len(made)}-{k}-{r.random()}"
-                try:
-                    a = web.request(lab.web_port, "POST", "/sta/v1.1/Things", json.dumps(thing(name, Locations=[place(name)])),
-                                    {"Content-Type": "application/json"}, timeout=5)
-                except (OSError, ValueError, IndexError, EOFError) as e:
-                    died.append(e)
-                    return
-                except Exception as e:  # a half answer
-                    died.append(e)
-                    return
-                if a.status == 201:
-                    n = int(a.headers["location"].split("(")[1].rstrip(")"))
-                    assert n not in made
-                    made[n] = name
-        writers = [threading.Thread(target=write, args=(w,)) for w in range(3)]
-        for w in writers:
-            w.start()
-        time.sleep(r.uniform(0.05, 0.4))
-        lab.kill()
-        stop.set()
-        for w in writers:
-            w.join()
-        lab.start()
+    def write(life, w, k):
+        name = f"{w}-{life}-{k}"
+        a = written(lab, "POST", "/sta/v1.1/Things", thing(name, Locations=[place(name)]))
+        if not a:
+            return False
+        if a.status == 201:
+            n = int(a.headers["location"].split("(")[1].rstrip(")"))
+            assert n not in made
+            made[n] = name
+        return True
+    for _ in lives(lab, 5, write, seed=3):
         there = {t["@iot.id"]: t for t in every(lab, ask(lab, "/Things", top=1000, expand="Locations"))}
-        assert len(made) > 0
+        assert made
         for n, name in made.items():
             assert there[n]["name"] == name and [x["name"] for x in there[n]["Locations"]] == [name]
 
