@@ -70,7 +70,7 @@ int amend_add(struct stream *st, const struct amend *a)
 
 /* ---- making one ---- */
 
-static int check(const struct series_correction *c)
+static int check_one(const struct series_correction *c)
 {
 	if (c->from_ms >= c->to_ms || c->reason.n > LIMIT_SERIES_REASON_BYTES ||
 	    c->who.n > LIMIT_SERIES_REASON_BYTES)
@@ -84,6 +84,34 @@ static int check(const struct series_correction *c)
 	if (c->what == SERIES_CORRECT && (!isfinite(c->factor) || !isfinite(c->offset)))
 		return ERR_INVALID;
 	return 0;
+}
+
+/* c as it is for its i-th part. */
+static struct series_correction part_of(const struct series_correction *c, unsigned i)
+{
+	struct series_correction one = *c;
+	if (c->n_parts) {
+		one.what = c->part[i].what;
+		one.stream_id = c->part[i].stream_id;
+		one.offset = c->part[i].offset;
+		one.n_parts = 0;
+	}
+	return one;
+}
+
+static unsigned parts_of(const struct series_correction *c)
+{
+	return c->n_parts ? c->n_parts : 1;
+}
+
+static int check(const struct series_correction *c)
+{
+	int err = 0;
+	for (unsigned i = 0; i < parts_of(c) && !err; i++) {
+		struct series_correction one = part_of(c, i);
+		err = c->n_parts && !one.stream_id ? ERR_INVALID : check_one(&one);
+	}
+	return err;
 }
 
 /* How many observations lie in the span. */
@@ -159,16 +187,47 @@ static int each_stream(struct series *s, const struct series_correction *c, uint
 
 enum { STREAMS_MAX = 4096 };
 
-static int write_all(struct series *s, struct series_correction *c, const uint32_t *ids, unsigned n)
+/* A datastream and what becomes of it. */
+struct fate {
+	uint32_t stream;
+	struct series_correction c;
+};
+
+static int write_rows(struct series *s, struct side_txn *t, const struct fate *f, unsigned n,
+                      uint64_t id)
+{
+	int err = 0;
+	for (unsigned i = 0; i < n && !err; i++) {
+		if (f[i].c.what != SERIES_DETAIL)
+			err = write_one(s, t, &f[i].c, f[i].stream, id);
+		err = err ? err : details_correct(s, t, &f[i].c, id);
+	}
+	return err;
+}
+
+/* Into memory, behind the commit; under the lock. */
+static int take_one(struct series *s, const struct fate *f, uint64_t id)
+{
+	const struct amend a = {.id = id,
+	                        .from_ms = f->c.from_ms,
+	                        .to_ms = f->c.to_ms,
+	                        .rolled_ms = s->streams[f->stream].since_ms,
+	                        .factor = f->c.factor,
+	                        .offset = f->c.offset,
+	                        .flags = f->c.flags,
+	                        .what = what_of(&f->c)};
+	return f->c.what == SERIES_DETAIL ? 0 : amend_add(&s->streams[f->stream], &a);
+}
+
+static int write_all(struct series *s, struct series_correction *c, const struct fate *f,
+                     unsigned n)
 {
 	struct side_txn *t;
 	uint64_t id = MAX_OF(s->next_amend, 1u);
 	int err = side_begin(s->side, &t);
 	if (err)
 		return err;
-	for (unsigned i = 0; i < n && !err && c->what != SERIES_DETAIL; i++)
-		err = write_one(s, t, c, ids[i], id);
-	err = err ? err : details_correct(s, t, c, id);
+	err = write_rows(s, t, f, n, id);
 	if (err) {
 		side_abort(t);
 		return err;
@@ -176,18 +235,9 @@ static int write_all(struct series *s, struct series_correction *c, const uint32
 	err = side_commit(t);
 	if (err)
 		return err;
-	struct amend a = {.id = id,
-	                  .from_ms = c->from_ms,
-	                  .to_ms = c->to_ms,
-	                  .factor = c->factor,
-	                  .offset = c->offset,
-	                  .flags = c->flags,
-	                  .what = what_of(c)};
 	pthread_mutex_lock(&s->state);
-	for (unsigned i = 0; i < n && !err && c->what != SERIES_DETAIL; i++) {
-		a.rolled_ms = s->streams[ids[i]].since_ms;
-		err = amend_add(&s->streams[ids[i]], &a);
-	}
+	for (unsigned i = 0; i < n && !err; i++)
+		err = take_one(s, &f[i], id);
 	s->stats.amended++;
 	pthread_mutex_unlock(&s->state);
 	s->next_amend = id + 1;
@@ -196,17 +246,39 @@ static int write_all(struct series *s, struct series_correction *c, const uint32
 	return err;
 }
 
-static int amend(struct series *s, struct series_correction *c)
+/* What becomes of which datastreams; *ret is the caller's to free. */
+static int find_fates(struct series *s, const struct series_correction *c, struct fate **ret,
+                      unsigned *ret_n)
 {
 	uint32_t *ids = xmalloc(STREAMS_MAX * sizeof(*ids));
+	struct fate *all = NULL;
+	unsigned total = 0;
+	int err = 0;
+	for (unsigned i = 0; i < parts_of(c) && !err; i++) {
+		struct series_correction one = part_of(c, i);
+		unsigned n = 0;
+		err = each_stream(s, &one, ids, STREAMS_MAX, &n);
+		all = xrealloc(all, (total + n) * sizeof(*all) + 1);
+		for (unsigned k = 0; k < n; k++)
+			all[total++] = (struct fate){ids[k], one};
+	}
+	free(ids);
+	*ret = all;
+	*ret_n = total;
+	return err;
+}
+
+static int amend(struct series *s, struct series_correction *c)
+{
+	struct fate *f = NULL;
 	unsigned n = 0;
 	int err = check(c);
-	err = err ? err : each_stream(s, c, ids, STREAMS_MAX, &n);
+	err = err ? err : find_fates(s, c, &f, &n);
 	for (unsigned i = 0; i < n && !err; i++)
-		err = count_points(s, ids[i], c->from_ms, c->to_ms, &c->points);
+		err = count_points(s, f[i].stream, c->from_ms, c->to_ms, &c->points);
 	err = err ? err : flush_names(s);
-	err = err ? err : write_all(s, c, ids, n);
-	free(ids);
+	err = err ? err : write_all(s, c, f, n);
+	free(f);
 	return err;
 }
 

@@ -216,9 +216,21 @@ enum series_amend {
 	                  this one is rejected, and its number goes along */
 };
 
+/* What becomes of one datastream, where each has its own. */
+struct series_part {
+	uint32_t stream_id;
+	enum series_amend what;
+	double offset;
+};
+
 struct series_correction {
 	enum series_amend what;
 	uint32_t thing_id, stream_id; /* stream_id 0: all datastreams of the thing */
+	/* n_parts 0: as above. Else all of these, of the thing, in one transaction and with one
+	 * number, each as if it had come with its own what, stream_id and offset. The caller's
+	 * until done. */
+	const struct series_part *part;
+	unsigned n_parts;
 	int64_t from_ms, to_ms;
 	double factor, offset; /* CORRECT: value * factor + offset */
 	uint16_t flags;        /* FLAG: bits to set */
