@@ -11,9 +11,9 @@
 static const char row_prefix[] = ENTITY_ROWS;
 /* The types as rows say them; '-': never written. */
 static const char letters[STA_TYPES] = {
-    [STA_THING] = 'T',      [STA_LOCATION] = 'L', [STA_HISTORICAL_LOCATION] = 'H',
-    [STA_DATASTREAM] = 'D', [STA_SENSOR] = 'S',   [STA_OBSERVED_PROPERTY] = 'P',
-    [STA_FEATURE] = 'F'};
+    [STA_THING] = 'T',      [STA_LOCATION] = 'L',        [STA_HISTORICAL_LOCATION] = 'H',
+    [STA_DATASTREAM] = 'D', [STA_SENSOR] = 'S',          [STA_OBSERVED_PROPERTY] = 'P',
+    [STA_FEATURE] = 'F',    [STA_MULTI_DATASTREAM] = 'M'};
 
 /* ---- keys ---- */
 
@@ -325,6 +325,15 @@ const struct entity *entities_part_after(const struct entities *e, enum sta_type
 	char mem[ENTITY_NAME_BYTES];
 	const struct list_of *l = map_get(&e->parts, part_key(mem, t, thing));
 	return l ? list_after(l, id) : NULL;
+}
+
+const struct entity *entities_member_after(const struct entities *e, const struct entity *multi,
+                                           int64_t id)
+{
+	const struct entity *x = entities_part_after(e, STA_DATASTREAM, multi->to.thing, id);
+	while (x && x->to.multi != multi->id)
+		x = entities_part_after(e, STA_DATASTREAM, multi->to.thing, x->id);
+	return x;
 }
 
 const struct entity *entities_of_number(const struct entities *e, enum sta_type t, uint32_t number)

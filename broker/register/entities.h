@@ -1,5 +1,5 @@
 /* entities.h - entities of SensorThings that somebody wrote: Things, Locations, Datastreams,
- * Sensors, ObservedProperties, FeaturesOfInterest and HistoricalLocations.
+ * MultiDatastreams, Sensors, ObservedProperties, FeaturesOfInterest and HistoricalLocations.
  *
  * Beside them stand those that are derived from data (web/sta.h), which have no row here until
  * somebody writes about one: that row lies over it. A number from ENTITY_FIRST on was given here, a
@@ -9,6 +9,9 @@
  * {thing} of its topic), a Datastream one member of that thing's messages: when data of that name
  * comes, it is this Thing's and this Datastream's (entities_fill()). Names are unique for each type
  * within an organisation.
+ *
+ * A MultiDatastream has a Datastream for each of its results, made with it, in the order of their
+ * numbers: they hold members of the thing's messages as any do, and are not shown by themselves.
  *
  * They are not entries of the register (register.h): an entry has an owner, a goal and a legal
  * ground, which SensorThings does not know. A feed with registration = required asks for both.
@@ -42,9 +45,12 @@ const struct entity *entities_get(const struct entities *e, enum sta_type t, int
 /* The first of a type above that number that was written and not deleted; derived ones that have a
  * row are among them. NULL: none. */
 const struct entity *entities_after(const struct entities *e, enum sta_type t, int64_t id);
-/* The same of the Datastreams or HistoricalLocations of one Thing. */
+/* The same of the Datastreams, MultiDatastreams or HistoricalLocations of one Thing. */
 const struct entity *entities_part_after(const struct entities *e, enum sta_type t, int64_t thing,
                                          int64_t id);
+/* The same of the members of a MultiDatastream. */
+const struct entity *entities_member_after(const struct entities *e, const struct entity *multi,
+                                           int64_t id);
 /* The written Thing or Datastream, perhaps deleted, that this number of the series is; NULL: the
  * series' one stands for itself. */
 const struct entity *entities_of_number(const struct entities *e, enum sta_type t, uint32_t number);

@@ -13,7 +13,10 @@
 
 struct entity_links { /* 0: none */
 	int64_t thing, sensor, property;
-	int64_t feature; /* of a Datastream: what its Observations are about */
+	int64_t feature; /* of a Datastream or MultiDatastream: what its Observations are about */
+	/* Of a Datastream: the MultiDatastream that it is a member of, with its place by its
+	 * number; such a one is not shown by itself. */
+	int64_t multi;
 	/* Of a Thing and a HistoricalLocation: Locations. */
 	int64_t place[LIMIT_ENTITY_PLACES];
 	unsigned n_places;

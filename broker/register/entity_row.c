@@ -44,10 +44,10 @@ void entity_row_write(const struct entity *x, struct buf *out)
 	buf_addf(
 	    out,
 	    ",\"changed\":%lld,\"deleted\":%s,\"number\":%u,\"to\":{\"thing\":%lld,\"sensor\":%lld,"
-	    "\"property\":%lld,\"feature\":%lld,\"places\":[",
+	    "\"property\":%lld,\"feature\":%lld,\"multi\":%lld,\"places\":[",
 	    (long long)x->changed_ms, x->deleted ? "true" : "false", x->deleted ? x->number : 0,
 	    (long long)x->to.thing, (long long)x->to.sensor, (long long)x->to.property,
-	    (long long)x->to.feature);
+	    (long long)x->to.feature, (long long)x->to.multi);
 	for (unsigned i = 0; i < x->to.n_places; i++)
 		buf_addf(out, "%s%lld", i ? "," : "", (long long)x->to.place[i]);
 	buf_add_str(out, "]},\"entity\":");
@@ -94,6 +94,7 @@ int entity_row_read(struct span value, struct entity *ret)
 	ret->to.sensor = number_of(to, "sensor");
 	ret->to.property = number_of(to, "property");
 	ret->to.feature = number_of(to, "feature");
+	ret->to.multi = number_of(to, "multi");
 	for (size_t i = 0; i < json_array_size(places); i++)
 		ret->to.place[ret->to.n_places++] = json_integer_value(json_array_get(places, i));
 	json_decref(row);

@@ -227,8 +227,8 @@ struct series_correction {
 	enum series_amend what;
 	uint32_t thing_id, stream_id; /* stream_id 0: all datastreams of the thing */
 	/* n_parts 0: as above. Else all of these, of the thing, in one transaction and with one
-	 * number, each as if it had come with its own what, stream_id and offset. The caller's
-	 * until done. */
+	 * number, each once, as if it had come with its own what, stream_id and offset. The
+	 * caller's until done. */
 	const struct series_part *part;
 	unsigned n_parts;
 	int64_t from_ms, to_ms;

@@ -78,6 +78,7 @@ struct session_observation {
 	int64_t received_ms;       /* the Observation named no time: it is this; 0: it did */
 	uint8_t verdict;           /* when it is refused, and why: static */
 	const char *why;
+	char text[200]; /* for why, where it is not static */
 };
 typedef bool (*session_observe_fn)(void *arg, const struct identity *who, struct span topic,
                                    struct span payload, struct session_observation *ret);

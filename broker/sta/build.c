@@ -169,14 +169,23 @@ void sta_rename(json_t *o, const char *from, const char *to)
 	json_object_del(o, from);
 }
 
-bool sta_member(const json_t *o, const char *name, char *out, size_t size)
+static bool copy_text(const json_t *v, char *out, size_t size)
 {
-	const json_t *v = json_object_get(o, name);
 	size_t n = json_string_length(v);
 	if (!json_is_string(v) || n >= size)
 		return false;
 	memcpy(out, json_string_value(v), n + 1);
 	return true;
+}
+
+bool sta_member(const json_t *o, const char *name, char *out, size_t size)
+{
+	return copy_text(json_object_get(o, name), out, size);
+}
+
+bool sta_member_at(const json_t *o, const char *name, unsigned i, char *out, size_t size)
+{
+	return copy_text(json_array_get(json_object_get(o, name), i), out, size);
 }
 
 void sta_last_text(json_t *array, struct span s)

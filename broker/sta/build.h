@@ -44,6 +44,8 @@ json_t *sta_properties(json_t *o);
 void sta_copy(json_t *to, json_t *from, const char *names);
 /* A text member, terminated; false: it is none, or too long. */
 bool sta_member(const json_t *o, const char *name, char *out, size_t size);
+/* The i-th text of a member that is a list, as above. */
+bool sta_member_at(const json_t *o, const char *name, unsigned i, char *out, size_t size);
 /* The member gets another name. */
 void sta_rename(json_t *o, const char *from, const char *to);
 

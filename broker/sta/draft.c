@@ -12,7 +12,7 @@
 
 #define PLAIN (JSON_COMPACT | JSON_REAL_PRECISION(17))
 
-enum kind { TEXT = 1, URI, WHEN, OBJECT, UNIT, ANY, WORKED_OUT };
+enum kind { TEXT = 1, URI, WHEN, OBJECT, UNIT, UNITS, TYPES, COMPLEX, ANY, WORKED_OUT };
 
 struct member {
 	const char *name;
@@ -36,15 +36,24 @@ static const struct member members[STA_TYPES][10] = {
                         {"observedArea", WORKED_OUT, false},
                         {"phenomenonTime", WORKED_OUT, false},
                         {"resultTime", WORKED_OUT, false}},
+    [STA_MULTI_DATASTREAM] = {COMMON,
+                              {"observationType", COMPLEX, false},
+                              {"multiObservationDataTypes", TYPES, true},
+                              {"unitOfMeasurements", UNITS, true},
+                              {"observedArea", WORKED_OUT, false},
+                              {"phenomenonTime", WORKED_OUT, false},
+                              {"resultTime", WORKED_OUT, false}},
     [STA_SENSOR] = {COMMON, {"encodingType", TEXT, true}, {"metadata", ANY, true}},
     [STA_OBSERVED_PROPERTY] = {COMMON, {"definition", URI, true}},
     [STA_FEATURE] = {COMMON, {"encodingType", TEXT, true}, {"feature", ANY, true}},
 };
 
 /* Of properties: what the service says there by itself. */
-static const char *const worked_out[] = {"feed",           "organisation",    "thing",
-                                         "member",         "firstStored",     "lastStored",
-                                         "cadenceSeconds", "retrievableSince"};
+static const char *const worked_out[] = {"feed",           "organisation",     "thing",
+                                         "member",         "firstStored",      "lastStored",
+                                         "cadenceSeconds", "retrievableSince", "members"};
+static const char complex[] =
+    "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_ComplexObservation";
 
 struct reader {
 	struct sta_faults *faults;
@@ -94,6 +103,24 @@ static const char *wrong_unit(const json_t *v)
 	return NULL;
 }
 
+/* NULL, or what is wrong with a list that has one for each result. */
+static const char *wrong_list(const json_t *v, enum kind kind)
+{
+	const json_t *one;
+	size_t i;
+	if (!json_array_size(v) || json_array_size(v) > LIMIT_STA_MULTI)
+		return "an array of 1 to 32, one for each result";
+	json_array_foreach(v, i, one)
+	{
+		const char *wrong = kind == UNITS         ? wrong_unit(one)
+		                    : json_is_string(one) ? NULL
+		                                          : "an array of texts";
+		if (wrong)
+			return wrong;
+	}
+	return NULL;
+}
+
 static bool is_time(const json_t *v)
 {
 	int64_t ms;
@@ -111,13 +138,16 @@ static const char *wrong_kind(const struct member *m, const json_t *v)
 	case WHEN: return is_time(v) ? NULL : "a time such as 2026-11-24T12:00:00Z";
 	case OBJECT: return json_is_object(v) ? NULL : "an object";
 	case UNIT: return wrong_unit(v);
+	case UNITS:
+	case TYPES: return wrong_list(v, m->kind);
+	case COMPLEX: return s && strcmp(s, complex) == 0 ? NULL : complex;
 	case ANY: return json_is_null(v) ? "anything but null" : NULL;
 	case WORKED_OUT: break;
 	}
 	return NULL;
 }
 
-static char *take_text(json_t *o, const char *name)
+static char *take_text(const json_t *o, const char *name)
 {
 	const char *s = json_string_value(json_object_get(o, name));
 	return s ? xstrdup(s) : NULL;
@@ -135,7 +165,7 @@ static void take_properties(struct sta_draft *d, json_t *own)
 	d->feed = take_text(p, "feed");
 	d->thing = take_text(p, "thing");
 	d->member = take_text(p, "member");
-	if (d->type == STA_THING || d->type == STA_DATASTREAM)
+	if (d->type == STA_THING || d->type == STA_DATASTREAM || d->type == STA_MULTI_DATASTREAM)
 		for (unsigned i = 0; i < ARRAY_LEN(worked_out); i++)
 			json_object_del(p, worked_out[i]);
 	else
@@ -167,22 +197,58 @@ static void check_own(struct reader *r, const struct sta_draft *d, const json_t 
 	check_geometry(r, d, own);
 }
 
+static struct sta_draft_part *add_part(struct sta_draft *d, const json_t *unit)
+{
+	d->part = xrealloc(d->part, (d->n_parts + 1) * sizeof(*d->part));
+	d->part[d->n_parts] =
+	    (struct sta_draft_part){take_text(unit, "symbol"), take_text(unit, "definition"), NULL};
+	return &d->part[d->n_parts++];
+}
+
+/* The results of a MultiDatastream: lists of one length. */
+static void take_parts(struct reader *r, struct sta_draft *d, json_t *own)
+{
+	const json_t *units = json_object_get(own, "unitOfMeasurements"), *unit,
+	             *types = json_object_get(own, "multiObservationDataTypes"),
+	             *named = json_object_get(json_object_get(own, "properties"), "members");
+	unsigned observed = 0;
+	size_t i;
+	json_array_foreach(units, i, unit)
+	{
+		const char *member = json_string_value(json_array_get(named, i));
+		add_part(d, unit)->member = member ? xstrdup(member) : NULL;
+		if (named && i < json_array_size(named) && !member)
+			fault_at(r, d, "type", "properties/members", "an array of texts");
+	}
+	for (i = 0; i < d->n_links; i++)
+		observed += d->link[i].relation->to == STA_OBSERVED_PROPERTY;
+	if ((units || types) && json_array_size(types) != d->n_parts)
+		fault_at(r, d, "length", "multiObservationDataTypes",
+		         "as many as there are unitOfMeasurements");
+	if (units && observed && observed != d->n_parts)
+		fault_at(r, d, "length", "ObservedProperties",
+		         "as many as there are unitOfMeasurements");
+	if (named && json_array_size(named) != d->n_parts)
+		fault_at(r, d, "length", "properties/members",
+		         "as many as there are unitOfMeasurements");
+	if (!r->partial)
+		json_object_set_new(own, "observationType", json_string(complex));
+}
+
 static void finish_own(struct reader *r, struct sta_draft *d, json_t *own)
 {
 	const json_t *unit = json_object_get(own, "unitOfMeasurement");
 	check_own(r, d, own);
+	if (d->type == STA_MULTI_DATASTREAM && !r->faults->n)
+		take_parts(r, d, own);
 	take_properties(d, own);
 	d->name = take_text(own, "name");
 	d->name = d->name ? d->name : xstrdup("");
 	if (strlen(d->name) > LIMIT_THING_ID_BYTES)
 		fault_at(r, d, "too-long", "name", "at most 255 bytes");
 	d->definition = take_text(own, "definition");
-	if (unit) {
-		const char *symbol = json_string_value(json_object_get(unit, "symbol")),
-		           *uri = json_string_value(json_object_get(unit, "definition"));
-		d->symbol = symbol ? xstrdup(symbol) : NULL;
-		d->unit_uri = uri ? xstrdup(uri) : NULL;
-	}
+	if (unit)
+		add_part(d, unit);
 	d->text = json_dumps(own, PLAIN);
 	if (!d->text || strlen(d->text) > LIMIT_ENTITY_BYTES)
 		sta_fault(r->faults, "too-large", d->pointer, "an entity has at most %d bytes",
@@ -220,11 +286,12 @@ static void read_links(struct reader *r, struct sta_draft *d, const struct sta_r
 {
 	char pointer[160];
 	snprintf(pointer, sizeof(pointer), "%.100s/%s", d->pointer, relation->name);
-	if (relation->to == STA_OBSERVATION && d->type == STA_DATASTREAM && json_is_array(v)) {
+	bool stream = d->type == STA_DATASTREAM || d->type == STA_MULTI_DATASTREAM;
+	if (relation->to == STA_OBSERVATION && stream && json_is_array(v)) {
 		free(d->observations);
 		d->observations = json_dumps(v, PLAIN);
 	} else if (relation->to == STA_OBSERVATION || relation->to == STA_HISTORICAL_LOCATION ||
-	           relation->to == STA_MULTI_DATASTREAM) {
+	           (relation->to == STA_MULTI_DATASTREAM && d->type == STA_OBSERVED_PROPERTY)) {
 		sta_fault(r->faults, "link", pointer, "%s are not written from here",
 		          relation->name);
 	} else if (!relation->many) {
@@ -369,8 +436,12 @@ void sta_draft_free(struct sta_draft *d)
 	free(d->thing);
 	free(d->member);
 	free(d->definition);
-	free(d->symbol);
-	free(d->unit_uri);
+	for (unsigned i = 0; i < d->n_parts; i++) {
+		free(d->part[i].symbol);
+		free(d->part[i].unit_uri);
+		free(d->part[i].member);
+	}
+	free(d->part);
 	free(d->observations);
 	free(d);
 }

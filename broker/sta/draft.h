@@ -4,6 +4,9 @@
  *
  * Members that the service works out (@iot.*, navigation links, phenomenonTime of a Datastream) are
  * passed over, so that what was got can be put; one that the model does not know is a fault.
+ * A MultiDatastream has from one to LIMIT_STA_MULTI results: as many multiObservationDataTypes,
+ * unitOfMeasurements and, where it names them, ObservedProperties (18-088, clause 12).
+ *
  * Bounded: LIMIT_ENTITY_BYTES of an entity, LIMIT_ENTITY_DEPTH, LIMIT_ENTITY_CHANGE entities. */
 #ifndef STA_DRAFT_H
 #define STA_DRAFT_H
@@ -39,10 +42,15 @@ struct sta_draft {
 	char *name; /* "": it has none */
 	/* Of properties, where they say whose it is; NULL: not said. They are not in text. */
 	char *feed, *thing, *member;
-	char *definition;        /* of an ObservedProperty */
-	char *symbol, *unit_uri; /* of a Datastream: unitOfMeasurement; NULL: it is null there */
-	char *observations;      /* of a Datastream: a JSON array, or NULL */
-	char pointer[160];       /* in the body */
+	char *definition; /* of an ObservedProperty */
+	/* Of a Datastream one, where it says its unit; of a MultiDatastream one for each result. */
+	struct sta_draft_part {
+		char *symbol, *unit_uri; /* NULL: it is null there */
+		char *member;            /* of a MultiDatastream's properties.members, or NULL */
+	} * part;
+	unsigned n_parts;
+	char *observations; /* of a Datastream or MultiDatastream: a JSON array, or NULL */
+	char pointer[160];  /* in the body */
 	struct sta_draft_link *link;
 	unsigned n_links;
 	int64_t id; /* for who makes it */

@@ -146,18 +146,22 @@ static json_t *group_of(const struct run *run, bool multi, int64_t stream, json_
 int format_data_array(struct run *run, struct page *p, json_t **ret)
 {
 	const struct sta_source *s = run->r->source;
+	const struct sta_relation *one = sta_find_relation(STA_OBSERVATION, SPAN("Datastream")),
+	                          *multi =
+	                              sta_find_relation(STA_OBSERVATION, SPAN("MultiDatastream"));
 	json_t *groups = json_array(), *names = choose(run, p->o, p->value), *o;
 	size_t i;
 	int err = 0;
 	json_array_foreach(p->value, i, o)
 	{
 		int64_t id = json_integer_value(json_array_get(p->ids, i)), stream;
-		const struct sta_relation *r = sta_find_relation(
-		    STA_OBSERVATION, id < 0 ? SPAN("MultiDatastream") : SPAN("Datastream"));
-		err = s->one(s->arg, r, id, &stream);
+		err = s->one(s->arg, one, id, &stream);
+		bool is_multi = err == ERR_NOT_FOUND;
+		if (is_multi)
+			err = s->one(s->arg, multi, id, &stream);
 		if (err)
 			break;
-		json_t *g = group_of(run, id < 0, stream, groups, names);
+		json_t *g = group_of(run, is_multi, stream, groups, names);
 		json_t *rows = json_object_get(g, "dataArray");
 		json_array_append_new(rows, row(names, o, id));
 		json_object_set_new(g, "dataArray@iot.count",

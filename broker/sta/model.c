@@ -1,6 +1,8 @@
 /* model.c - the tables; see model.h. */
 #include "sta/model.h"
 
+#include <string.h>
+
 enum { PROPERTIES_MAX = 9 };
 
 static const struct {
@@ -124,4 +126,29 @@ bool sta_has_property(enum sta_type t, struct span name)
 bool sta_property_is_open(enum sta_type t, struct span name)
 {
 	return look(t, name) == 2;
+}
+
+static const struct {
+	const char *type, *words;
+} results[] = {
+    [STA_R_ANY] = {"", "a number, a text or a truth value"},
+    [STA_R_NUMBER] = {"OM_Measurement", "a number"},
+    [STA_R_COUNT] = {"OM_CountObservation", "a whole number"},
+    [STA_R_TRUTH] = {"OM_TruthObservation", "true or false"},
+    [STA_R_TEXT] = {"OM_CategoryObservation", "a text"},
+};
+
+enum sta_result sta_result_of(struct span type)
+{
+	for (unsigned i = STA_R_NUMBER; i < ARRAY_LEN(results); i++) {
+		size_t n = strlen(results[i].type);
+		if (type.n >= n && memcmp(type.p + type.n - n, results[i].type, n) == 0)
+			return (enum sta_result)i;
+	}
+	return STA_R_ANY;
+}
+
+const char *sta_result_words(enum sta_result r)
+{
+	return results[r].words;
 }

@@ -18,8 +18,7 @@ enum sta_type {
 	STA_OBSERVED_PROPERTY,
 	STA_OBSERVATION,
 	STA_FEATURE,
-	STA_MULTI_DATASTREAM, /* its Observations have ids below zero, those of Datastreams have not
-	                       */
+	STA_MULTI_DATASTREAM, /* the result of its Observations is a list, that of others is none */
 	STA_TYPES
 };
 
@@ -43,5 +42,10 @@ bool sta_has_property(enum sta_type t, struct span name);
 /* One whose value is JSON of any shape, so that a path may go on below it: properties, parameters,
  * result, unitOfMeasurement, location, feature. */
 bool sta_property_is_open(enum sta_type t, struct span name);
+
+/* What a result may be, by the type of the observation (8.2.4, table 12). */
+enum sta_result { STA_R_ANY, STA_R_NUMBER, STA_R_COUNT, STA_R_TRUTH, STA_R_TEXT };
+enum sta_result sta_result_of(struct span type);
+const char *sta_result_words(enum sta_result r); /* "a number" */
 
 #endif

@@ -41,16 +41,17 @@ static bool is_natural(const struct run *run, const struct page *p, bool *ret_de
 	return true;
 }
 
-/* Datastream/id, of an Observation. */
-static bool is_stream_id(const struct run *run, uint16_t node)
+/* Datastream/id or MultiDatastream/id, of an Observation: that relation; NULL: neither. */
+static const struct sta_relation *stream_of(const struct run *run, uint16_t node)
 {
 	const struct sta_query *q = run->r->q;
 	const struct sta_node *n = &q->node[node];
 	if (n->op != STA_PATH || n->n_relations != 1 || n->n_names > 2 ||
-	    !span_is(q->name[n->name], "Datastream"))
-		return false;
-	return n->n_names == 1 || span_is(q->name[n->name + 1], "id") ||
-	       span_is(q->name[n->name + 1], "@iot.id");
+	    (n->n_names == 2 && !span_is(q->name[n->name + 1], "id") &&
+	     !span_is(q->name[n->name + 1], "@iot.id")))
+		return NULL;
+	const struct sta_relation *r = sta_find_relation(STA_OBSERVATION, q->name[n->name]);
+	return r && r->to != STA_FEATURE ? sta_find_relation(r->to, SPAN("Observations")) : NULL;
 }
 
 /* Narrows the walk by what the filter demands of phenomenonTime and Datastream. */
@@ -66,9 +67,12 @@ static void page_narrow(const struct run *run, uint16_t node, struct sta_list *l
 	if (n->op < STA_EQ || n->op > STA_LE || n->op == STA_NE)
 		return;
 	const struct sta_node *t = &q->node[n->kid[1]];
-	if (n->op == STA_EQ && t->op == STA_NUMBER && !l->relation &&
-	    is_stream_id(run, n->kid[0])) {
-		l->relation = sta_find_relation(STA_DATASTREAM, SPAN("Observations"));
+	const struct sta_relation *of =
+	    n->op == STA_EQ && t->op == STA_NUMBER && !l->relation && l->type == STA_OBSERVATION
+	        ? stream_of(run, n->kid[0])
+	        : NULL;
+	if (of) {
+		l->relation = of;
 		l->id = t->number >= 0 && t->number <= UINT32_MAX ? (int64_t)t->number : 0;
 		return;
 	}

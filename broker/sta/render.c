@@ -153,9 +153,10 @@ static void add_all(const struct run *run, enum sta_type t, int64_t id, json_t *
 	add_self(run, t, id, out);
 	json_object_update(out, entity);
 	const struct sta_relation *r;
-	/* An Observation is one of a Datastream or of a MultiDatastream. */
+	/* An Observation is one of a Datastream or of a MultiDatastream, whose result is a list. */
+	bool list = json_is_array(json_object_get(entity, "result"));
 	enum sta_type not = t != STA_OBSERVATION ? STA_TYPES
-	                    : id < 0             ? STA_DATASTREAM
+	                    : list               ? STA_DATASTREAM
 	                                         : STA_MULTI_DATASTREAM;
 	for (unsigned i = 0; (r = sta_relation_at(t, i)); i++)
 		if (r->to != not )

@@ -134,12 +134,7 @@ static struct sta_job *job_new(struct req *r)
 	j->things.register_ = r->web->things;
 	j->things.base_url = r->web->base_url;
 	j->things.hints = r->web->sta_hints;
-	j->things.written = sta_written_stream;
-	j->things.written_arg = &j->written;
-	j->written = (struct sta_written){.entities = r->web->entities,
-	                                  .permit = j->things.permit,
-	                                  .inner = sta_things_source(&j->things)};
-	j->source = sta_written_source(&j->written);
+	j->source = sta_written_source(&j->written, &j->things, r->web->entities);
 	j->request = (struct sta_request){.q = &j->q,
 	                                  .source = &j->source,
 	                                  .root = buf_str(&j->root),

@@ -1,6 +1,7 @@
 /* sta_amend.c - PATCH, PUT and DELETE of an Observation. Neither log nor series lose anything: a
  * new result, and new members beside it, are corrections of the series, a deletion rejects what
- * stands there, and the original can be asked for (original=true at /v1).
+ * stands there, and the original can be asked for (original=true at /v1). Of a MultiDatastream one
+ * correction has the parts of all its datastreams.
  *
  * Another phenomenonTime: the Observation is published with it as any other is, then the series
  * reject the one that stood before and give its number to the new one. Who was cut off between the
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "sta/patch.h"
 #include "web/sta_entity.h"
+#include "web/sta_multi.h"
 #include "web/sta_tell.h"
 #include "web/sta_write.h"
 
@@ -20,13 +22,14 @@
 
 struct amending {
 	struct series_correction c;
+	struct series_part part[LIMIT_STA_MULTI];
 	struct req *r;
 	struct sta_find find;
 	struct sta_instant instant[2]; /* where it stands; where it is to stand */
 	struct json_tape body, now;
 	char *text; /* what it is to be, whole; the tape looks into it */
-	char *detail, *detail_now;
-	struct sta_observation o;
+	void *compared, *compared_now;
+	struct sta_observation o, was;
 	struct buf payload, properties;
 	int64_t id;
 };
@@ -43,8 +46,8 @@ static void amending_free(void *arg)
 	buf_done(&a->payload);
 	buf_done(&a->properties);
 	free(a->text);
-	free(a->detail);
-	free(a->detail_now);
+	free(a->compared);
+	free(a->compared_now);
 	free(a->instant[HERE].now);
 	free(a);
 }
@@ -60,16 +63,16 @@ static void amended(struct series_correction *c)
 	}
 	if (c->err == ERR_TOO_LARGE) {
 		sta_refuse(r, 507, "too-many", "",
-		           "this Datastream has %d corrections, or this Observation %d: no more "
+		           "its Datastream has %d corrections, or this Observation %d: no more "
 		           "can be kept",
 		           LIMIT_SERIES_AMENDS, LIMIT_SERIES_DETAIL_CHANGES);
 	} else if (c->err) {
 		sta_refuse(r, 503, "busy", "", "it could not be changed: %s", err_text(c->err));
 	} else {
-		sta_audit(r,
-		          c->what == SERIES_REJECT ? "sensorthings.delete" : "sensorthings.change",
-		          STA_OBSERVATION, a->id);
-		if (c->what != SERIES_REJECT)
+		sta_audit(
+		    r, r->method == METHOD_DELETE ? "sensorthings.delete" : "sensorthings.change",
+		    STA_OBSERVATION, a->id);
+		if (r->method != METHOD_DELETE)
 			sta_teller_changed(r->web->teller, STA_OBSERVATION, a->id);
 		respond(r, 200, NULL);
 	}
@@ -88,7 +91,7 @@ static bool parse(struct amending *a, struct json_tape *t, const char *text)
 }
 
 /* False: refused. */
-static bool take_body(struct amending *a)
+static bool take_body(struct amending *a, const struct sta_found *x)
 {
 	struct req *r = a->r;
 	const char *code, *why;
@@ -107,22 +110,33 @@ static bool take_body(struct amending *a)
 	if (a->text && !parse(a, &a->body, a->text))
 		return false;
 	if (a->text)
-		why = sta_observation_read(&a->body, 0, a->instant[HERE].ms, &a->o, &code);
+		why = sta_observation_read(&a->body, 0, x->n_sides > 0, a->instant[HERE].ms, &a->o,
+		                           &code);
+	if (!why && (why = sta_observation_fits(&a->o, x, wrong)))
+		code = "result-type";
 	if (!why)
 		return true;
 	for (unsigned i = 0; i < STA_DETAIL_MEMBERS; i++)
 		if (strcmp(code, sta_detail_names[i]) == 0)
 			snprintf(pointer, sizeof(pointer), "/%s", code);
-	sta_refuse(r, 400, pointer[0] ? "type" : code, pointer, "%s", why);
+	sta_refuse(r, 400, pointer[0] ? "type" : code, pointer[0] ? pointer : a->o.pointer, "%s",
+	           why);
 	return false;
 }
 
-/* ---- in its place ---- */
-
-static bool same_result(const struct sta_observation *x, const struct sta_observation *y)
+/* As it stands. */
+static bool read_now(struct amending *a, const struct sta_found *x)
 {
-	return json_equal(x->t, x->result, y->t, y->result);
+	const char *code, *why;
+	if (!parse(a, &a->now, a->instant[HERE].now))
+		return false;
+	why = sta_observation_read(&a->now, 0, x->n_sides > 0, a->instant[HERE].ms, &a->was, &code);
+	if (why)
+		sta_refuse(a->r, 409, code, "", "it cannot be changed as it stands: %s", why);
+	return !why;
 }
+
+/* ---- in its place ---- */
 
 static void correct(struct amending *a)
 {
@@ -130,32 +144,65 @@ static void correct(struct amending *a)
 	series_correct(a->r->web->series, &a->c);
 }
 
-static void change_here(struct amending *a)
+static uint32_t stream_at(const struct sta_found *x, unsigned i)
+{
+	return x->n_sides ? x->side[i].number : x->number;
+}
+
+static void add_part(struct amending *a, uint32_t stream, enum series_amend what, double offset)
+{
+	a->c.part = a->part;
+	a->part[a->c.n_parts++] = (struct series_part){stream, what, offset};
+}
+
+/* The i-th result becomes another one. False: refused. */
+static bool change_value(struct amending *a, const struct sta_found *x, unsigned i,
+                         const struct sta_value *is, const struct sta_value *was)
+{
+	uint32_t at = sta_observation_value(&a->o, i), old = sta_observation_value(&a->was, i);
+	char pointer[32] = "/result";
+	if (at && old && json_equal(a->o.t, at, a->was.t, old)) {
+		if (a->c.has_detail)
+			add_part(a, stream_at(x, i), SERIES_DETAIL, 0);
+		return true;
+	}
+	if (!at && !old)
+		return true;
+	if (at && old && is->kind == POINT_NUMBER && was->kind == POINT_NUMBER &&
+	    isfinite(is->number)) {
+		add_part(a, stream_at(x, i), SERIES_CORRECT, is->number);
+		return true;
+	}
+	if (x->n_sides)
+		snprintf(pointer, sizeof(pointer), "/result/%u", i);
+	sta_refuse(a->r, 400, "result-type", pointer,
+	           "only a number is corrected, to another number; what is no number can be "
+	           "deleted");
+	return false;
+}
+
+static void change_here(struct amending *a, const struct sta_found *x)
 {
 	struct sta_instant is = {0}, was = {0};
-	struct sta_observation o;
-	const char *code;
-	if (!parse(a, &a->now, a->instant[HERE].now) ||
-	    sta_observation_read(&a->now, 0, a->instant[HERE].ms, &o, &code))
-		return;
-	a->detail = sta_instant_of(&is, &a->o);
-	a->detail_now = sta_instant_of(&was, &o);
+	a->compared = sta_instant_of(&is, &a->o);
+	a->compared_now = sta_instant_of(&was, &a->was);
 	a->c.has_detail = !sta_detail_equal(is.detail, was.detail);
 	a->c.detail = is.detail.n ? is.detail : SPAN("{}");
-	a->c.what = SERIES_DETAIL;
-	if (!same_result(&a->o, &o)) {
-		a->c.what = SERIES_CORRECT;
-		a->c.offset = is.kind == POINT_NUMBER ? is.value : NAN;
-		if (!isfinite(a->c.offset) || was.kind != POINT_NUMBER) {
-			sta_refuse(a->r, 400, "result-type", "/result",
-			           "only a number is corrected, to another number; texts can be "
-			           "deleted");
+	for (unsigned i = 0; i < is.n_values && i < was.n_values; i++)
+		if (!change_value(a, x, i, &is.value[i], &was.value[i]))
 			return;
-		}
-	} else if (!a->c.has_detail) { /* nothing is new */
+	if (a->c.n_parts)
+		correct(a);
+	else /* nothing is new */
 		respond(a->r, 200, NULL);
-		return;
-	}
+}
+
+/* What stands there is rejected. */
+static void reject(struct amending *a, const struct sta_found *x)
+{
+	for (unsigned i = 0; i < (x->n_sides ? x->n_sides : 1); i++)
+		if (stream_at(x, i))
+			add_part(a, stream_at(x, i), SERIES_REJECT, 0);
 	correct(a);
 }
 
@@ -205,12 +252,26 @@ static void publish(struct post *p)
 	(void)post_publish(p, &message, 0); /* no room: it is called again */
 }
 
+/* What has a result there too goes there, the rest is rejected. False: nothing would be left. */
+static bool move_parts(struct amending *a)
+{
+	const struct sta_found *x = &a->find.one[a->instant[HERE].stream];
+	bool any = false;
+	for (unsigned i = 0; i < sta_observation_values(&a->was); i++) {
+		bool goes = sta_observation_value(&a->o, i) != 0;
+		if (!sta_observation_value(&a->was, i))
+			continue;
+		add_part(a, stream_at(x, i), goes ? SERIES_MOVE : SERIES_REJECT, 0);
+		any |= goes;
+	}
+	return any;
+}
+
 static void move(struct amending *a)
 {
 	struct sta_instant *to = &a->instant[THERE];
 	struct sta_instant is = {0};
-	a->detail = sta_instant_of(&is, &a->o);
-	a->c.what = SERIES_MOVE;
+	a->compared = sta_instant_of(&is, &a->o);
 	a->c.moved_ms = a->o.ms;
 	if (to->stands && (to->rejected || !to->same)) {
 		sta_refuse(a->r, 409, to->rejected ? "deleted" : "conflict", "/phenomenonTime",
@@ -218,6 +279,11 @@ static void move(struct amending *a)
 		               ? "an Observation of that phenomenonTime was deleted, and its "
 		                 "place is not given again"
 		               : "another Observation of this Datastream has that phenomenonTime");
+		return;
+	}
+	if (!move_parts(a)) {
+		sta_refuse(a->r, 400, "result-type", "/result",
+		           "what moves keeps one of its results at least");
 		return;
 	}
 	struct post *p = post_new(a->r, NULL);
@@ -240,8 +306,8 @@ static void compared(struct req *r)
 static void look_there(struct amending *a)
 {
 	a->instant[THERE] = (struct sta_instant){.stream = a->instant[HERE].stream, .ms = a->o.ms};
-	free(a->detail_now);
-	a->detail_now = sta_instant_of(&a->instant[THERE], &a->o);
+	free(a->compared_now);
+	a->compared_now = sta_instant_of(&a->instant[THERE], &a->o);
 	a->find.instant = &a->instant[THERE];
 	sta_find_start(&a->find, a->r, compared);
 }
@@ -258,10 +324,10 @@ static void found(struct req *r)
 		           (long long)a->id);
 		return;
 	}
-	if (!sta_may_write(r, x, !x->written) || (r->method != METHOD_DELETE && !take_body(a)))
+	if (!sta_may_write(r, x, !x->written) ||
+	    (r->method != METHOD_DELETE && (!take_body(a, x) || !read_now(a, x))))
 		return;
 	a->c = (struct series_correction){.thing_id = (uint32_t)x->thing_number,
-	                                  .stream_id = x->number,
 	                                  .from_ms = a->instant[HERE].ms,
 	                                  .to_ms = a->instant[HERE].ms + 1,
 	                                  .reason = r->method == METHOD_DELETE
@@ -270,20 +336,39 @@ static void found(struct req *r)
 	                                  .who = r->who.name,
 	                                  .done = amended};
 	if (r->method == METHOD_DELETE) {
-		a->c.what = SERIES_REJECT;
-		correct(a);
+		reject(a, x);
 	} else if (a->o.ms == a->instant[HERE].ms) {
-		change_here(a);
+		change_here(a, x);
 	} else {
 		look_there(a);
 	}
+}
+
+/* What an Observation's number says that it is of. */
+static int64_t stream_of(struct req *r, int64_t id, enum sta_type *ret_type)
+{
+	struct entities *e = r->web->entities;
+	int64_t stream = id >> STA_ID_SHIFT;
+	*ret_type = STA_MULTI_DATASTREAM;
+	if (id < 0)
+		return sta_multi_thing(id);
+	entities_fill(e, r->web->series);
+	entities_lock(e); /* numbers are found on other threads too */
+	const struct entity *x = entities_of_number(e, STA_DATASTREAM, (uint32_t)stream);
+	bool member = x && x->to.multi;
+	stream = member ? x->to.multi : x ? x->id : stream;
+	entities_unlock(e);
+	if (!member)
+		*ret_type = STA_DATASTREAM;
+	return stream;
 }
 
 void sta_amend(struct req *r, struct sta_query *path)
 {
 	struct amending *a = xcalloc(1, sizeof(*a));
 	int64_t id = path->step[path->n_steps - 1].id;
-	int64_t stream = id >> STA_ID_SHIFT;
+	enum sta_type type;
+	int64_t stream;
 	a->r = r;
 	a->id = id;
 	r->own = a;
@@ -300,19 +385,14 @@ void sta_amend(struct req *r, struct sta_query *path)
 		           "atomicityGroup");
 		return;
 	}
-	if (id <= 0) {
+	if (!id || id == INT64_MIN) {
 		sta_refuse(r, 404, "no-such-entity", "", "there is no such Observation");
 		return;
 	}
-	entities_fill(r->web->entities, r->web->series);
-	entities_lock(r->web->entities); /* numbers are found on other threads too */
-	const struct entity *w =
-	    entities_of_number(r->web->entities, STA_DATASTREAM, (uint32_t)stream);
-	stream = w ? w->id : stream;
-	entities_unlock(r->web->entities);
+	stream = stream_of(r, id, &type);
 	a->instant[HERE].follow = true;
-	a->instant[HERE].ms = id & (((int64_t)1 << STA_ID_SHIFT) - 1);
-	a->instant[HERE].stream = sta_find_add(&a->find, STA_DATASTREAM, stream);
+	a->instant[HERE].ms = (id < 0 ? -id : id) & (((int64_t)1 << STA_ID_SHIFT) - 1);
+	a->instant[HERE].stream = sta_find_add(&a->find, type, stream);
 	sta_find_add(&a->find, STA_OBSERVATION, id);
 	a->find.instant = &a->instant[HERE];
 	a->find.n_instants = 1;

@@ -1,5 +1,5 @@
 /* sta_body.c - bodies of POST of Observations: one, many (CreateObservations, SensorThings 1.1
- * clause 12.2), or those in a Datastream that was just made. */
+ * clause 12.2), or those in a Datastream or MultiDatastream that was just made. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "web/sta_rows.h"
@@ -40,13 +40,49 @@ static bool read_feature(struct rows *s, uint32_t body)
 	return false;
 }
 
+const char *rows_stream(const struct json_tape *t, uint32_t object, enum sta_type *ret_type,
+                        int64_t *ret_id)
+{
+	uint32_t one = json_member(t, object, SPAN("Datastream")),
+	         multi = json_member(t, object, SPAN("MultiDatastream"));
+	one = one && t->tok[one].type == JSON_NULL ? 0 : one;
+	multi = multi && t->tok[multi].type == JSON_NULL ? 0 : multi;
+	if (one && multi)
+		return "an Observation is of a Datastream or of a MultiDatastream, not of both";
+	*ret_type = multi ? STA_MULTI_DATASTREAM : STA_DATASTREAM;
+	return read_id(t, multi ? multi : one, ret_id)
+	           ? NULL
+	           : "say which: \"Datastream\": {\"@iot.id\": 1}, or \"MultiDatastream\"";
+}
+
+static bool is_stream(enum sta_type t)
+{
+	return t == STA_DATASTREAM || t == STA_MULTI_DATASTREAM;
+}
+
+/* Of the path, or of the body; false: refused. */
+static bool find_stream(struct rows *s, const struct sta_step *parent, enum sta_type *ret_type,
+                        int64_t *ret_id)
+{
+	const char *why = parent ? NULL : rows_stream(&s->body, 0, ret_type, ret_id);
+	if (parent) {
+		*ret_type = parent->type;
+		*ret_id = parent->id;
+	} else if (why) {
+		sta_refuse(s->r, 400, "missing", "/Datastream",
+		           "%s; or POST to Datastreams(1)/Observations", why);
+	}
+	return !why;
+}
+
 void sta_post(struct req *r, const struct sta_query *q)
 {
 	struct rows *s = rows_new(r, ROWS_ONE);
 	const struct sta_step *parent = q->n_steps > 1 ? &q->step[q->n_steps - 2] : NULL;
-	int64_t stream = parent ? parent->id : 0;
+	enum sta_type type;
+	int64_t stream;
 	const char *code, *why;
-	if (parent && parent->type != STA_DATASTREAM) {
+	if (parent && !is_stream(parent->type)) {
 		sta_refuse(r, 405, "method", "", "POST to Datastreams(%lld)/Observations",
 		           (long long)1);
 		return;
@@ -54,20 +90,15 @@ void sta_post(struct req *r, const struct sta_query *q)
 	if (!parse_body(s, span_of(r->body.p, r->body.len)))
 		return;
 	struct row *w = row_new(s, 0);
-	why =
-	    sta_observation_read(&s->body, 0, clock_wall_ms(hub_clock(r->web->hub)), &w->o, &code);
+	if (!find_stream(s, parent, &type, &stream))
+		return;
+	why = sta_observation_read(&s->body, 0, type == STA_MULTI_DATASTREAM,
+	                           clock_wall_ms(hub_clock(r->web->hub)), &w->o, &code);
 	if (why) {
-		sta_refuse(r, 400, code, "", "%s", why);
+		sta_refuse(r, 400, code, w->o.pointer, "%s", why);
 		return;
 	}
-	uint32_t named = json_member(&s->body, 0, SPAN("Datastream"));
-	if (!parent && !read_id(&s->body, named, &stream)) {
-		sta_refuse(r, 400, "missing", "/Datastream",
-		           "say which: \"Datastream\": {\"@iot.id\": 1}, or POST to "
-		           "Datastreams(1)/Observations");
-		return;
-	}
-	sta_find_add(&s->find, STA_DATASTREAM, stream);
+	sta_find_add(&s->find, type, stream);
 	if (read_feature(s, 0))
 		rows_begin(s);
 }
@@ -110,7 +141,8 @@ static void read_row(struct rows *s, unsigned stream, const int *column, unsigne
 	const struct json_tape *t = &s->body;
 	struct row *w = row_new(s, stream);
 	const char *code = "columns", *why = NULL;
-	w->o = (struct sta_observation){.t = t, .ms = now_ms};
+	w->o = (struct sta_observation){
+	    .t = t, .multi = s->find.one[stream].type == STA_MULTI_DATASTREAM, .ms = now_ms};
 	if (t->tok[at].type != JSON_ARRAY || t->tok[at].size != n) {
 		row_refuse(w, 400, code, "a row has as many values as there are components");
 		return;
@@ -132,13 +164,15 @@ static const char *read_group(struct rows *s, uint32_t group, int64_t now_ms)
 {
 	const struct json_tape *t = &s->body;
 	int column[COMPONENTS_MAX];
+	enum sta_type type;
 	int64_t id;
 	if (t->tok[group].type != JSON_OBJECT)
 		return "the body is an array of objects: Datastream, components, dataArray";
 	uint32_t names = json_member(t, group, SPAN("components")),
 	         data = json_member(t, group, SPAN("dataArray"));
-	if (!read_id(t, json_member(t, group, SPAN("Datastream")), &id))
-		return "each object says \"Datastream\": {\"@iot.id\": 1}";
+	const char *why = rows_stream(t, group, &type, &id);
+	if (why)
+		return why;
 	if (!names || t->tok[names].type != JSON_ARRAY || t->tok[names].size > COMPONENTS_MAX)
 		return "components is an array of at most 16 names";
 	if (!data || t->tok[data].type != JSON_ARRAY)
@@ -150,7 +184,7 @@ static const char *read_group(struct rows *s, uint32_t group, int64_t now_ms)
 		if ((column[i] = column_of(t, at)) < 0)
 			return "components are phenomenonTime, result, resultTime, validTime, "
 			       "parameters, resultQuality and FeatureOfInterest/id";
-	unsigned stream = sta_find_add(&s->find, STA_DATASTREAM, id);
+	unsigned stream = sta_find_add(&s->find, type, id);
 	at = data + 1;
 	for (uint32_t i = 0; i < t->tok[data].size; i++, at = t->tok[at].next)
 		read_row(s, stream, column, t->tok[names].size, at, now_ms);
@@ -175,13 +209,14 @@ void sta_rows(struct req *r)
 		rows_begin(s);
 }
 
-/* ---- Observations in a Datastream that was made ---- */
+/* ---- Observations in what was made ---- */
 
 static void collect(const struct sta_draft *d, struct buf *text, unsigned *n)
 {
 	if (d->observations && d->id) {
-		buf_addf(text, "%s{\"Datastream\":{\"@iot.id\":%lld},\"Observations\":%s}",
-		         (*n)++ ? "," : "", (long long)d->id, d->observations);
+		buf_addf(text, "%s{\"%s\":{\"@iot.id\":%lld},\"Observations\":%s}",
+		         (*n)++ ? "," : "", sta_entity_name(d->type), (long long)d->id,
+		         d->observations);
 	}
 	for (unsigned i = 0; i < d->n_links; i++)
 		if (d->link[i].made)
@@ -191,15 +226,17 @@ static void collect(const struct sta_draft *d, struct buf *text, unsigned *n)
 static void read_inline(struct rows *s, uint32_t group, int64_t now_ms)
 {
 	const struct json_tape *t = &s->body;
+	enum sta_type type;
 	int64_t id = 0;
 	const char *code, *why;
 	uint32_t all = json_member(t, group, SPAN("Observations")), at = all + 1;
-	bool good = read_id(t, json_member(t, group, SPAN("Datastream")), &id);
-	assert(good && all);
-	unsigned stream = sta_find_add(&s->find, STA_DATASTREAM, id);
+	why = rows_stream(t, group, &type, &id);
+	assert(!why && all);
+	unsigned stream = sta_find_add(&s->find, type, id);
 	for (uint32_t i = 0; i < t->tok[all].size; i++, at = t->tok[at].next) {
 		struct row *w = row_new(s, stream);
-		why = sta_observation_read(t, at, now_ms, &w->o, &code);
+		why =
+		    sta_observation_read(t, at, type == STA_MULTI_DATASTREAM, now_ms, &w->o, &code);
 		if (why)
 			row_refuse(w, 400, code, "%s", why);
 		else if (json_member(t, at, SPAN("FeatureOfInterest")))

@@ -1,6 +1,6 @@
 /* sta_change.c - PATCH (merge), PUT and DELETE of entities. What is derived from data gets a row
  * over it; deleting leaves a tombstone, for what is part of the entity too. */
-#include "web/sta_write.h"
+#include "web/sta_changing.h"
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -8,19 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct changing {
-	struct req *r;
-	struct sta_find find;
-	struct sta_draft *draft; /* NULL: it is deleted */
-	struct entities_change *change;
-	enum sta_type type;
-	int64_t id;
-	int64_t seen_ms; /* the version that a PATCH was merged into */
-	/* of a FeatureOfInterest that is deleted: the Datastreams that are about it */
-	struct series_correction rejection;
-	unsigned first_stream, at; /* in find.one */
-};
 
 static void changing_free(void *arg)
 {
@@ -46,7 +33,7 @@ static void committed(void *arg, int err)
 }
 
 /* false: refused. */
-static bool went(struct changing *c, int err)
+bool sta_went(struct changing *c, int err)
 {
 	if (err == ERR_AGAIN)
 		sta_refuse(c->r, 503, "busy", "", "it is being changed: send it again");
@@ -81,14 +68,14 @@ static struct entity now_of(const struct changing *c, enum sta_type t, int64_t i
 
 /* ---- deleting ---- */
 
-static bool remove_one(struct changing *c, enum sta_type t, int64_t id)
+bool sta_remove_one(struct changing *c, enum sta_type t, int64_t id)
 {
 	bool row;
 	struct entity x = now_of(c, t, id, &row);
 	int err = 0;
 	if (!row)
 		err = entities_add(c->change, &x) < 0 ? ERR_TOO_LARGE : 0;
-	return went(c, err ? err : entities_remove(c->change, t, id));
+	return sta_went(c, err ? err : entities_remove(c->change, t, id));
 }
 
 static bool is_part(const struct changing *c, const struct entity *x)
@@ -97,6 +84,7 @@ static bool is_part(const struct changing *c, const struct entity *x)
 	case STA_THING: return x->to.thing == c->id;
 	case STA_SENSOR: return x->to.sensor == c->id;
 	case STA_OBSERVED_PROPERTY: return x->to.property == c->id;
+	case STA_MULTI_DATASTREAM: return x->to.multi == c->id;
 	default: return false;
 	}
 }
@@ -115,8 +103,8 @@ static bool unlink_from(struct changing *c, const struct entity *x)
 	if (x->to.feature == c->id)
 		y.to.feature = 0;
 	if (!n && x->type == STA_HISTORICAL_LOCATION)
-		return remove_one(c, x->type, x->id);
-	return went(c, entities_replace(c->change, &y));
+		return sta_remove_one(c, x->type, x->id);
+	return sta_went(c, entities_replace(c->change, &y));
 }
 
 static bool remove_part(struct changing *c, const struct entity *x)
@@ -124,12 +112,17 @@ static bool remove_part(struct changing *c, const struct entity *x)
 	bool place = c->type == STA_LOCATION || c->type == STA_FEATURE;
 	if ((x->type == c->type && x->id == c->id) || entities_goes(c->change, x->type, x->id))
 		return true;
-	return is_part(c, x) ? remove_one(c, x->type, x->id) : !place || unlink_from(c, x);
+	if (is_part(c, x))
+		return x->to.multi && c->type != STA_MULTI_DATASTREAM
+		           ? sta_remove_multi(c, x->to.multi)
+		           : sta_remove_one(c, x->type, x->id);
+	return !place || unlink_from(c, x);
 }
 
 static bool remove_parts(struct changing *c)
 {
-	static const enum sta_type around[] = {STA_DATASTREAM, STA_HISTORICAL_LOCATION, STA_THING};
+	static const enum sta_type around[] = {STA_DATASTREAM, STA_MULTI_DATASTREAM,
+	                                       STA_HISTORICAL_LOCATION, STA_THING};
 	struct entities *e = c->r->web->entities;
 	for (unsigned i = 0; i < ARRAY_LEN(around); i++) {
 		const struct entity *x = NULL;
@@ -140,16 +133,15 @@ static bool remove_parts(struct changing *c)
 	/* what others that it is all or nothing with made or changed */
 	const struct entity *x = NULL;
 	for (unsigned i = 0; (x = entities_pending_at(c->change, i)); i++)
-		if ((x->type == STA_DATASTREAM || x->type == STA_HISTORICAL_LOCATION ||
-		     x->type == STA_THING) &&
-		    !remove_part(c, x))
-			return false;
+		for (unsigned k = 0; k < ARRAY_LEN(around); k++)
+			if (x->type == around[k] && !remove_part(c, x))
+				return false;
 	return true;
 }
 
 /* ---- changing ---- */
 
-static bool stays(struct changing *c, const char *said, const char *is, const char *what)
+bool sta_stays(struct changing *c, const char *said, const char *is, const char *what)
 {
 	char pointer[64];
 	if (!said || strcmp(said, is ? is : "") == 0)
@@ -173,7 +165,9 @@ static bool take_link(struct changing *c, struct entity *x, const struct sta_dra
 	}
 	switch (l->relation->to) {
 	case STA_SENSOR: x->to.sensor = l->id; return true;
-	case STA_OBSERVED_PROPERTY: x->to.property = l->id; return true;
+	case STA_OBSERVED_PROPERTY: /* those of a MultiDatastream are its members' */
+		x->to.property = c->type == STA_DATASTREAM ? l->id : 0;
+		return true;
 	case STA_LOCATION:
 		if (!*places)
 			x->to.n_places = 0;
@@ -214,11 +208,11 @@ static bool take_draft(struct changing *c)
 	bool row, places = false;
 	char unit[64] = "";
 	struct entity x = now_of(c, c->type, c->id, &row);
-	if (!stays(c, d->feed, x.feed, "feed") || !stays(c, d->thing, x.thing, "thing") ||
-	    !stays(c, d->member, x.member, "member") || !take_name(c, &x))
+	if (!sta_stays(c, d->feed, x.feed, "feed") || !sta_stays(c, d->thing, x.thing, "thing") ||
+	    !sta_stays(c, d->member, x.member, "member") || !take_name(c, &x))
 		return false;
-	if (c->type == STA_DATASTREAM && (d->symbol || d->unit_uri)) {
-		if (!sta_unit(d->symbol, d->unit_uri, unit)) {
+	if (c->type == STA_DATASTREAM && d->n_parts && (d->part->symbol || d->part->unit_uri)) {
+		if (!sta_unit(d->part->symbol, d->part->unit_uri, unit)) {
 			sta_refuse(c->r, 400, "ucum", "/unitOfMeasurement",
 			           "the unit is no UCUM code");
 			return false;
@@ -226,7 +220,7 @@ static bool take_draft(struct changing *c)
 		x.unit = unit;
 	}
 	if (row && c->r->method == METHOD_PATCH && x.changed_ms != c->seen_ms)
-		return went(c, ERR_AGAIN);
+		return sta_went(c, ERR_AGAIN);
 	if (d->observations) {
 		sta_refuse(c->r, 400, "link", "/Observations",
 		           "a change makes no Observations: POST them");
@@ -236,11 +230,13 @@ static bool take_draft(struct changing *c)
 	for (unsigned i = 0; i < d->n_links; i++)
 		if (!take_link(c, &x, &d->link[i], &places))
 			return false;
+	if (c->type == STA_MULTI_DATASTREAM && !sta_change_members(c, &x))
+		return false;
 	int err = row                               ? entities_replace(c->change, &x)
 	          : entities_add(c->change, &x) < 0 ? ERR_TOO_LARGE
 	                                            : 0;
-	return went(c, err) &&
-	       (!places || c->type != STA_THING || went(c, entities_note_place(c->change, &x)));
+	return sta_went(c, err) &&
+	       (!places || c->type != STA_THING || sta_went(c, entities_note_place(c->change, &x)));
 }
 
 static void write_change(struct changing *c)
@@ -248,7 +244,7 @@ static void write_change(struct changing *c)
 	struct req *r = c->r;
 	entities_fill(r->web->entities, r->web->series);
 	c->change = sta_begin(r);
-	if (c->draft ? take_draft(c) : remove_parts(c) && remove_one(c, c->type, c->id))
+	if (c->draft ? take_draft(c) : remove_parts(c) && sta_remove_one(c, c->type, c->id))
 		sta_commit(r, c->change, committed);
 }
 
@@ -273,13 +269,18 @@ static void rejected(struct series_correction *s)
 		reject_next(c);
 }
 
+static void add_part(struct changing *c, uint32_t stream)
+{
+	c->part[c->rejection.n_parts++] = (struct series_part){stream, SERIES_REJECT, 0};
+}
+
 static void reject_next(struct changing *c)
 {
 	struct series_correction *s = &c->rejection;
 	const struct sta_found *x = NULL;
 	while (c->at < c->find.n && !x) {
 		x = &c->find.one[c->at++];
-		x = x->number && x->last_ms != INT64_MIN ? x : NULL;
+		x = x->of && x->last_ms != INT64_MIN ? x : NULL;
 	}
 	if (!x) {
 		write_change(c);
@@ -287,12 +288,17 @@ static void reject_next(struct changing *c)
 	}
 	*s = (struct series_correction){.what = SERIES_REJECT,
 	                                .thing_id = (uint32_t)x->thing_number,
-	                                .stream_id = x->number,
+	                                .part = c->part,
 	                                .from_ms = SERIES_TIME_MIN,
 	                                .to_ms = x->last_ms + 1,
 	                                .reason = SPAN("deleted over SensorThings"),
 	                                .who = c->r->who.name,
 	                                .done = rejected};
+	for (unsigned i = 0; i < x->n_sides; i++)
+		if (x->side[i].number)
+			add_part(c, x->side[i].number);
+	if (!x->n_sides)
+		add_part(c, x->number);
 	c->r->pending++;
 	series_correct(c->r->web->series, s);
 }
@@ -317,6 +323,10 @@ static bool begin_rejecting(struct changing *c)
 	for (int64_t at = 0; (x = entities_after(r->web->entities, STA_DATASTREAM, at)); at = x->id)
 		if (x->to.feature == c->id)
 			sta_find_add(&c->find, STA_DATASTREAM, x->id);
+	for (int64_t at = 0; (x = entities_after(r->web->entities, STA_MULTI_DATASTREAM, at));
+	     at = x->id)
+		if (x->to.feature == c->id)
+			sta_find_add(&c->find, STA_MULTI_DATASTREAM, x->id);
 	if (c->find.n == c->first_stream)
 		return false;
 	if (r->group)
@@ -343,6 +353,10 @@ static void found(struct req *r)
 	else if (derived && c->type == STA_OBSERVED_PROPERTY)
 		sta_refuse(r, 409, "derived", "",
 		           "this ObservedProperty is what schemas say: change the schema");
+	else if (derived && c->type == STA_MULTI_DATASTREAM)
+		sta_refuse(r, 409, "derived", "",
+		           "this MultiDatastream is what the Datastreams of its Thing are side by "
+		           "side: change those");
 	else if (derived && c->type == STA_HISTORICAL_LOCATION)
 		sta_refuse(r, 409, "derived", "",
 		           "this is where messages said the thing was: it does not change");

@@ -185,10 +185,23 @@ json_t *sta_property(const struct series_stream *s)
 	return j;
 }
 
+json_t *sta_quality(unsigned flags)
+{
+	json_t *words = NULL;
+	for (unsigned i = 0; i < POINT_FLAG_WORDS; i++) {
+		if (!(flags & point_flags[i].bit))
+			continue;
+		if (!words)
+			words = sta_array();
+		sta_append(words, point_flags[i].word);
+	}
+	return words;
+}
+
 json_t *sta_observation(const struct points *points, const struct point *p,
                         const struct series_detail *d)
 {
-	json_t *j = sta_object(), *quality = NULL;
+	json_t *j = sta_object(), *quality;
 	unsigned flags = p->flags;
 	if ((flags & POINT_CUT) && d && sta_detail_has(d->text, STA_D_RESULT))
 		flags &= ~(unsigned)POINT_CUT; /* the whole is shown */
@@ -200,14 +213,7 @@ json_t *sta_observation(const struct points *points, const struct point *p,
 		sta_truth(j, "result", p->number != 0);
 	else
 		sta_text(j, "result", point_text(points, p));
-	for (unsigned i = 0; i < POINT_FLAG_WORDS; i++) {
-		if (!(flags & point_flags[i].bit))
-			continue;
-		if (!quality)
-			quality = sta_array();
-		sta_append(quality, point_flags[i].word);
-	}
-	if (quality)
+	if ((quality = sta_quality(flags)))
 		sta_put(j, "resultQuality", quality);
 	if (d && d->text.n)
 		sta_detail_show(j, d->text);

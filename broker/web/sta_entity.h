@@ -27,6 +27,7 @@ json_t *sta_datastream(const struct series_stream *s, const char *base_url);
 json_t *sta_property(const struct series_stream *s);
 json_t *sta_observation(const struct points *points, const struct point *p,
                         const struct series_detail *d);
+json_t *sta_quality(unsigned flags); /* the words for them; NULL: none is set */
 json_t *sta_historical(int64_t ms);
 
 #endif

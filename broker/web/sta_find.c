@@ -43,6 +43,7 @@ static void take_definition(struct sta_found *x, const char *text)
 {
 	json_t *j = sta_parse(text);
 	(void)sta_member(j, "definition", x->definition, sizeof(x->definition));
+	(void)sta_member(j, "name", x->name, sizeof(x->name));
 	sta_drop(j);
 }
 
@@ -71,7 +72,7 @@ static bool find_row(struct sta_find *f, struct sta_found *x)
 	const struct entity *y = entities_get(e, x->type, x->id);
 	if (!y && x->type == STA_FEATURE)
 		y = entities_get(e, STA_LOCATION, x->id);
-	if (y && !y->deleted &&
+	if (y && !y->deleted && !y->to.multi && /* a member is not there by itself */
 	    permit_may_named(f->things.permit, span_str(y->feed), span_str(y->organisation),
 	                     span_str(y->thing))) {
 		there = true;
@@ -94,7 +95,7 @@ static void take_stream(struct sta_found *x, const struct series_stream *s)
 	set(x->schema, sizeof(x->schema), s->schema);
 	x->thing_number = s->thing_id;
 	if (s->count)
-		x->last_ms = s->last_ms;
+		x->last_ms = MAX_OF(x->last_ms, s->last_ms);
 	if (s->has_latest)
 		x->last_ms = MAX_OF(x->last_ms, s->latest.time_ms);
 	if (s->has_future)
@@ -140,48 +141,60 @@ static void find_thing(struct sta_find *f, struct sta_found *x)
 	series_ask_done(&a);
 }
 
-/* Where an Observation stands that a number is about, and what it is. */
-static void follow(struct sta_find *f, struct sta_instant *i, uint32_t stream)
+static int follow_one(struct sta_find *f, struct sta_instant *i, uint32_t stream, json_t **ret)
 {
 	struct series_ask a = {0};
-	if (sta_at(&f->things, stream, i->ms, &a) == 0) {
+	int err = sta_at(&f->things, stream, i->ms, &a);
+	if (!err) {
 		struct point p = a.points.p[0];
 		p.flags = 0; /* words for flags are not part of it */
-		json_t *j = sta_observation(&a.points, &p, series_detail(&a, 0));
-		i->stands = true;
-		i->number = p.kind == POINT_NUMBER;
+		*ret = sta_observation(&a.points, &p, series_detail(&a, 0));
 		i->ms = p.time_ms;
-		i->now = sta_print(j);
-		sta_drop(j);
 	}
 	series_ask_done(&a);
+	return err;
 }
 
-static bool is_same(const struct series_ask *a, const struct sta_instant *i)
+/* Where an Observation stands that a number is about, and what it is. */
+static void follow(struct sta_find *f, struct sta_instant *i, const struct sta_found *x)
+{
+	struct sta_sides s = {.of = x->of, .n = x->n_sides};
+	json_t *j = NULL;
+	for (unsigned k = 0; k < x->n_sides; k++)
+		s.stream[k] = x->side[k].number;
+	int err = x->n_sides ? sta_sides_get(&f->things, &s, i->ms, true, &j, &i->ms)
+	                     : follow_one(f, i, x->number, &j);
+	i->stands = !err;
+	i->now = err ? NULL : sta_print(j);
+	if (!err)
+		sta_drop(j);
+}
+
+static bool is_same(const struct series_ask *a, const struct sta_instant *i,
+                    const struct sta_value *v)
 {
 	const struct point *p = &a->points.p[0];
 	const struct series_detail *d = series_detail(a, 0);
-	return p->kind == i->kind &&
+	return v->given && p->kind == v->kind &&
 	       (p->flags & POINT_CUT    ? true /* the whole is in the detail */
-	        : p->kind == POINT_TEXT ? span_eq(point_text(&a->points, p), i->text)
-	                                : p->number == i->value) &&
+	        : p->kind == POINT_TEXT ? span_eq(point_text(&a->points, p), v->text)
+	                                : p->number == v->number) &&
 	       (!i->detail.n || /* it says nothing else */
 	        sta_detail_equal(d ? d->text : (struct span){0}, i->detail));
 }
 
-static void find_instant(struct sta_find *f, struct sta_instant *i)
+/* One datastream of it. */
+static void look_at(struct sta_find *f, struct sta_instant *i, uint32_t stream,
+                    const struct sta_value *v)
 {
-	const struct sta_found *x = &f->one[i->stream];
 	struct series_ask a;
 	int err;
-	if (!x->number || i->ms > x->last_ms)
-		return;
-	if (i->follow) {
-		follow(f, i, x->number);
+	if (!stream) {
+		i->same &= !v->given;
 		return;
 	}
 	ask_init(f, &a, SERIES_RAW);
-	a.id = x->number;
+	a.id = stream;
 	a.from_ms = i->ms;
 	a.to_ms = i->ms + 1;
 	a.rejected = true;
@@ -190,32 +203,147 @@ static void find_instant(struct sta_find *f, struct sta_instant *i)
 		err = series_step(f->things.series, &a);
 	while (!err && !a.points.n && a.more);
 	if (!err && a.points.n) {
-		const struct point *p = &a.points.p[0];
+		bool rejected = a.points.p[0].flags & POINT_REJECTED;
+		i->rejected = rejected && (i->rejected || !i->stands);
 		i->stands = true;
-		i->rejected = p->flags & POINT_REJECTED;
-		i->number = p->kind == POINT_NUMBER;
-		i->same = is_same(&a, i);
+		i->same &= is_same(&a, i, v);
+	} else {
+		i->same &= !v->given;
 	}
 	series_ask_done(&a);
+}
+
+static void find_instant(struct sta_find *f, struct sta_instant *i)
+{
+	const struct sta_found *x = &f->one[i->stream];
+	if (!x->of || i->ms > x->last_ms)
+		return;
+	if (i->follow) {
+		follow(f, i, x);
+		return;
+	}
+	i->stands = i->rejected = false;
+	i->same = true;
+	if (!x->n_sides && i->n_values)
+		look_at(f, i, x->number, &i->value[0]);
+	for (unsigned k = 0; k < x->n_sides && x->n_sides == i->n_values; k++)
+		look_at(f, i, x->side[k].number, &i->value[k]);
+	i->same &= i->stands;
+}
+
+/* ---- MultiDatastreams ---- */
+
+static struct sta_side *add_side(struct sta_found *x, const char *member, const char *unit)
+{
+	x->side = xrealloc(x->side, (x->n_sides + 1) * sizeof(*x->side));
+	struct sta_side *s = &x->side[x->n_sides++];
+	*s = (struct sta_side){.number = 0};
+	set(s->member, sizeof(s->member), span_str(member));
+	set(s->unit, sizeof(s->unit), span_str(unit));
+	return s;
+}
+
+/* What its results are, as it says. */
+static void take_types(struct sta_found *x, const json_t *multi)
+{
+	char type[200];
+	for (unsigned i = 0; i < x->n_sides; i++)
+		if (sta_member_at(multi, "multiObservationDataTypes", i, type, sizeof(type)))
+			x->side[i].want = sta_result_of(span_str(type));
+}
+
+/* What the series knows of it; its names, when nobody wrote them. */
+static void find_side(struct sta_find *f, struct sta_found *x, struct sta_side *s)
+{
+	struct series_ask a;
+	ask_init(f, &a, SERIES_STREAMS);
+	a.filter.stream_id = s->number;
+	if (s->number && series_step(f->things.series, &a) == 0 && a.n) {
+		if (!x->written) {
+			set(s->member, sizeof(s->member), a.streams[0].member);
+			set(s->unit, sizeof(s->unit), a.streams[0].unit);
+		}
+		take_stream(x, &a.streams[0]);
+	}
+	series_ask_done(&a);
+}
+
+static void find_multi(struct sta_find *f, struct sta_found *x)
+{
+	struct entities *e = f->written.entities;
+	struct sta_sides s;
+	json_t *j = NULL;
+	x->there = false;
+	x->n_sides = 0;
+	if (f->source.get(f->source.arg, x->type, x->id, &j) == 0 &&
+	    sta_sides_of(&f->written, x->id, &s) == 0) {
+		x->there = true;
+		x->of = s.of;
+		x->thing = x->id;
+		entities_lock(e);
+		const struct entity *row = entities_get(e, x->type, x->id), *member = NULL;
+		if (row)
+			take_entity(x, row);
+		while (x->written && row &&
+		       (member = entities_member_after(e, row, member ? member->id : 0)))
+			add_side(x, member->member, member->unit);
+		entities_unlock(e);
+		while (x->n_sides < s.n)
+			add_side(x, "", "");
+		for (unsigned i = 0; i < s.n; i++) {
+			x->side[i].number = s.stream[i];
+			find_side(f, x, &x->side[i]);
+		}
+		x->number = x->of > 0 ? (uint32_t)x->of : x->of < 0 ? (uint32_t)-x->of : 0;
+		take_types(x, j);
+	}
+	sta_drop(j);
 }
 
 static void find_one(struct sta_find *f, struct sta_found *x)
 {
 	json_t *j = NULL;
+	if (x->type == STA_MULTI_DATASTREAM) {
+		find_multi(f, x);
+		return;
+	}
 	if (!find_row(f, x)) {
 		if (f->source.get(f->source.arg, x->type, x->id, &j))
 			return;
-		if (x->type == STA_OBSERVED_PROPERTY)
+		if (x->type == STA_OBSERVED_PROPERTY) {
 			(void)sta_member(j, "definition", x->definition, sizeof(x->definition));
+			(void)sta_member(j, "name", x->name, sizeof(x->name));
+		}
 		sta_drop(j);
 		x->there = true;
 		if (x->type == STA_DATASTREAM)
 			x->number = (uint32_t)x->id;
-		else if (x->type != STA_OBSERVED_PROPERTY && x->id <= UINT32_MAX)
+		else if (x->type != STA_OBSERVED_PROPERTY && x->id > 0 && x->id <= UINT32_MAX)
 			find_thing(f, x);
 	}
 	if (x->type == STA_DATASTREAM && x->number)
 		find_stream(f, x, x->number);
+	x->of = x->type == STA_DATASTREAM ? x->number : 0;
+}
+
+/* One that is made, or changed, with the same commit. */
+static void pending_multi(const struct entities_change *c, struct sta_found *x,
+                          const struct entity *multi)
+{
+	const struct entity *y;
+	for (unsigned i = 0; (y = entities_pending_at(c, i)); i++) {
+		struct sta_side *s = NULL;
+		if (y->type != STA_DATASTREAM || y->to.multi != multi->id)
+			continue;
+		for (unsigned k = 0; k < x->n_sides && !s; k++)
+			if (strcmp(x->side[k].member, y->member) == 0)
+				s = &x->side[k];
+		s = s ? s : add_side(x, y->member, y->unit);
+		set(s->unit, sizeof(s->unit), span_str(y->unit));
+	}
+	json_t *j = sta_parse(multi->text);
+	take_types(x, j);
+	sta_drop(j);
 }
 
 /* What is made or changed by those that the request is all or nothing with. */
@@ -227,12 +355,16 @@ static void find_pending(const struct sta_find *f, struct sta_found *x)
 		y = sta_entity_now(f->r, STA_LOCATION, x->id);
 	if (entities_goes(c, x->type, x->id)) {
 		x->there = false;
-	} else if (y && y->pending && y->id >= ENTITY_FIRST) {
+	} else if (y && y->pending && y->id >= ENTITY_FIRST && !y->to.multi) {
 		take_entity(x, y);
+		if (x->type == STA_MULTI_DATASTREAM)
+			pending_multi(c, x, y);
 	} else if (x->there && entities_pending(c, x->type, x->id)) {
 		x->feature = y->to.feature;
 		if (x->type == STA_OBSERVED_PROPERTY)
 			take_definition(x, y->text);
+		if (x->type == STA_MULTI_DATASTREAM)
+			pending_multi(c, x, y);
 	}
 }
 
@@ -291,16 +423,9 @@ static void applied(struct series_ask *a)
 static void init(struct sta_find *f, const struct web *w, struct permit *permit)
 {
 	f->err = 0;
-	f->things = (struct sta_things){.series = w->series,
-	                                .permit = permit,
-	                                .base_url = w->base_url,
-	                                .hints = w->sta_hints,
-	                                .written = sta_written_stream,
-	                                .written_arg = &f->written};
-	f->written = (struct sta_written){.entities = w->entities,
-	                                  .permit = f->things.permit,
-	                                  .inner = sta_things_source(&f->things)};
-	f->source = sta_written_source(&f->written);
+	f->things = (struct sta_things){
+	    .series = w->series, .permit = permit, .base_url = w->base_url, .hints = w->sta_hints};
+	f->source = sta_written_source(&f->written, &f->things, w->entities);
 }
 
 void sta_find_now(struct sta_find *f, const struct web *w, struct permit *permit)
@@ -347,6 +472,8 @@ void sta_find_start(struct sta_find *f, struct req *r, void (*then)(struct req *
 
 void sta_find_done(struct sta_find *f)
 {
+	for (unsigned i = 0; i < f->n; i++)
+		free(f->one[i].side);
 	free(f->one);
 	free(f->path);
 	f->path = NULL;

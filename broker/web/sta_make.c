@@ -110,20 +110,15 @@ static bool find_feed(struct making *m)
 
 /* ---- entities ---- */
 
-static int64_t make(struct making *m, struct sta_draft *d, int64_t thing, int64_t other);
-
-/* The number at the other end of a link, which is made when it is not there yet; 0: no such link;
- * -1: refused. */
-static int64_t other_end(struct making *m, const struct sta_draft *d, enum sta_type t,
-                         int64_t thing)
+int64_t sta_make_link(struct making *m, const struct sta_draft *d, enum sta_type t, int64_t thing)
 {
 	const struct sta_draft_link *l = sta_link_to(d, t);
 	if (!l)
 		return m->parent_id && m->parent == t && d == m->draft ? m->parent_id : 0;
-	return l->made ? make(m, l->made, thing, 0) : l->id;
+	return l->made ? sta_make_one(m, l->made, thing, 0) : l->id;
 }
 
-static int64_t add(struct making *m, const struct sta_draft *d, struct entity *x)
+int64_t sta_make_row(struct making *m, const struct sta_draft *d, struct entity *x)
 {
 	x->type = d->type;
 	x->feed = m->feed->conf->name;
@@ -140,7 +135,7 @@ static int64_t add(struct making *m, const struct sta_draft *d, struct entity *x
 	return id;
 }
 
-static int64_t missing(struct making *m, const struct sta_draft *d, const char *what)
+int64_t sta_make_missing(struct making *m, const struct sta_draft *d, const char *what)
 {
 	char pointer[192];
 	snprintf(pointer, sizeof(pointer), "%s/%s", d->pointer, what);
@@ -170,7 +165,7 @@ static bool take_places(struct making *m, const struct sta_draft *d, struct enti
 			           LIMIT_ENTITY_PLACES);
 			return false;
 		}
-		int64_t id = l->made ? make(m, l->made, -1, 0) : l->id;
+		int64_t id = l->made ? sta_make_one(m, l->made, -1, 0) : l->id;
 		if (id < 0)
 			return false;
 		to->place[to->n_places++] = id;
@@ -182,14 +177,15 @@ static bool make_streams(struct making *m, const struct sta_draft *d, int64_t th
 {
 	for (unsigned i = 0; i < d->n_links; i++) {
 		const struct sta_draft_link *l = &d->link[i];
-		if (l->relation->to != STA_DATASTREAM)
+		if (l->relation->to != STA_DATASTREAM && l->relation->to != STA_MULTI_DATASTREAM)
 			continue;
 		if (!l->made) {
 			sta_refuse(m->r, 400, "link", d->pointer,
-			           "a Datastream keeps its Thing: it is made with it");
+			           "a %s keeps its Thing: it is made with it",
+			           sta_entity_name(l->relation->to));
 			return false;
 		}
-		if (make(m, l->made, thing, other) < 0)
+		if (sta_make_one(m, l->made, thing, other) < 0)
 			return false;
 	}
 	return true;
@@ -208,7 +204,7 @@ static int64_t make_thing(struct making *m, struct sta_draft *d)
 		return -1;
 	if (m->parent_id && m->parent == STA_LOCATION && d == m->draft)
 		x.to.place[x.to.n_places++] = m->parent_id;
-	d->id = add(m, d, &x);
+	d->id = sta_make_row(m, d, &x);
 	x.id = d->id;
 	if (d->id < 0 || !note_place(m, &x) || !make_streams(m, d, d->id, 0))
 		return -1;
@@ -251,7 +247,7 @@ static int64_t make_location(struct making *m, struct sta_draft *d, int64_t thin
 	                                : NULL;
 	if (f)
 		x.thing = (char *)f->of_thing;
-	d->id = add(m, d, &x);
+	d->id = sta_make_row(m, d, &x);
 	struct entity_links here = {.place = {d->id}, .n_places = 1};
 	if (d->id < 0 || thing)
 		return d->id; /* its Thing has it in its own row */
@@ -260,63 +256,30 @@ static int64_t make_location(struct making *m, struct sta_draft *d, int64_t thin
 		return -1;
 	for (unsigned i = 0; i < d->n_links; i++) {
 		const struct sta_draft_link *l = &d->link[i];
-		int64_t id = l->made ? make(m, l->made, 0, 0) : l->id;
+		int64_t id = l->made ? sta_make_one(m, l->made, 0, 0) : l->id;
 		if (l->relation->to == STA_THING && (id < 0 || !move(m, id, &here)))
 			return -1;
 	}
 	return d->id;
 }
 
-static int64_t make_stream(struct making *m, struct sta_draft *d, int64_t thing, int64_t other)
-{
-	char member[STA_NAME_BYTES], unit[64] = "";
-	struct entity x = {.member = member, .unit = unit};
-	enum sta_type as = m->parent;
-	if (thing <= 0)
-		thing = other_end(m, d, STA_THING, 0);
-	if (thing <= 0)
-		return thing ? -1 : missing(m, d, "Thing");
-	x.to.thing = thing;
-	x.to.sensor = other_end(m, d, STA_SENSOR, thing);
-	if (x.to.sensor >= 0)
-		x.to.property = other_end(m, d, STA_OBSERVED_PROPERTY, thing);
-	if (x.to.sensor < 0 || x.to.property < 0)
-		return -1;
-	if (other && !x.to.sensor && as != STA_OBSERVED_PROPERTY)
-		x.to.sensor = other;
-	else if (other && !x.to.property)
-		x.to.property = other;
-	if (!x.to.sensor)
-		return missing(m, d, "Sensor");
-	if (!x.to.property)
-		return missing(m, d, "ObservedProperty");
-	const struct entity *made = entities_pending(m->change, STA_THING, thing);
-	const struct sta_found *found = sta_find_of(&m->find, STA_THING, thing);
-	x.thing = made ? made->thing : found ? (char *)found->of_thing : (char[]){""};
-	if (!sta_name_stream(m, d, x.thing, &x, member, sizeof(member)))
-		return -1;
-	d->id = add(m, d, &x);
-	return d->id;
-}
-
 static int64_t make_historical(struct making *m, struct sta_draft *d)
 {
 	struct entity x = {.type = STA_HISTORICAL_LOCATION};
-	int64_t thing = other_end(m, d, STA_THING, 0);
+	int64_t thing = sta_make_link(m, d, STA_THING, 0);
 	const struct sta_found *found = sta_find_of(&m->find, STA_THING, thing);
 	if (!found)
-		return missing(m, d, "Thing");
+		return sta_make_missing(m, d, "Thing");
 	if (!take_places(m, d, &x.to))
 		return -1;
 	x.to.thing = thing;
 	x.thing = (char *)found->of_thing;
-	d->id = add(m, d, &x);
+	d->id = sta_make_row(m, d, &x);
 	return d->id;
 }
 
-/* other: the Sensor or ObservedProperty that a Datastream is made in. thing -1: it is known to whom
- * a Location belongs. */
-static int64_t make(struct making *m, struct sta_draft *d, int64_t thing, int64_t other)
+/* thing -1: it is known to whom a Location belongs. */
+int64_t sta_make_one(struct making *m, struct sta_draft *d, int64_t thing, int64_t other)
 {
 	struct entity x = {.type = d->type};
 	if (!sta_name_is_free(m, d))
@@ -324,10 +287,11 @@ static int64_t make(struct making *m, struct sta_draft *d, int64_t thing, int64_
 	switch (d->type) {
 	case STA_THING: return make_thing(m, d);
 	case STA_LOCATION: return make_location(m, d, thing);
-	case STA_DATASTREAM: return make_stream(m, d, thing, other);
+	case STA_DATASTREAM: return sta_make_stream(m, d, thing, other);
+	case STA_MULTI_DATASTREAM: return sta_make_multi(m, d, thing, other);
 	case STA_HISTORICAL_LOCATION: return make_historical(m, d);
 	default:
-		d->id = add(m, d, &x);
+		d->id = sta_make_row(m, d, &x);
 		if (d->id < 0 || !make_streams(m, d, 0, d->id))
 			return -1;
 		return d->id;
@@ -355,7 +319,7 @@ static void found(struct req *r)
 	if (m->find.err || !all_there(m) || !find_feed(m))
 		return;
 	m->change = sta_begin(r);
-	if (make(m, m->draft, 0, 0) < 0 || r->answering)
+	if (sta_make_one(m, m->draft, 0, 0) < 0 || r->answering)
 		return;
 	sta_commit(r, m->change, committed);
 }

@@ -1,5 +1,5 @@
-/* sta_making.h - POST of entities, between its files: sta_make.c makes them, sta_name.c finds their
- * names in the feed. */
+/* sta_making.h - POST of entities, between its files: sta_make.c makes them, sta_make_stream.c
+ * Datastreams and MultiDatastreams, sta_name.c finds their names in the feed. */
 #ifndef WEB_STA_MAKING_H
 #define WEB_STA_MAKING_H
 
@@ -23,8 +23,29 @@ const struct sta_draft_link *sta_link_to(const struct sta_draft *d, enum sta_typ
 bool sta_name_is_free(struct making *m, const struct sta_draft *d);
 /* The level of the topic, and the right to publish there. */
 bool sta_name_thing(struct making *m, const struct sta_draft *d, char *out, size_t size);
+/* What a Datastream is to be named by: one that is made, or one of a MultiDatastream. */
+struct sta_naming {
+	const struct sta_draft_part *part;     /* its unit; NULL: none is said */
+	const struct sta_draft_link *property; /* or NULL: that of the path */
+	const char *wish, *name;               /* properties.member, or NULL: after its name */
+	const char *unit_at, *member_at;       /* places in the body */
+};
 /* The member, and the unit of x. */
-bool sta_name_stream(struct making *m, const struct sta_draft *d, const char *thing,
+bool sta_name_stream(struct making *m, const struct sta_naming *n, const char *thing,
                      struct entity *x, char *member, size_t size);
+
+/* ---- sta_make.c ---- */
+/* Makes what is in a draft; thing and other: what it is in, 0: nothing. The number, -1: refused. */
+int64_t sta_make_one(struct making *m, struct sta_draft *d, int64_t thing, int64_t other);
+/* The number at the other end of a link, which is made when it is not there yet; 0: no such link;
+ * -1: refused. */
+int64_t sta_make_link(struct making *m, const struct sta_draft *d, enum sta_type t, int64_t thing);
+/* x with what the draft says; the same. */
+int64_t sta_make_row(struct making *m, const struct sta_draft *d, struct entity *x);
+int64_t sta_make_missing(struct making *m, const struct sta_draft *d, const char *what);
+
+/* ---- sta_make_stream.c: other is the Sensor or ObservedProperty that it is made in ---- */
+int64_t sta_make_stream(struct making *m, struct sta_draft *d, int64_t thing, int64_t other);
+int64_t sta_make_multi(struct making *m, struct sta_draft *d, int64_t thing, int64_t other);
 
 #endif

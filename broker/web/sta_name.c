@@ -99,17 +99,25 @@ bool sta_name_thing(struct making *m, const struct sta_draft *d, char *out, size
 	return false;
 }
 
+bool sta_schema_has(const struct schema *sc, const char *member)
+{
+	for (unsigned i = 0; i < schema_result_count(sc); i++)
+		if (strcmp(schema_result_info(sc, i).member, member) == 0)
+			return true;
+	return false;
+}
+
 /* The result of the feed's schemas that a Datastream is about. NULL: none, or it is not clear. */
-static const char *schema_member(const struct making *m, const struct sta_draft *d,
+static const char *schema_member(const struct making *m, const struct sta_naming *n,
                                  const char *definition, const char **ret_unit)
 {
 	const char *found = NULL;
 	for (unsigned s = 0; s < m->feed->n_schemas; s++)
 		for (unsigned i = 0; i < schema_result_count(m->feed->schemas[s]); i++) {
 			struct schema_result_info x = schema_result_info(m->feed->schemas[s], i);
-			bool fits = d->member ? strcmp(x.member, d->member) == 0
-			                      : definition && x.observed_property &&
-			                            strcmp(x.observed_property, definition) == 0;
+			bool fits = n->wish ? strcmp(x.member, n->wish) == 0
+			                    : definition && x.observed_property &&
+			                          strcmp(x.observed_property, definition) == 0;
 			if (!fits)
 				continue;
 			if (found && strcmp(found, x.member) != 0)
@@ -121,10 +129,10 @@ static const char *schema_member(const struct making *m, const struct sta_draft 
 }
 
 /* Of a feed with schemas: one of their results, in its unit. */
-static bool schema_wish(struct making *m, const struct sta_draft *d, const char *unit,
-                        const char *pointer, char *wish, size_t size)
+static bool schema_wish(struct making *m, const struct sta_naming *n, const char *unit, char *wish,
+                        size_t size)
 {
-	const struct sta_draft_link *l = sta_link_to(d, STA_OBSERVED_PROPERTY);
+	const struct sta_draft_link *l = n->property;
 	const struct sta_found *p = l && l->id ? sta_find_of(&m->find, STA_OBSERVED_PROPERTY, l->id)
 	                            : m->parent_id && !l
 	                                ? sta_find_of(&m->find, m->parent, m->parent_id)
@@ -133,25 +141,24 @@ static bool schema_wish(struct making *m, const struct sta_draft *d, const char 
 	           *definition = l && l->made ? l->made->definition
 	                         : p          ? p->definition
 	                                      : NULL,
-	           *found = schema_member(m, d, definition, &of);
+	           *found = schema_member(m, n, definition, &of);
 	if (!found)
-		sta_refuse(m->r, 400, "member", pointer,
-		           "say which result of the feed's schema it is: properties.member");
+		sta_refuse(m->r, 400, "member", n->member_at,
+		           "say here which result of the feed's schema it is");
 	else if (of && strcmp(of, unit) != 0)
-		sta_refuse(m->r, 400, "unit", pointer, "the feed's schema has \"%s\" in %s", found,
-		           of);
+		sta_refuse(m->r, 400, "unit", n->member_at, "the feed's schema has \"%s\" in %s",
+		           found, of);
 	else
 		snprintf(wish, size, "%s", found);
 	return !m->r->answering;
 }
 
-static bool senml_wish(struct making *m, const struct sta_draft *d, const char *pointer, char *wish,
-                       size_t size)
+static bool senml_wish(struct making *m, const struct sta_naming *n, char *wish, size_t size)
 {
-	slug(d->member ? d->member : d->name, true, wish, size);
-	if (!d->member || strcmp(wish, d->member) == 0)
+	slug(n->wish ? n->wish : n->name, true, wish, size);
+	if (!n->wish || strcmp(wish, n->wish) == 0)
 		return true;
-	sta_refuse(m->r, 400, "member", pointer,
+	sta_refuse(m->r, 400, "member", n->member_at,
 	           "a member of SenML has letters, digits, '-', '_' and '.'");
 	return false;
 }
@@ -175,21 +182,19 @@ static bool take_member(struct making *m, const char *thing, const char *wish, b
 	return !m->r->answering;
 }
 
-bool sta_name_stream(struct making *m, const struct sta_draft *d, const char *thing,
+bool sta_name_stream(struct making *m, const struct sta_naming *n, const char *thing,
                      struct entity *x, char *member, size_t size)
 {
-	char wish[STA_NAME_BYTES], pointer[192];
+	char wish[STA_NAME_BYTES];
 	bool senml = m->feed->conf->decode == CONFIG_SENML;
-	snprintf(pointer, sizeof(pointer), "%s/unitOfMeasurement", d->pointer);
-	if (!sta_unit(d->symbol, d->unit_uri, x->unit)) {
+	if (n->part && !sta_unit(n->part->symbol, n->part->unit_uri, x->unit)) {
 		sta_refuse(
-		    m->r, 400, "ucum", pointer,
+		    m->r, 400, "ucum", n->unit_at,
 		    "the symbol is no UCUM code, and the definition no ucum:CODE: write Cel, "
 		    "ug/m3, %%, or null for what has no unit");
 		return false;
 	}
-	snprintf(pointer, sizeof(pointer), "%s/properties/member", d->pointer);
-	return (senml ? senml_wish(m, d, pointer, wish, sizeof(wish))
-	              : schema_wish(m, d, x->unit, pointer, wish, sizeof(wish))) &&
-	       take_member(m, thing, wish, d->member || !senml, pointer, member, size);
+	return (senml ? senml_wish(m, n, wish, sizeof(wish))
+	              : schema_wish(m, n, x->unit, wish, sizeof(wish))) &&
+	       take_member(m, thing, wish, n->wish || !senml, n->member_at, member, size);
 }

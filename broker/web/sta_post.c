@@ -1,4 +1,5 @@
-/* sta_post.c - an Observation becomes a message of its Datastream's feed. Of a feed with schemas it
+/* sta_post.c - an Observation becomes a message of its Datastream's feed; that of a MultiDatastream
+ * one message with all of its results. Of a feed with schemas it
  * is made of two members: its time and the Datastream's; what the schema wants besides is a refusal
  * of admission that says so. Of a feed with decode = senml it is a record of SenML, with
  * resultTime and the like as members that readers of SenML pass over. The series read these from a
@@ -10,6 +11,7 @@
 #include "web/sta_write.h"
 #include "json/write.h"
 
+#include <math.h>
 #include <stdio.h>
 
 enum { SCHEMA_TOKENS = 1 << 16 };
@@ -59,10 +61,10 @@ static uint32_t member(const struct json_tape *t, uint32_t at, const char *name)
 	return i && t->tok[i].type != JSON_NULL ? i : 0;
 }
 
-const char *sta_observation_read(const struct json_tape *t, uint32_t token, int64_t now_ms,
-                                 struct sta_observation *ret, const char **ret_code)
+const char *sta_observation_read(const struct json_tape *t, uint32_t token, bool multi,
+                                 int64_t now_ms, struct sta_observation *ret, const char **ret_code)
 {
-	*ret = (struct sta_observation){.t = t, .ms = now_ms};
+	*ret = (struct sta_observation){.t = t, .multi = multi, .ms = now_ms};
 	*ret_code = "type";
 	if (t->tok[token].type != JSON_OBJECT)
 		return "the Observation is not a JSON object";
@@ -73,6 +75,84 @@ const char *sta_observation_read(const struct json_tape *t, uint32_t token, int6
 	return sta_observation_check(ret, ret_code);
 }
 
+unsigned sta_observation_values(const struct sta_observation *o)
+{
+	return o->multi ? o->t->tok[o->result].size : 1;
+}
+
+uint32_t sta_observation_value(const struct sta_observation *o, unsigned i)
+{
+	uint32_t at = o->multi ? o->result + 1 : o->result;
+	while (i-- > 0)
+		at = o->t->tok[at].next;
+	return o->t->tok[at].type == JSON_NULL ? 0 : at;
+}
+
+static void point_at(struct sta_observation *o, unsigned i)
+{
+	snprintf(o->pointer, sizeof(o->pointer), "/result/%u", i);
+}
+
+static const char *check_list(struct sta_observation *o)
+{
+	bool any = false;
+	const struct json_token *list = &o->t->tok[o->result];
+	if (list->type != JSON_ARRAY || !list->size || list->size > LIMIT_STA_MULTI)
+		return "the result of a MultiDatastream is a list, as long as its "
+		       "ObservedProperties";
+	for (unsigned i = 0; i < list->size; i++) {
+		uint32_t at = sta_observation_value(o, i);
+		uint8_t type = o->t->tok[at].type;
+		any |= at != 0;
+		point_at(o, i);
+		if (at && (type == JSON_OBJECT || type == JSON_ARRAY))
+			return "a result is a number, a text, a truth value, or null";
+		if (at && type == JSON_STRING && o->t->tok[at].len > LIMIT_SERIES_TEXT_BYTES)
+			return "a text in a list of results has at most 1024 bytes";
+	}
+	o->pointer[0] = '\0';
+	return any ? NULL : "one of the results at least is not null";
+}
+
+static bool is_wanted(const struct sta_observation *o, uint32_t at, enum sta_result want)
+{
+	struct span text = json_text(o->t, at);
+	uint8_t type = o->t->tok[at].type;
+	switch (want) {
+	case STA_R_NUMBER: return type == JSON_NUMBER;
+	case STA_R_COUNT:
+		return type == JSON_NUMBER && trunc(json_double(text)) == json_double(text);
+	case STA_R_TRUTH: return type == JSON_TRUE || type == JSON_FALSE;
+	case STA_R_TEXT: return type == JSON_STRING;
+	case STA_R_ANY: break;
+	}
+	return true;
+}
+
+const char *sta_observation_fits(struct sta_observation *o, const struct sta_found *x,
+                                 char why[200])
+{
+	unsigned n = sta_observation_values(o);
+	if (!o->multi)
+		return NULL;
+	if (n != x->n_sides) {
+		snprintf(o->pointer, sizeof(o->pointer), "/result");
+		snprintf(why, 200, "this MultiDatastream has %u results, and here are %u",
+		         x->n_sides, n);
+		return why;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t at = sta_observation_value(o, i);
+		if (!at || is_wanted(o, at, x->side[i].want))
+			continue;
+		point_at(o, i);
+		snprintf(why, 200, "result %u of this MultiDatastream is %s, or null", i,
+		         sta_result_words(x->side[i].want));
+		return why;
+	}
+	return NULL;
+}
+
 const char *sta_observation_check(struct sta_observation *o, const char **ret_code)
 {
 	*ret_code = "missing";
@@ -80,10 +160,14 @@ const char *sta_observation_check(struct sta_observation *o, const char **ret_co
 		return "the Observation has no result";
 	*ret_code = "result-type";
 	uint8_t type = o->t->tok[o->result].type;
-	if (type == JSON_OBJECT || type == JSON_ARRAY)
-		return "a result is a number, a text or a truth value";
+	const char *why = o->multi ? check_list(o) : NULL;
+	if (!o->multi && (type == JSON_OBJECT || type == JSON_ARRAY))
+		why = "a result is a number, a text or a truth value; a list is one of a "
+		      "MultiDatastream";
+	if (why)
+		return why;
 	*ret_code = "time";
-	const char *why = o->time ? read_time(o) : NULL;
+	why = o->time ? read_time(o) : NULL;
 	for (unsigned i = 0; i < ARRAY_LEN(o->extra) && !why; i++) {
 		*ret_code = sta_detail_names[i];
 		why =
@@ -117,27 +201,40 @@ void sta_observation_detail(const struct sta_observation *o, struct buf *b)
 		buf_add_char(b, '}');
 }
 
-char *sta_instant_of(struct sta_instant *i, const struct sta_observation *o)
+static struct sta_value value_of(const struct sta_observation *o, uint32_t at)
 {
-	struct span text = json_text(o->t, o->result);
-	struct buf b;
-	switch (o->t->tok[o->result].type) {
+	struct sta_value v = {.given = at != 0};
+	switch (at ? o->t->tok[at].type : JSON_NULL) {
 	case JSON_NUMBER:
-		i->kind = POINT_NUMBER;
-		i->value = json_double(text);
+		v.kind = POINT_NUMBER;
+		v.number = json_double(json_text(o->t, at));
 		break;
 	case JSON_STRING:
-		i->kind = POINT_TEXT;
-		i->text = text; /* escapes are rare: then it is another one */
+		v.kind = POINT_TEXT;
+		v.text = json_text(o->t, at); /* escapes are rare: then it is another one */
 		break;
-	default: i->kind = POINT_BOOL; i->value = o->t->tok[o->result].type == JSON_TRUE;
+	default: v.kind = POINT_BOOL; v.number = at && o->t->tok[at].type == JSON_TRUE;
 	}
+	return v;
+}
+
+void *sta_instant_of(struct sta_instant *i, const struct sta_observation *o)
+{
+	struct buf b;
+	unsigned n = sta_observation_values(o);
 	buf_init(&b, LIMIT_SERIES_DETAIL_BYTES);
 	sta_observation_detail(o, &b);
-	char *detail = b.len && !b.err ? xstrndup(b.p, b.len) : NULL;
-	i->detail = span_of(detail, detail ? b.len : 0);
+	size_t detail = b.err ? 0 : b.len;
+	i->value = xmalloc(n * sizeof(*i->value) + detail);
+	i->n_values = n;
+	for (unsigned k = 0; k < n; k++)
+		i->value[k] = value_of(o, sta_observation_value(o, k));
+	char *text = (char *)(i->value + n);
+	if (detail)
+		memcpy(text, b.p, detail);
+	i->detail = span_of(text, detail);
 	buf_done(&b);
-	return detail;
+	return i->value;
 }
 
 static const char *write_property(const struct feed *f, const struct sta_observation *o,
@@ -207,16 +304,33 @@ static void write_time(const struct sta_observation *o, const struct json_tape *
 	buf_add_char(b, ',');
 }
 
-/* The schema of the feed that the newest observation fitted, else the first that has the member. */
-static const struct schema *schema_of(const struct feed *f, const struct sta_found *x)
+static const char *member_of(const struct sta_found *x, unsigned i)
+{
+	return x->n_sides ? x->side[i].member : x->member;
+}
+
+/* Whether a schema has all that this Observation gives. */
+static bool has_all(const struct schema *sc, const struct sta_found *x,
+                    const struct sta_observation *o)
+{
+	for (unsigned i = 0; i < sta_observation_values(o); i++)
+		if (sta_observation_value(o, i) && !sta_schema_has(sc, member_of(x, i)))
+			return false;
+	return true;
+}
+
+/* The schema of the feed that the newest observation fitted, else the first that has the members.
+ */
+static const struct schema *schema_of(const struct feed *f, const struct sta_found *x,
+                                      const struct sta_observation *o)
 {
 	const struct schema *with = NULL;
 	for (unsigned i = 0; i < f->n_schemas; i++) {
+		if (!has_all(f->schemas[i], x, o))
+			continue;
 		if (x->schema[0] && strcmp(x->schema, schema_id(f->schemas[i])) == 0)
 			return f->schemas[i];
-		for (unsigned k = 0; !with && k < schema_result_count(f->schemas[i]); k++)
-			if (strcmp(schema_result_info(f->schemas[i], k).member, x->member) == 0)
-				with = f->schemas[i];
+		with = with ? with : f->schemas[i];
 	}
 	return with;
 }
@@ -229,6 +343,23 @@ static bool is_scaled(const struct schema *sc, const char *name)
 	return false;
 }
 
+/* Whether a message may have this member as a result is. */
+static bool takes_result(const struct schema *sc, const struct json_tape *t, uint32_t all,
+                         const char *member)
+{
+	uint32_t own = all ? json_member(t, all, span_str(member)) : 0;
+	return own && has_role(t, own, "result") && !is_scaled(sc, member);
+}
+
+static bool takes_results(const struct schema *sc, const struct json_tape *t, uint32_t all,
+                          const struct sta_found *x, const struct sta_observation *o)
+{
+	for (unsigned i = 0; i < sta_observation_values(o); i++)
+		if (sta_observation_value(o, i) && !takes_result(sc, t, all, member_of(x, i)))
+			return false;
+	return true;
+}
+
 /* {"dateObserved": "...", "pm25": 12.5} */
 static const char *write_fitting(const struct schema *sc, const struct sta_found *x,
                                  const struct sta_observation *o, struct buf *b,
@@ -237,27 +368,34 @@ static const char *write_fitting(const struct schema *sc, const struct sta_found
 	struct json_tape t;
 	const char *why;
 	size_t at;
-	bool written = false;
 	json_tape_init(&t, SCHEMA_TOKENS);
 	int err = json_parse(&t, schema_source(sc), &at, &why);
-	uint32_t all = err ? 0 : json_member(&t, 0, SPAN("properties")),
-	         own = all ? json_member(&t, all, span_str(x->member)) : 0;
-	if (own && has_role(&t, own, "result") && !is_scaled(sc, x->member)) {
+	uint32_t all = err ? 0 : json_member(&t, 0, SPAN("properties"));
+	bool written = takes_results(sc, &t, all, x, o), any = false;
+	if (written) {
 		buf_add_char(b, '{');
 		for (uint32_t i = all + 1; i < t.tok[all].next; i = t.tok[i + 1].next)
 			if (has_role(&t, i + 1, "time")) {
 				write_time(o, &t, i, i + 1, b);
 				break;
 			}
-		json_write_string(b, span_str(x->member));
+	}
+	for (unsigned i = 0; written && i < sta_observation_values(o); i++) {
+		uint32_t value = sta_observation_value(o, i);
+		if (!value)
+			continue;
+		if (any)
+			buf_add_char(b, ',');
+		any = true;
+		json_write_string(b, span_str(member_of(x, i)));
 		buf_add_char(b, ':');
-		write_value(o->t, o->result, b);
-		buf_add_char(b, '}');
-		written = true;
+		write_value(o->t, value, b);
 	}
 	json_tape_done(&t);
-	if (written)
+	if (written) {
+		buf_add_char(b, '}');
 		return NULL;
+	}
 	*ret_code = "schema";
 	return "this Datastream's feed describes its messages in a way that one Observation does "
 	       "not make: publish to the feed";
@@ -265,36 +403,53 @@ static const char *write_fitting(const struct schema *sc, const struct sta_found
 
 /* ---- the message of SenML ---- */
 
-static const char *write_senml(const struct sta_found *x, const struct sta_observation *o,
-                               struct buf *b, const char **ret_code)
+/* {"n":"temperature","u":"Cel","t":1795521600,"v":21.5 */
+static void write_result(const struct sta_observation *o, const char *member, const char *unit,
+                         uint32_t value, struct buf *b)
 {
-	uint8_t type = o->t->tok[o->result].type;
-	if (o->ms < SENML_FIRST_MS) {
-		*ret_code = "time";
-		return "this feed keeps SenML, which has no times before July 1978";
-	}
-	buf_add_str(b, "[{\"n\":");
-	json_write_string(b, span_str(x->member));
-	if (x->unit[0]) {
+	uint8_t type = o->t->tok[value].type;
+	buf_add_str(b, "{\"n\":");
+	json_write_string(b, span_str(member));
+	if (unit[0]) {
 		json_write_name(b, "u");
-		json_write_string(b, span_str(x->unit));
+		json_write_string(b, span_str(unit));
 	}
 	buf_addf(b, ",\"t\":%lld", (long long)(o->ms / 1000));
 	if (o->ms % 1000)
 		buf_addf(b, ".%03d", (int)(o->ms % 1000));
 	json_write_name(b, type == JSON_STRING ? "vs" : type == JSON_NUMBER ? "v" : "vb");
-	write_value(o->t, o->result, b);
-	if (o->is_interval) {
-		json_write_name(b, "phenomenonTime");
-		write_value(o->t, o->time, b);
+	write_value(o->t, value, b);
+}
+
+/* A record for each result; what it has beside stands in the first. */
+static const char *write_senml(const struct sta_found *x, const struct sta_observation *o,
+                               struct buf *b, const char **ret_code)
+{
+	bool any = false;
+	if (o->ms < SENML_FIRST_MS) {
+		*ret_code = "time";
+		return "this feed keeps SenML, which has no times before July 1978";
 	}
-	for (unsigned i = 0; i < ARRAY_LEN(o->extra); i++) {
-		if (!o->extra[i])
+	for (unsigned i = 0; i < sta_observation_values(o); i++) {
+		uint32_t value = sta_observation_value(o, i);
+		if (!value)
 			continue;
-		json_write_name(b, sta_detail_names[i]);
-		write_value(o->t, o->extra[i], b);
+		buf_add_char(b, any ? ',' : '[');
+		write_result(o, member_of(x, i), x->n_sides ? x->side[i].unit : x->unit, value, b);
+		if (!any && o->is_interval) {
+			json_write_name(b, "phenomenonTime");
+			write_value(o->t, o->time, b);
+		}
+		for (unsigned k = 0; k < ARRAY_LEN(o->extra) && !any; k++) {
+			if (!o->extra[k])
+				continue;
+			json_write_name(b, sta_detail_names[k]);
+			write_value(o->t, o->extra[k], b);
+		}
+		any = true;
+		buf_add_char(b, '}');
 	}
-	buf_add_str(b, "}]");
+	buf_add_char(b, ']');
 	return NULL;
 }
 
@@ -302,7 +457,7 @@ static const char *write_message(const struct feed *f, const struct sta_found *x
                                  const struct sta_observation *o, struct buf *out,
                                  struct buf *properties, const char **ret_code)
 {
-	const struct schema *sc = schema_of(f, x);
+	const struct schema *sc = schema_of(f, x, o);
 	const char *why;
 	*ret_code = "schema";
 	if (f->conf->decode == CONFIG_SENML) {

@@ -27,7 +27,7 @@ void sta_hint(const struct sta_things *t, int64_t property, uint32_t stream)
 }
 
 /* By a written Datastream, which names its own ObservedProperty. */
-static bool is_described(const struct sta_things *t, uint32_t stream)
+bool sta_is_described(const struct sta_things *t, uint32_t stream)
 {
 	return t->written && t->written(t->written_arg, stream);
 }
@@ -52,7 +52,7 @@ static void note_property(const struct sta_things *t, struct properties *all,
                           const struct series_stream *s)
 {
 	int64_t id = sta_property_id(s);
-	if (is_described(t, s->id))
+	if (sta_is_described(t, s->id))
 		return;
 	sta_hint(t, id, s->id);
 	for (size_t i = all->n; i-- > 0;) /* neighbours have much in common */
@@ -115,7 +115,7 @@ static int get_hinted(const struct sta_things *t, int64_t id, json_t **ret)
 	sta_ask_init(t, &a, SERIES_STREAMS);
 	a.filter.stream_id = stream;
 	int err = sta_ask_one(t, &a);
-	if (!err && (sta_property_id(&a.streams[0]) != id || is_described(t, stream)))
+	if (!err && (sta_property_id(&a.streams[0]) != id || sta_is_described(t, stream)))
 		err = ERR_NOT_FOUND;
 	if (!err)
 		*ret = sta_property(&a.streams[0]);

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "session/session.h"
-#include "web/sta_write.h"
+#include "web/sta_rows.h"
 
 #include <stdlib.h>
 
@@ -25,35 +25,45 @@ static bool refuse(struct publishing *p, uint8_t verdict, const char *why)
 	return false;
 }
 
-/* The Datastream that path or body name. */
-static bool find_id(struct publishing *p, struct span topic, int64_t *ret)
+static bool is_stream(enum sta_type t)
 {
-	const struct json_tape *t = &p->body;
+	return t == STA_DATASTREAM || t == STA_MULTI_DATASTREAM;
+}
+
+/* The stream that path or body name. */
+static bool find_stream(struct publishing *p, struct span topic, enum sta_type *ret_type,
+                        int64_t *ret_id)
+{
 	struct sta_query *q = &p->q;
 	if (!session_question_read(topic, q) || q->what != STA_WHAT_SET ||
 	    sta_query_type(q) != STA_OBSERVATION || memchr(topic.p, '?', topic.n))
 		return refuse(p, VERDICT_UNROUTED,
 		              "publish to v1.1/Datastreams(5)/Observations or v1.1/Observations");
-	if (q->n_steps == 2 && q->step[0].type == STA_DATASTREAM && q->step[0].has_id) {
-		*ret = q->step[0].id;
+	if (q->n_steps == 2 && is_stream(q->step[0].type) && q->step[0].has_id) {
+		*ret_type = q->step[0].type;
+		*ret_id = q->step[0].id;
 		return true;
 	}
-	uint32_t d = q->n_steps == 1 ? json_member(t, 0, SPAN("Datastream")) : 0;
-	uint32_t id = d && t->tok[d].type == JSON_OBJECT ? json_member(t, d, SPAN("@iot.id")) : 0;
-	if (id && t->tok[id].type == JSON_NUMBER && json_int64(json_text(t, id), ret) == 0)
-		return true;
-	return refuse(p, VERDICT_REFUSED, "say which: \"Datastream\": {\"@iot.id\": 5}");
+	const char *why = q->n_steps == 1 ? rows_stream(&p->body, 0, ret_type, ret_id)
+	                                  : "say which: v1.1/Datastreams(5)/Observations";
+	return !why || refuse(p, VERDICT_REFUSED, why);
 }
 
-static bool read_body(struct publishing *p, struct span payload, struct sta_observation *o)
+static bool parse_body(struct publishing *p, struct span payload)
 {
 	size_t at;
-	const char *why, *code;
+	const char *why;
 	json_tape_init(&p->body, LIMIT_STA_TOKENS);
-	if (json_parse(&p->body, payload, &at, &why) || p->body.tok[0].type != JSON_OBJECT)
-		return refuse(p, VERDICT_REFUSED, "the payload is not a JSON object");
+	return (json_parse(&p->body, payload, &at, &why) == 0 &&
+	        p->body.tok[0].type == JSON_OBJECT) ||
+	       refuse(p, VERDICT_REFUSED, "the payload is not a JSON object");
+}
+
+static bool read_body(struct publishing *p, bool multi, struct sta_observation *o)
+{
+	const char *why, *code;
 	p->to->received_ms = clock_wall_ms(hub_clock(p->w->hub));
-	why = sta_observation_read(&p->body, 0, p->to->received_ms, o, &code);
+	why = sta_observation_read(&p->body, 0, multi, p->to->received_ms, o, &code);
 	if (!why && json_member(&p->body, 0, SPAN("FeatureOfInterest")))
 		why = "a FeatureOfInterest is given over HTTP: here it is the Datastream's";
 	if (o->time)
@@ -64,19 +74,24 @@ static bool read_body(struct publishing *p, struct span payload, struct sta_obse
 static bool convert(struct publishing *p, struct span topic, struct span payload)
 {
 	struct sta_observation o;
+	enum sta_type type;
 	int64_t id;
-	if (!read_body(p, payload, &o) || !find_id(p, topic, &id))
+	if (!parse_body(p, payload) || !find_stream(p, topic, &type, &id) ||
+	    !read_body(p, type == STA_MULTI_DATASTREAM, &o))
 		return false;
-	struct sta_found *x = &p->find.one[sta_find_add(&p->find, STA_DATASTREAM, id)];
+	sta_find_add(&p->find, type, id);
 	sta_find_now(&p->find, p->w, permit_to(ACCESS_PUBLISH, p->who, p->w, "mqtt"));
-	x = sta_find_of(&p->find, STA_DATASTREAM, id);
+	const struct sta_found *x = sta_find_of(&p->find, type, id);
 	if (!x->there)
 		return refuse(p, VERDICT_DENIED,
 		              "there is no such Datastream that you may publish to");
 	if (strcmp(x->organisation, p->who->organisation) != 0)
 		return refuse(p, VERDICT_DENIED, "this Datastream is another organisation's");
+	const char *why = sta_observation_fits(&o, x, p->to->text);
+	if (why)
+		return refuse(p, VERDICT_REFUSED, why);
 	struct sta_message message = {&p->to->payload, &p->to->properties, ""};
-	const char *why = sta_message(&p->post, p->w, x, &o, &message);
+	why = sta_message(&p->post, p->w, x, &o, &message);
 	if (why)
 		return refuse(p, VERDICT_REFUSED, why);
 	buf_add_str(&p->to->topic, p->post.topic);

@@ -1,11 +1,11 @@
 /* sta_rows.c - POST of Observations: one, many (CreateObservations, SensorThings 1.1 clause 12.2),
- * or those in a Datastream that was just made. Each becomes a message of its Datastream's feed and
- * goes through admission as any other does.
+ * or those in a Datastream that was just made, and the same of MultiDatastreams. Each becomes a
+ * message of its Datastream's feed and goes through admission as any other does.
  *
- * The natural key is Datastream and phenomenonTime. What a second Observation of a key means is the
- * feed's: duplicates = ignore, the first counts: the same result again is 200, another is 409;
- * replace, the last counts; keep, both stay. While one is being written its key is held, so that
- * two who write at the same time are told apart. */
+ * The natural key is the Datastream or MultiDatastream and phenomenonTime. What a second
+ * Observation of a key means is the feed's: duplicates = ignore, the first counts: the same result
+ * again is 200, another is 409; replace, the last counts; keep, both stay. While one is being
+ * written its key is held, so that two who write at the same time are told apart. */
 #include "web/sta_group.h"
 
 #include "base/err.h"
@@ -17,16 +17,20 @@
 
 enum { REASON_BYTES = 400 };
 
-static struct span key_of(const struct rows *s, const struct row *w, char out[16])
+enum { KEY_BYTES = 17 };
+
+static struct span key_of(const struct rows *s, const struct row *w, char out[KEY_BYTES])
 {
-	memcpy(out, &s->find.one[w->stream].id, 8);
-	memcpy(out + 8, &w->o.ms, 8);
-	return span_of(out, 16);
+	const struct sta_found *x = &s->find.one[w->stream];
+	out[0] = (char)x->type;
+	memcpy(out + 1, &x->id, 8);
+	memcpy(out + 9, &w->o.ms, 8);
+	return span_of(out, KEY_BYTES);
 }
 
 static void let_go(struct rows *s)
 {
-	char key[16];
+	char key[KEY_BYTES];
 	for (size_t i = 0; i < s->n; i++)
 		if (s->row[i].held)
 			map_remove(&s->r->web->sta_writing, key_of(s, &s->row[i], key));
@@ -39,7 +43,7 @@ static void rows_free(void *arg)
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->row[i].reason);
 		free(s->row[i].parts);
-		free(s->row[i].detail);
+		free(s->row[i].compared);
 	}
 	free(s->row);
 	free(s->find.instant);
@@ -97,7 +101,7 @@ static void numbered(struct req *r)
 static void finish(struct rows *s)
 {
 	for (size_t i = 0; i < s->n && !s->refind; i++)
-		s->refind = s->row[i].status < 300 && !s->find.one[s->row[i].stream].number;
+		s->refind = s->row[i].status < 300 && !s->find.one[s->row[i].stream].of;
 	let_go(s);
 	for (size_t i = 0; i < s->n; i++)
 		s->row[i].held = false;
@@ -202,6 +206,8 @@ size_t rows_bytes(const struct rows *s)
 		const struct sta_observation *o = &s->row[i].o;
 		const struct sta_found *x = &s->find.one[s->row[i].stream];
 		all += ROW_OVERHEAD_BYTES + strlen(x->of_thing) + strlen(x->member);
+		for (unsigned k = 0; k < x->n_sides; k++)
+			all += strlen(x->side[k].member) + sizeof(x->side[k].unit);
 		all += o->result ? o->t->tok[o->result].len : 0;
 		for (unsigned k = 0; k < ARRAY_LEN(o->extra); k++)
 			all += o->extra[k] ? o->t->tok[o->extra[k]].len : 0;
@@ -272,11 +278,11 @@ static int64_t make_feature(struct rows *s, const struct sta_found *x)
 	return entities_add(s->change, &e);
 }
 
-/* The Datastream's row says which; a derived one gets a row for it. */
+/* The stream's row says which; a derived Datastream gets a row for it. */
 static int keep_feature(struct rows *s, const struct sta_found *x, int64_t feature)
 {
-	const struct entity *old = sta_entity_now(s->r, STA_DATASTREAM, x->id);
-	struct entity e = {.type = STA_DATASTREAM,
+	const struct entity *old = sta_entity_now(s->r, x->type, x->id);
+	struct entity e = {.type = x->type,
 	                   .id = x->id,
 	                   .feed = (char *)x->feed,
 	                   .organisation = (char *)x->organisation,
@@ -308,9 +314,16 @@ static void check_feature(struct rows *s, struct row *w)
 	if (x->feature) {
 		row_refuse(
 		    w, 400, "feature",
-		    "the Observations of this Datastream are about FeaturesOfInterest(%lld): link "
-		    "to it; what is about another one is another Datastream",
-		    (long long)x->feature);
+		    "the Observations of this %s are about FeaturesOfInterest(%lld): link to it; "
+		    "what is about another one is another %s",
+		    sta_entity_name(x->type), (long long)x->feature, sta_entity_name(x->type));
+		return;
+	}
+	if (x->type == STA_MULTI_DATASTREAM && !x->written) {
+		row_refuse(
+		    w, 400, "feature",
+		    "the Observations of a MultiDatastream that nobody wrote are about where "
+		    "its Thing is");
 		return;
 	}
 	s->change = s->change ? s->change : sta_begin(s->r);
@@ -329,30 +342,32 @@ static void check_row(struct rows *s, struct row *w, const struct sta_instant *i
 	struct req *r = s->r;
 	const struct sta_found *x = &s->find.one[w->stream];
 	const struct feed *f = hub_feed(r->web->hub, span_str(x->feed));
+	char why[200];
 	if (w->status)
 		return;
 	if (!x->there) {
-		row_refuse(w, 404, "no-such-entity", "there is no such Datastream");
+		row_refuse(w, 404, "no-such-entity", "there is no such %s",
+		           sta_entity_name(x->type));
 	} else if (strcmp(x->organisation, r->who.organisation) != 0) {
-		row_refuse(w, 403, "organisation", "this Datastream is %s's, and you are %s's",
-		           x->organisation, r->who.organisation);
+		row_refuse(w, 403, "organisation", "this %s is %s's, and you are %s's",
+		           sta_entity_name(x->type), x->organisation, r->who.organisation);
+	} else if (sta_observation_fits(&w->o, x, why)) {
+		row_refuse(w, 400, "result-type", "%s", why);
 	} else if (i->stands && i->rejected) {
-		row_refuse(
-		    w, 409, "deleted",
-		    "the Observation of this Datastream and phenomenonTime was deleted, and its "
-		    "number is not given again");
+		row_refuse(w, 409, "deleted",
+		           "the Observation of this phenomenonTime was deleted, and its "
+		           "number is not given again");
 	} else if (f && f->conf->duplicates == CONFIG_IGNORE) {
 		if (w->clash)
 			row_refuse(w, 409, "conflict",
-			           "an Observation of this Datastream and phenomenonTime is being "
+			           "an Observation of this phenomenonTime is being "
 			           "written");
 		else if (i->stands && i->same)
 			w->status = 200;
 		else if (i->stands)
-			row_refuse(
-			    w, 409, "conflict",
-			    "this Datastream has another Observation for this phenomenonTime, and "
-			    "the first counts (duplicates = ignore): PATCH that one");
+			row_refuse(w, 409, "conflict",
+			           "there is another Observation for this phenomenonTime, and "
+			           "the first counts (duplicates = ignore): PATCH that one");
 	}
 }
 
@@ -381,7 +396,7 @@ static void found(struct req *r)
 /* From before the look-up to the answer. */
 static void hold(struct rows *s, struct row *w)
 {
-	char mem[16];
+	char mem[KEY_BYTES];
 	struct span key = key_of(s, w, mem);
 	w->clash = map_get(&s->r->web->sta_writing, key) != NULL;
 	w->held = !w->clash;
@@ -401,7 +416,7 @@ void rows_begin(struct rows *s)
 		if (w->status) /* it is refused already */
 			continue;
 		hold(s, &s->row[i]);
-		s->row[i].detail = sta_instant_of(t, &w->o);
+		s->row[i].compared = sta_instant_of(t, &w->o);
 	}
 	sta_find_start(&s->find, s->r, found);
 }

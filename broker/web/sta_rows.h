@@ -15,9 +15,9 @@ struct row {
 	bool spent;        /* a trial has charged the grant */
 	bool by_admission; /* it is what refused it */
 	char code[24];
-	char *reason; /* malloc'ed, of a refusal */
-	char *detail; /* malloc'ed: sta_instant.detail looks into it */
-	char *parts;  /* of a refusal by admission: schema, pointer, rule, each terminated */
+	char *reason;   /* malloc'ed, of a refusal */
+	void *compared; /* malloc'ed: sta_instant looks into it */
+	char *parts;    /* of a refusal by admission: schema, pointer, rule, each terminated */
 	uint64_t sequence;
 };
 
@@ -42,6 +42,10 @@ struct rows {
 struct rows *rows_new(struct req *r, enum rows_kind kind);
 struct row *row_new(struct rows *s, unsigned stream);
 void row_refuse(struct row *w, int status, const char *code, const char *fmt, ...) PRINTF(4, 5);
+/* The stream that an Observation is of, in *ret: what names it in a body, a Datastream or a
+ * MultiDatastream. NULL, or what is wrong. */
+const char *rows_stream(const struct json_tape *t, uint32_t object, enum sta_type *ret_type,
+                        int64_t *ret_id);
 /* All rows are read: looks up, publishes, answers. */
 void rows_begin(struct rows *s);
 /* Of those that are all or nothing with others (sta_group.h): what they take of a commit at most;

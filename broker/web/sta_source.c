@@ -333,8 +333,9 @@ static int walk_sides(const struct walking *w, uint32_t thing)
 	while (sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++) {
 			uint64_t at = a.streams[i].id;
-			rc = hand(w, sta_property_id(&a.streams[i]), sta_property(&a.streams[i]),
-			          &at, sizeof(at));
+			if (!sta_is_described(w->t, a.streams[i].id))
+				rc = hand(w, sta_property_id(&a.streams[i]),
+				          sta_property(&a.streams[i]), &at, sizeof(at));
 		}
 	return sta_ask_end(&a, rc);
 }
@@ -348,7 +349,8 @@ static bool thing_observes(const struct walking *w, uint32_t thing, int64_t prop
 	a.filter.thing_id = thing;
 	while (!found && sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; i < a.n; i++)
-			found = found || sta_property_id(&a.streams[i]) == property;
+			found = found || (sta_property_id(&a.streams[i]) == property &&
+			                  !sta_is_described(w->t, a.streams[i].id));
 	series_ask_done(&a);
 	return found;
 }
@@ -373,6 +375,15 @@ static int walk_multis(const struct walking *w, uint32_t only, int64_t property)
 			                         : hand(w, (int64_t)at, j, &at, sizeof(at));
 		}
 	return sta_ask_end(&a, rc);
+}
+
+static int walk_multi(const struct walking *w)
+{
+	struct sta_sides s;
+	int err = sta_multi_sides(w->t, w->l->id, &s);
+	return err == ERR_NOT_FOUND ? 0
+	       : err                ? err
+	                            : sta_sides_walk(w->t, &s, w->l, w->visit, w->arg);
 }
 
 /* The thing that a relation begins at or leads to, where that is told by the number alone. */
@@ -407,7 +418,7 @@ static int things_walk(void *arg, const struct sta_list *l, sta_visit *visit, vo
 		if (l->relation && l->relation->from == STA_DATASTREAM)
 			return walk_one_stream(&w);
 		if (l->relation && l->relation->from == STA_MULTI_DATASTREAM)
-			return sta_multi_observations(w.t, l, visit, visit_arg);
+			return walk_multi(&w);
 		return walk_observations(&w, thing);
 	case STA_HISTORICAL_LOCATION: return walk_all_places(&w, thing);
 	default: return walk_things(&w, thing);
@@ -415,6 +426,14 @@ static int things_walk(void *arg, const struct sta_list *l, sta_visit *visit, vo
 }
 
 /* ---- the rest of the source ---- */
+
+static int get_multi(const struct sta_things *t, int64_t id, json_t **ret)
+{
+	int64_t ms = -id & (((int64_t)1 << STA_ID_SHIFT) - 1);
+	struct sta_sides s;
+	int err = sta_multi_sides(t, sta_multi_thing(id), &s);
+	return err ? err : sta_sides_get(t, &s, ms, false, ret, NULL);
+}
 
 static int get_historical(struct sta_things *t, int64_t id, json_t **ret)
 {
@@ -444,8 +463,7 @@ static int things_get(void *arg, enum sta_type type, int64_t id, json_t **ret)
 	switch (type) {
 	case STA_DATASTREAM: return with_stream(t, id, ret);
 	case STA_OBSERVED_PROPERTY: return sta_property_get(t, id, ret);
-	case STA_OBSERVATION:
-		return id < 0 ? sta_multi_observation(t, id, ret) : get_observation(t, id, ret);
+	case STA_OBSERVATION: return id < 0 ? get_multi(t, id, ret) : get_observation(t, id, ret);
 	case STA_MULTI_DATASTREAM: return sta_multi_get(t, id, ret);
 	case STA_HISTORICAL_LOCATION: return get_historical(t, id, ret);
 	default: return with_thing(t, id, maker_of(type), ret);
@@ -518,9 +536,15 @@ static bool things_number(void *arg, const struct sta_list *l, uint64_t *ret)
 	uint64_t sum = 0;
 	int rc = 0;
 	bool whole = l->from_ms == INT64_MIN && l->to_ms == INT64_MAX;
-	if (l->type != STA_OBSERVATION ||
-	    (l->relation && l->relation->from == STA_MULTI_DATASTREAM))
+	if (l->type != STA_OBSERVATION)
 		return false;
+	if (l->relation && l->relation->from == STA_MULTI_DATASTREAM) {
+		struct sta_sides s;
+		rc = sta_multi_sides(t, l->id, &s);
+		rc = rc ? rc : sta_sides_count(t, &s, l, &sum);
+		*ret = sum;
+		return rc == 0;
+	}
 	if (l->relation && l->relation->from == STA_DATASTREAM) {
 		if (l->id <= 0 || l->id > UINT32_MAX || count_stream(t, (uint32_t)l->id, l, &sum))
 			return false;

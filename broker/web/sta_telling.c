@@ -65,33 +65,47 @@ static int64_t over(struct telling *g, enum sta_type from, const char *relation,
 	return other;
 }
 
+static int64_t id_of(struct telling *g, struct context *c, enum sta_type t);
+
+/* From the stream that the observation is shown in, a Datastream or a written MultiDatastream. */
+static int64_t over_stream(struct telling *g, struct context *c, const char *relation)
+{
+	int64_t id = over(g, STA_DATASTREAM, relation, id_of(g, c, STA_DATASTREAM));
+	return id > 0 ? id
+	              : over(g, STA_MULTI_DATASTREAM, relation,
+	                     over(g, STA_OBSERVATION, "MultiDatastream",
+	                          id_of(g, c, STA_OBSERVATION)));
+}
+
+static int64_t look_up(struct telling *g, struct context *c, enum sta_type t)
+{
+	int64_t id;
+	switch (t) {
+	case STA_OBSERVATION:
+		id = c->stream ? sta_shown_in(&g->written, c->stream, c->ms) : 0;
+		return id ? id : -1;
+	case STA_HISTORICAL_LOCATION: return sta_timed_id(c->thing, c->placed_ms);
+	case STA_DATASTREAM:
+		return over(g, STA_OBSERVATION, "Datastream", id_of(g, c, STA_OBSERVATION));
+	case STA_FEATURE:
+		return over(g, STA_OBSERVATION, "FeatureOfInterest", id_of(g, c, STA_OBSERVATION));
+	case STA_SENSOR: return over_stream(g, c, "Sensor");
+	case STA_THING:
+		id = over_stream(g, c, "Thing");
+		return id > 0 ? id : c->thing; /* it said where it is, and no more */
+	case STA_MULTI_DATASTREAM:
+		id = over(g, STA_OBSERVATION, "MultiDatastream", id_of(g, c, STA_OBSERVATION));
+		return id > 0 ? id : c->thing; /* that of a derived Thing */
+	case STA_OBSERVED_PROPERTY:
+		return over(g, STA_DATASTREAM, "ObservedProperty", id_of(g, c, STA_DATASTREAM));
+	default: return c->thing; /* Location: that of a derived Thing */
+	}
+}
+
 static int64_t id_of(struct telling *g, struct context *c, enum sta_type t)
 {
-	if (c->id[t])
-		return c->id[t];
-	switch (t) {
-	case STA_OBSERVATION: c->id[t] = c->stream ? sta_timed_id(c->stream, c->ms) : -1; break;
-	case STA_HISTORICAL_LOCATION: c->id[t] = sta_timed_id(c->thing, c->placed_ms); break;
-	case STA_DATASTREAM:
-		c->id[t] = over(g, STA_OBSERVATION, "Datastream", id_of(g, c, STA_OBSERVATION));
-		break;
-	case STA_FEATURE:
-		c->id[t] =
-		    over(g, STA_OBSERVATION, "FeatureOfInterest", id_of(g, c, STA_OBSERVATION));
-		break;
-	case STA_SENSOR:
-		c->id[t] = over(g, STA_DATASTREAM, "Sensor", id_of(g, c, STA_DATASTREAM));
-		break;
-	case STA_THING:
-		c->id[t] = over(g, STA_DATASTREAM, "Thing", id_of(g, c, STA_DATASTREAM));
-		if (c->id[t] <= 0)
-			c->id[t] = c->thing; /* it said where it is, and no more */
-		break;
-	case STA_OBSERVED_PROPERTY:
-		c->id[t] = over(g, STA_DATASTREAM, "ObservedProperty", id_of(g, c, STA_DATASTREAM));
-		break;
-	default: c->id[t] = c->thing; /* Location: that of a derived Thing */
-	}
+	if (!c->id[t])
+		c->id[t] = look_up(g, c, t);
 	return c->id[t];
 }
 
@@ -173,8 +187,9 @@ static void tell_context(struct telling *g, struct context *c, const struct item
 		return;
 	const struct sta_relation *last = g->q.step[g->q.n_steps - 1].relation;
 	bool multi = t == STA_OBSERVATION && last && last->from == STA_MULTI_DATASTREAM;
-	int64_t id = multi ? sta_multi_id(c->thing, c->ms) : id_of(g, c, t);
-	if ((multi ? id < 0 : id > 0) && can_have_changed(g, c, i) && !seen(g, id))
+	bool derived = multi && id_of(g, c, STA_MULTI_DATASTREAM) == c->thing;
+	int64_t id = derived ? sta_multi_id(c->thing, c->ms) : id_of(g, c, t);
+	if ((derived ? id < 0 : id > 0) && can_have_changed(g, c, i) && !seen(g, id))
 		tell(g, id);
 }
 
@@ -252,13 +267,8 @@ static void tell_listener(struct telling *g, const struct listener *to)
 	                                .permit = to->permit,
 	                                .register_ = t->w->things,
 	                                .base_url = t->w->base_url,
-	                                .hints = t->w->sta_hints,
-	                                .written = sta_written_stream,
-	                                .written_arg = &g->written};
-	g->written = (struct sta_written){.entities = t->w->entities,
-	                                  .permit = to->permit,
-	                                  .inner = sta_things_source(&g->things)};
-	g->source = sta_written_source(&g->written);
+	                                .hints = t->w->sta_hints};
+	g->source = sta_written_source(&g->written, &g->things, t->w->entities);
 	g->request = (struct sta_request){
 	    .q = &g->q, .source = &g->source, .root = root, .now_ms = t->now_ms};
 	memset(g->seen, 0, sizeof(g->seen));

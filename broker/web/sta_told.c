@@ -1,5 +1,5 @@
 /* sta_told.c - answers to POST of Observations. */
-#include "web/sta_entity.h"
+#include "web/sta_multi.h"
 #include "web/sta_rows.h"
 #include "json/write.h"
 
@@ -7,23 +7,24 @@
 
 static int64_t id_of(const struct rows *s, const struct row *w)
 {
-	return sta_timed_id(s->find.one[w->stream].number, w->o.ms);
+	return sta_sides_id(&(struct sta_sides){.of = s->find.one[w->stream].of}, w->o.ms);
 }
 
 static void link_of(const struct rows *s, const struct row *w, char *out, size_t size)
 {
+	const struct sta_found *x = &s->find.one[w->stream];
 	int64_t id = id_of(s, w);
-	if (id >= 0)
+	if (id)
 		sta_link(s->r, STA_OBSERVATION, id, out, size);
 	else
-		sta_link(s->r, STA_DATASTREAM, s->find.one[w->stream].id, out, size);
+		sta_link(s->r, x->type, x->id, out, size);
 }
 
 static void answer_refused(struct rows *s, const struct row *w)
 {
 	struct req *r = s->r;
 	const char *schema = w->parts ? w->parts : "sensorthings/1.1",
-	           *pointer = w->parts ? schema + strlen(schema) + 1 : "",
+	           *pointer = w->parts ? schema + strlen(schema) + 1 : w->o.pointer,
 	           *rule = w->parts ? pointer + strlen(pointer) + 1 : w->code;
 	struct buf *b = &r->out;
 	buf_clear(b);
@@ -76,7 +77,8 @@ static void answer_many(struct rows *s)
 		}
 		all = all && w->status != 507;
 		buf_clear(&s->text);
-		buf_addf(&s->text, "error: %s: %s", w->code, w->reason);
+		buf_addf(&s->text, "error: %s: %s%s%s", w->code, w->o.pointer,
+		         w->o.pointer[0] ? ": " : "", w->reason);
 		json_write_string(&r->out, span_str(buf_str(&s->text)));
 	}
 	buf_add_char(&r->out, ']');

@@ -87,7 +87,10 @@ static bool is_linked(const struct sta_written *w, const struct sta_list *l, con
 	if (!l->relation)
 		return true;
 	enum sta_type from = l->relation->from;
-	if (x->type == STA_DATASTREAM || (x->type == STA_HISTORICAL_LOCATION && from == STA_THING))
+	if (x->type == STA_MULTI_DATASTREAM && from == STA_OBSERVED_PROPERTY)
+		return sta_over_observes(w, x, l->id);
+	if (x->type == STA_DATASTREAM || x->type == STA_MULTI_DATASTREAM ||
+	    (x->type == STA_HISTORICAL_LOCATION && from == STA_THING))
 		return sta_link_of(x, from) == l->id;
 	if (x->type == STA_LOCATION) {
 		const struct entity *y = entities_get(w->entities, from, l->id);
@@ -130,13 +133,13 @@ static int walk_written(struct sta_written *w, const struct sta_list *l, int64_t
 			after = x->id;
 			number = x->number;
 			if (is_linked(w, l, x) && sta_may_see(w, x) &&
-			    (j = sta_written_make(x, l->type)))
+			    (j = sta_written_make(w, x, l->type)))
 				break;
 		}
 		entities_unlock(w->entities);
 		if (!x)
 			return 0;
-		sta_add_figures(w, l->type, number, j);
+		sta_add_figures(w, l->type, after, number, j);
 		memcpy(token + 1, &after, sizeof(after));
 		int rc = visit(arg, after, j, span_of(token, sizeof(token)));
 		sta_drop(j);
@@ -154,7 +157,7 @@ static uint32_t next_stream_at(const struct sta_written *w, int64_t feature, uin
 	for (const struct entity *x = entities_after(w->entities, STA_DATASTREAM, 0); x;
 	     x = entities_after(w->entities, STA_DATASTREAM, x->id)) {
 		uint32_t number = x->id < ENTITY_FIRST ? (uint32_t)x->id : x->number;
-		if (number <= after || (best && number >= best))
+		if (x->to.multi || number <= after || (best && number >= best))
 			continue;
 		const struct entity *y = entities_get(w->entities, STA_THING, x->to.thing);
 		if (x->to.feature ? x->to.feature == feature : y && has_place(y, feature))
@@ -191,6 +194,24 @@ static int walk_feature(struct sta_written *w, const struct sta_list *l, sta_vis
 	return rc;
 }
 
+/* Those of Datastreams first, then those of written MultiDatastreams. */
+static int walk_observations(struct sta_written *w, const struct sta_list *l, sta_visit *visit,
+                             void *arg)
+{
+	enum sta_type from = l->relation ? l->relation->from : STA_TYPES;
+	bool over = l->token.n == STA_OVER_TOKEN_BYTES && l->token.p[0] == STA_OVER_TOKEN;
+	int rc = 0;
+	if (from == STA_MULTI_DATASTREAM && l->id >= ENTITY_FIRST)
+		return sta_over_walk(w, l, visit, arg);
+	if (!over && from == STA_FEATURE && l->id >= ENTITY_FIRST)
+		rc = walk_feature(w, l, visit, arg);
+	else if (!over)
+		rc = walk_derived(w, l, visit, arg);
+	if (!rc && (from == STA_FEATURE || !l->relation))
+		rc = sta_over_walk(w, l, visit, arg);
+	return rc;
+}
+
 static bool is_ours(const struct sta_list *l, int64_t *ret_after, char *ret_kind)
 {
 	if (l->token.n != TOKEN_BYTES || (l->token.p[0] != 'w' && l->token.p[0] != 'x'))
@@ -207,11 +228,10 @@ int sta_written_walk(void *arg, const struct sta_list *l, sta_visit *visit, void
 	char kind = 0;
 	int rc = 0;
 	bool ours = is_ours(l, &after, &kind);
-	if (l->type == STA_OBSERVATION) {
-		if (l->relation && l->relation->from == STA_FEATURE && l->id >= ENTITY_FIRST)
-			return walk_feature(w, l, visit, visit_arg);
-		return walk_derived(w, l, visit, visit_arg);
-	}
+	if (l->type == STA_OBSERVATION)
+		return walk_observations(w, l, visit, visit_arg);
+	if (l->relation && l->relation->from == STA_MULTI_DATASTREAM && l->id >= ENTITY_FIRST)
+		return sta_over_properties(w, l, visit, visit_arg);
 	if (!ours)
 		rc = walk_derived(w, l, visit, visit_arg);
 	if (!rc && kind != 'x')
@@ -225,19 +245,26 @@ bool sta_written_count(void *arg, const struct sta_list *l, uint64_t *ret)
 {
 	struct sta_written *w = arg;
 	struct sta_list inner = *l;
-	bool deleted = false;
+	enum sta_type from = l->relation ? l->relation->from : STA_TYPES;
+	bool observations = l->type == STA_OBSERVATION, deleted = false;
 	entities_lock(w->entities);
 	for (unsigned t = 0; t < STA_TYPES; t++)
 		deleted |= entities_any_deleted(w->entities, (enum sta_type)t);
 	entities_unlock(w->entities);
-	if (l->relation && l->relation->from == STA_DATASTREAM) {
+	if (observations && from == STA_MULTI_DATASTREAM && l->id >= ENTITY_FIRST) {
+		*ret = 0;
+		return sta_over_count(w, l, ret);
+	}
+	if (from == STA_DATASTREAM) {
 		inner.id = inner_id(w, l);
 		if (!inner.id) {
 			*ret = 0;
-			return l->type == STA_OBSERVATION;
+			return observations;
 		}
-	} else if (deleted || (l->relation && l->id >= ENTITY_FIRST)) {
+	} else if (from != STA_MULTI_DATASTREAM &&
+	           (deleted || (l->relation && l->id >= ENTITY_FIRST))) {
 		return false;
 	}
-	return w->inner.count(w->inner.arg, &inner, ret);
+	bool over = observations && (!l->relation || from == STA_FEATURE);
+	return w->inner.count(w->inner.arg, &inner, ret) && (!over || sta_over_count(w, l, ret));
 }

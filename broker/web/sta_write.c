@@ -257,21 +257,6 @@ static bool is_possible(struct req *r)
 	return true;
 }
 
-/* They are what the Datastreams of a Thing are side by side. */
-static bool is_multi(const struct sta_query *q)
-{
-	for (unsigned i = 0; i < q->n_steps; i++)
-		if (q->step[i].type == STA_MULTI_DATASTREAM)
-			return true;
-	return false;
-}
-
-static void refuse_multi(struct req *r)
-{
-	sta_refuse(r, 405, "method", "",
-	           "a MultiDatastream is read only: write to the Datastreams of its Thing");
-}
-
 void post_sta(struct req *r)
 {
 	if (!is_possible(r))
@@ -293,8 +278,6 @@ void post_sta(struct req *r)
 	else if (q->n_steps > 1 && !q->step[q->n_steps - 2].has_id)
 		sta_refuse(r, 400, "path", "",
 		           "name the entity before the set by its number: Things(1)/Datastreams");
-	else if (is_multi(q))
-		refuse_multi(r);
 	else if (sta_query_type(q) == STA_OBSERVATION)
 		sta_post(r, q);
 	else
@@ -317,8 +300,6 @@ void change_sta(struct req *r)
 		if (q->what != STA_WHAT_ENTITY || !last || !last->has_id)
 			sta_refuse(r, 405, "method", "",
 			           "one entity is changed, by its number: Things(1)");
-		else if (is_multi(q) || (last->type == STA_OBSERVATION && last->id < 0))
-			refuse_multi(r);
 		else if (last->type == STA_OBSERVATION)
 			sta_amend(r, q);
 		else

@@ -2,6 +2,7 @@
  *
  *   sta_write.c   which request is what; refusals     sta_find.c    what a request is about
  *   sta_make.c    POST of entities, with deep insert  sta_change.c  PATCH, PUT and DELETE of them
+ *   sta_change_multi.c   the same of MultiDatastreams and what is part of them
  *   sta_post.c    an Observation as a message         sta_rows.h    POST of one and of many
  *   sta_amend.c   PATCH and DELETE of an Observation  sta_batch.h   $batch
  *
@@ -21,6 +22,13 @@
 /* ---- sta_find.c ---- */
 enum { STA_NAME_BYTES = 1100 }; /* of a thing or member, terminated */
 
+/* One of the datastreams of a MultiDatastream. */
+struct sta_side {
+	uint32_t number;      /* in the series; 0: no data yet */
+	enum sta_result want; /* what its results are */
+	char member[STA_NAME_BYTES], unit[64];
+};
+
 /* An entity that a request names. */
 struct sta_found {
 	enum sta_type type;
@@ -28,30 +36,40 @@ struct sta_found {
 	/* what was found */
 	bool there;
 	bool written;         /* its number was given by who wrote it */
-	int64_t thing_number; /* of a Datastream: its thing in the series, its default feature */
+	int64_t thing_number; /* of a stream: its thing in the series, its default feature */
 	uint32_t number;      /* of a Thing or Datastream: in the series; 0: no data yet */
-	int64_t thing;        /* of a Datastream: its Thing */
-	int64_t feature; /* of a Datastream: FeatureOfInterest of its Observations; 0: none named */
+	int64_t of;           /* of a stream: as of struct sta_sides, for its Observations */
+	int64_t thing;        /* of a stream: its Thing */
+	int64_t feature; /* of a stream: FeatureOfInterest of its Observations; 0: none named */
 	char feed[65], organisation[65];
 	char of_thing[STA_NAME_BYTES], member[STA_NAME_BYTES];
 	char unit[64], schema[200];
+	char name[LIMIT_THING_ID_BYTES + 1]; /* of an ObservedProperty */
+	struct sta_side *side;               /* of a MultiDatastream, n_sides; else NULL */
+	unsigned n_sides;
 	char definition[512]; /* of a written ObservedProperty; "": none, or a longer one */
-	int64_t last_ms;      /* of a Datastream: its newest observation; INT64_MIN: none */
+	int64_t last_ms;      /* of a stream: its newest observation; INT64_MIN: none */
 };
 
-/* A time of a Datastream: what stands there already, beside what is to be written. */
+struct sta_value {    /* one result */
+	bool given;   /* else it is null */
+	uint8_t kind; /* enum point_kind */
+	double number;
+	struct span text;
+};
+
+/* A time of a Datastream or MultiDatastream: what stands there already, beside what is to be
+ * written. */
 struct sta_instant {
 	unsigned stream; /* index of what is found */
 	int64_t ms;
-	uint8_t kind; /* enum point_kind */
-	double value;
-	struct span text;
+	struct sta_value *value; /* as many as results; NULL: nothing is compared */
+	unsigned n_values;
 	struct span detail; /* what comes with it beside (sta/detail.h) */
 	bool follow;        /* ms is part of a number: it is looked for where it was moved to */
 	/* found */
 	bool stands, same, rejected;
-	bool number; /* what stands is one */
-	char *now;   /* follow: the Observation as it stands, JSON; the caller's to free */
+	char *now; /* follow: the Observation as it stands, JSON; the caller's to free */
 };
 
 struct sta_find { /* part of what a request owns; the request waits meanwhile */
@@ -71,10 +89,10 @@ struct sta_find { /* part of what a request owns; the request waits meanwhile */
 	bool leads; /* found: it does */
 	void (*done)(struct req *r);
 };
-/* What is to be written, for the comparison with what stands; what instant.detail looks into is the
- * caller's to free, NULL: nothing. */
+/* What is to be written, for the comparison with what stands; what value and detail look into is
+ * the caller's to free. */
 struct sta_observation;
-char *sta_instant_of(struct sta_instant *i, const struct sta_observation *o);
+void *sta_instant_of(struct sta_instant *i, const struct sta_observation *o);
 /* One more to be looked up; the same twice is one. Its index; pointers change. */
 unsigned sta_find_add(struct sta_find *f, enum sta_type t, int64_t id);
 /* NULL: it was not asked about. */
@@ -114,6 +132,7 @@ void sta_audit(struct req *r, const char *action, enum sta_type t, int64_t id);
 struct feed *sta_may_write(struct req *r, const struct sta_found *x, bool derived);
 bool sta_allows(struct req *r, const struct feed *f, bool derived, const char *thing);
 void sta_answer_entity(struct req *r, int status, enum sta_type t, int64_t id);
+bool sta_schema_has(const struct schema *sc, const char *member);
 /* The UCUM code of a unit, in out; false: it is none. "" without a unit. */
 bool sta_unit(const char *symbol, const char *uri, char out[64]);
 
@@ -135,11 +154,20 @@ struct sta_observation {
 	uint32_t time, result;     /* tokens; time 0: not given */
 	uint32_t extra[4];         /* of sta_detail_names the first; 0: none */
 	bool is_interval;          /* its time */
+	bool multi;                /* of a MultiDatastream: its result is a list */
 	int64_t ms;
+	char pointer[24]; /* what is wrong with it: in its result, or "" */
 };
-/* NULL, or what is wrong with it; *ret_code is static. */
-const char *sta_observation_read(const struct json_tape *t, uint32_t token, int64_t now_ms,
-                                 struct sta_observation *ret, const char **ret_code);
+/* Results, and the i-th; 0: null. */
+unsigned sta_observation_values(const struct sta_observation *o);
+uint32_t sta_observation_value(const struct sta_observation *o, unsigned i);
+/* Whether its results are what the stream has. NULL, or what is wrong, in why. */
+const char *sta_observation_fits(struct sta_observation *o, const struct sta_found *x,
+                                 char why[200]);
+/* NULL, or what is wrong with it; *ret_code is static. multi: of a MultiDatastream. */
+const char *sta_observation_read(const struct json_tape *t, uint32_t token, bool multi,
+                                 int64_t now_ms, struct sta_observation *ret,
+                                 const char **ret_code);
 /* The same of members that were found one by one. */
 const char *sta_observation_check(struct sta_observation *o, const char **ret_code);
 /* Appends what it has beside time and result (sta/detail.h); nothing, when it has nothing. */

@@ -13,8 +13,8 @@ enum state { DERIVED, OVER, WRITTEN, GONE };
 
 bool sta_may_see(const struct sta_written *w, const struct entity *x)
 {
-	return permit_may_named(w->permit, span_str(x->feed), span_str(x->organisation),
-	                        span_str(x->thing));
+	return !x->to.multi && permit_may_named(w->permit, span_str(x->feed),
+	                                        span_str(x->organisation), span_str(x->thing));
 }
 
 /* Under the lock. ret may be NULL. */
@@ -50,12 +50,13 @@ static int64_t written_for(const struct sta_written *w, enum sta_type t, int64_t
 	                             ? entities_of_number(w->entities, t, (uint32_t)number)
 	                             : NULL;
 	if (x)
-		id = x->deleted ? -1 : x->id;
+		id = x->deleted || x->to.multi ? -1 : x->id;
 	entities_unlock(w->entities);
 	return id;
 }
 
-bool sta_written_stream(void *arg, uint32_t stream)
+/* For struct sta_things.written. */
+static bool is_written(void *arg, uint32_t stream)
 {
 	return written_for(arg, STA_DATASTREAM, stream) != 0;
 }
@@ -128,7 +129,7 @@ static bool sensor_is_needless(struct sta_written *w, int64_t thing)
 }
 
 /* Where a Thing of the series is, as somebody wrote; 0: nobody did. */
-static int64_t place_of_thing(const struct sta_written *w, int64_t thing)
+int64_t sta_place_of(const struct sta_written *w, int64_t thing)
 {
 	int64_t place = 0;
 	entities_lock(w->entities);
@@ -146,7 +147,7 @@ bool sta_is_hidden(struct sta_written *w, enum sta_type t, int64_t id)
 	switch (t) {
 	case STA_OBSERVATION:
 		if (id < 0) /* of a MultiDatastream: it goes with its Thing */
-			return sta_shown_as(w, STA_THING, sta_multi_thing(id)) < 0;
+			return sta_is_hidden(w, STA_MULTI_DATASTREAM, sta_multi_thing(id));
 		return stream_is_hidden(w, id >> STA_ID_SHIFT);
 	case STA_THING: return sta_shown_as(w, t, id) != id;
 	case STA_DATASTREAM: return sta_shown_as(w, t, id) != id || stream_is_hidden(w, id);
@@ -155,14 +156,14 @@ bool sta_is_hidden(struct sta_written *w, enum sta_type t, int64_t id)
 	default:
 		return state(w, t, id) == GONE || sta_shown_as(w, STA_THING, id) < 0 ||
 		       (t == STA_SENSOR && sensor_is_needless(w, id)) ||
-		       (t == STA_FEATURE && place_of_thing(w, id));
+		       (t == STA_FEATURE && sta_place_of(w, id));
 	}
 }
 
 /* ---- making ---- */
 
 /* Under the lock: its own members, and whose it is. */
-json_t *sta_written_make(const struct entity *x, enum sta_type as)
+json_t *sta_written_make(const struct sta_written *w, const struct entity *x, enum sta_type as)
 {
 	json_t *j = sta_parse(x->text);
 	if (!j || x->type == STA_HISTORICAL_LOCATION)
@@ -170,19 +171,25 @@ json_t *sta_written_make(const struct entity *x, enum sta_type as)
 	json_t *p = sta_properties(j);
 	sta_string(p, "feed", x->feed);
 	sta_string(p, "organisation", x->organisation);
-	if (x->type == STA_THING || x->type == STA_DATASTREAM)
+	if (x->type == STA_THING || x->type == STA_DATASTREAM || x->type == STA_MULTI_DATASTREAM)
 		sta_string(p, "thing", x->thing);
 	if (x->type == STA_DATASTREAM)
 		sta_string(p, "member", x->member);
+	if (x->type == STA_MULTI_DATASTREAM)
+		sta_over_members(w, x, p);
 	if (as == STA_FEATURE && x->type == STA_LOCATION)
 		sta_rename(j, "location", "feature");
 	return j;
 }
 
 /* What the series knows of it. */
-void sta_add_figures(struct sta_written *w, enum sta_type t, uint32_t number, json_t *j)
+void sta_add_figures(struct sta_written *w, enum sta_type t, int64_t id, uint32_t number, json_t *j)
 {
 	json_t *of = NULL;
+	if (t == STA_MULTI_DATASTREAM) {
+		sta_over_figures(w, id, j);
+		return;
+	}
 	if (!number || w->inner.get(w->inner.arg, t, number, &of))
 		return;
 	if (t == STA_DATASTREAM)
@@ -214,7 +221,7 @@ static int get_written(struct sta_written *w, enum sta_type t, int64_t id, json_
 	if (t == STA_FEATURE && s == GONE && !x)
 		s = state_of(w, STA_LOCATION, id, &x);
 	if (s == WRITTEN && x) {
-		j = sta_written_make(x, t);
+		j = sta_written_make(w, x, t);
 		number = x->number;
 	}
 	entities_unlock(w->entities);
@@ -222,7 +229,7 @@ static int get_written(struct sta_written *w, enum sta_type t, int64_t id, json_
 		return ERR_NOT_FOUND;
 	if (!j)
 		return ERR_AGAIN;
-	sta_add_figures(w, t, number, j);
+	sta_add_figures(w, t, id, number, j);
 	*ret = j;
 	return 0;
 }
@@ -231,6 +238,9 @@ int sta_written_get(void *arg, enum sta_type t, int64_t id, json_t **ret)
 {
 	struct sta_written *w = arg;
 	enum state s = t == STA_OBSERVATION ? DERIVED : state(w, t, id);
+	int64_t multi = t == STA_OBSERVATION ? sta_over_multi(w, id) : 0;
+	if (multi)
+		return sta_over_observation(w, multi, id, ret);
 	if (s == WRITTEN || (s == GONE && t == STA_FEATURE))
 		return get_written(w, t, id, ret);
 	if (s == GONE || sta_is_hidden(w, t, id))
@@ -274,16 +284,32 @@ static int feature_of(struct sta_written *w, const struct sta_relation *r, int64
 		int err = w->inner.one(w->inner.arg, r, id, &thing);
 		if (err)
 			return err;
-		other = place_of_thing(w, thing);
+		other = sta_place_of(w, thing);
 		other = other ? other : thing;
 	}
 	*ret = other;
 	return 0;
 }
 
+/* From an Observation of a written MultiDatastream. */
+static int one_of_multi(struct sta_written *w, const struct sta_relation *r, int64_t multi,
+                        int64_t *ret)
+{
+	if (r->to == STA_DATASTREAM)
+		return ERR_NOT_FOUND;
+	if (r->to == STA_MULTI_DATASTREAM)
+		*ret = multi;
+	else
+		*ret = sta_over_feature(w, multi);
+	return *ret ? 0 : ERR_NOT_FOUND;
+}
+
 static int written_one(void *arg, const struct sta_relation *r, int64_t id, int64_t *ret)
 {
 	struct sta_written *w = arg;
+	int64_t multi = r->from == STA_OBSERVATION ? sta_over_multi(w, id) : 0;
+	if (multi)
+		return one_of_multi(w, r, multi, ret);
 	int64_t other = r->from == STA_OBSERVATION ? 0 : linked_to(w, r->from, id, r->to);
 	if (other) {
 		*ret = other;
@@ -301,8 +327,13 @@ static int written_one(void *arg, const struct sta_relation *r, int64_t id, int6
 	return err;
 }
 
-struct sta_source sta_written_source(struct sta_written *w)
+struct sta_source sta_written_source(struct sta_written *w, struct sta_things *t,
+                                     struct entities *e)
 {
+	*w = (struct sta_written){
+	    .entities = e, .permit = t->permit, .things = t, .inner = sta_things_source(t)};
+	t->written = is_written;
+	t->written_arg = w;
 	entities_lock(w->entities);
 	bool any = entities_any(w->entities);
 	entities_unlock(w->entities);

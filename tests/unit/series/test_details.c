@@ -118,6 +118,11 @@ static int correct(struct play *p, unsigned f, struct series_correction *c)
 	c->thing_id = scene_thing(&p->x, name, "1");
 	c->stream_id = stream_of(p, f);
 	c->who = SPAN("somebody");
+	const struct series_part part = {c->stream_id, c->what, c->offset};
+	c->n_parts = rnd() % 2; /* the same, said as a part */
+	c->part = &part;
+	if (c->n_parts)
+		c->stream_id = 0;
 	series_correct(p->x.series, c);
 	while (series_work(p->x.series))
 		;
@@ -317,8 +322,63 @@ static void limits(void **s UNUSED)
 	free(p.of[0].o);
 }
 
+/* ---- several datastreams at once ---- */
+
+static const char two_conf[] = "feed \"i\" { topics = { \"i/{thing}\" } decode = senml schemas = { "
+                               "\"any\" } max-age = \"0\" }\n";
+
+static double value_at(struct scene *x, uint32_t stream, int64_t ms)
+{
+	struct series_ask a = {.what = SERIES_RAW, .id = stream, .from_ms = ms, .to_ms = ms + 1};
+	assert_int_equal(series_step(x->series, &a), 0);
+	assert_int_equal(a.points.n, 1);
+	double v = a.points.p[0].number;
+	series_ask_done(&a);
+	return v;
+}
+
+static int correct_two(struct scene *x, uint32_t first, uint32_t second, double to)
+{
+	const struct series_part part[] = {{first, SERIES_CORRECT, to},
+	                                   {second, SERIES_CORRECT, to}};
+	struct series_correction c = {.thing_id = scene_thing(x, "i", "1"),
+	                              .from_ms = START,
+	                              .to_ms = START + 1,
+	                              .part = part,
+	                              .n_parts = 2,
+	                              .who = SPAN("somebody")};
+	series_correct(x->series, &c);
+	while (series_work(x->series))
+		;
+	return c.err;
+}
+
+/* All of it or nothing, with one number, also after a start. */
+static void parts(void **state UNUSED)
+{
+	static struct scene x;
+	char payload[200];
+	snprintf(payload, sizeof(payload),
+	         "[{\"n\":\"a\",\"v\":1,\"t\":%lld},{\"n\":\"b\",\"v\":2,\"t\":%lld}]",
+	         (long long)START / 1000, (long long)START / 1000);
+	scene_open(&x, two_conf);
+	scene_put(&x, "i/1", payload);
+	scene_turn(&x);
+	uint32_t a = scene_stream(&x, "i", "1", "a"), b = scene_stream(&x, "i", "1", "b");
+	assert_int_equal(correct_two(&x, a, b + 1, 7), ERR_NOT_FOUND);
+	assert_int_equal(correct_two(&x, a, 0, 7), ERR_INVALID);
+	assert_true(value_at(&x, a, START) == 1 && value_at(&x, b, START) == 2);
+	assert_int_equal(correct_two(&x, a, b, 7), 0);
+	assert_true(value_at(&x, a, START) == 7 && value_at(&x, b, START) == 7);
+	scene_crash(&x);
+	scene_turn(&x);
+	assert_true(value_at(&x, a, START) == 7 && value_at(&x, b, START) == 7);
+	scene_close(&x);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(any_order), cmocka_unit_test(limits)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(any_order), cmocka_unit_test(limits),
+	                                   cmocka_unit_test(parts)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,6 +74,52 @@ static void tells_what_is_wrong_and_where(void **state UNUSED)
 	bad(STA_HISTORICAL_LOCATION, "{\"time\":\"yesterday\"}", "type", "/time");
 }
 
+#define MULTI(types, units)                                                                        \
+	THING ",\"multiObservationDataTypes\":[" types "],\"unitOfMeasurements\":[" units "]"
+
+static void reads_multi_datastreams(void **state UNUSED)
+{
+	struct sta_draft *d = good(
+	    STA_MULTI_DATASTREAM,
+	    "{" MULTI(
+	        "\"a\",\"b\"",
+	        "{\"symbol\":\"m\"},{\"symbol\":null}") ",\"properties\":{\"members\":"
+	                                                "[\"x\",\"y\"],\"k\":1},"
+	                                                "\"ObservedProperties\":[{\"@iot.id\":4},{"
+	                                                "\"@iot.id\":4}],"
+	                                                "\"Observations\":[{\"result\":[1,2]}]}",
+	    NULL);
+	assert_int_equal(d->n_parts, 2);
+	assert_string_equal(d->part[0].symbol, "m");
+	assert_string_equal(d->part[0].member, "x");
+	assert_null(d->part[1].symbol);
+	assert_string_equal(d->part[1].member, "y");
+	assert_int_equal(d->n_links, 2);
+	assert_non_null(strstr(d->text, "OM_ComplexObservation"));
+	assert_null(strstr(d->text, "members"));
+	assert_non_null(d->observations);
+	/* a change of its name keeps the rest */
+	struct sta_draft *e = good(STA_MULTI_DATASTREAM, "{\"name\":\"m\"}", d->text);
+	assert_int_equal(e->n_parts, 2);
+	sta_draft_free(d);
+	sta_draft_free(e);
+	bad(STA_MULTI_DATASTREAM, "{" MULTI("\"a\"", "{},{}") "}", "length",
+	    "/multiObservationDataTypes");
+	bad(STA_MULTI_DATASTREAM,
+	    "{" MULTI("\"a\"", "{}") ",\"ObservedProperties\":[{\"@iot.id\":1},{\"@iot.id\":1}]}",
+	    "length", "/ObservedProperties");
+	bad(STA_MULTI_DATASTREAM, "{" MULTI("1", "{}") "}", "type", "/multiObservationDataTypes");
+	bad(STA_MULTI_DATASTREAM, "{" MULTI("", "") "}", "type", "/unitOfMeasurements");
+	bad(STA_MULTI_DATASTREAM, "{" THING "}", "missing", "/unitOfMeasurements");
+	bad(STA_MULTI_DATASTREAM, "{" MULTI("\"a\"", "{}") ",\"properties\":{\"members\":[1]}}",
+	    "type", "/properties/members");
+	bad(STA_MULTI_DATASTREAM, "{" MULTI("\"a\"", "{}") ",\"observationType\":\"x\"}", "type",
+	    "/observationType");
+	bad(STA_OBSERVED_PROPERTY,
+	    "{" THING ",\"definition\":\"u:x\",\"MultiDatastreams\":[{\"@iot.id\":1}]}", "link",
+	    "/MultiDatastreams");
+}
+
 static void reads_what_is_made_with_it(void **state UNUSED)
 {
 	struct sta_draft *d = good(
@@ -87,8 +133,8 @@ static void reads_what_is_made_with_it(void **state UNUSED)
 	assert_int_equal(d->link[0].id, 7);
 	const struct sta_draft *s = d->link[1].made;
 	assert_non_null(s);
-	assert_string_equal(s->symbol, "Cel");
-	assert_null(s->unit_uri);
+	assert_string_equal(s->part[0].symbol, "Cel");
+	assert_null(s->part[0].unit_uri);
 	assert_string_equal(s->observations, "[{\"result\":1}]");
 	assert_string_equal(s->pointer, "/Datastreams/0");
 	assert_int_equal(s->n_links, 2);
@@ -173,6 +219,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(takes_own_members),
 	    cmocka_unit_test(tells_what_is_wrong_and_where),
+	    cmocka_unit_test(reads_multi_datastreams),
 	    cmocka_unit_test(reads_what_is_made_with_it),
 	    cmocka_unit_test(merges),
 	    cmocka_unit_test(is_bounded),
