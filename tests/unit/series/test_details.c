@@ -354,7 +354,7 @@ static int correct_two(struct scene *x, uint32_t first, uint32_t second, double 
 }
 
 /* All of it or nothing, with one number, also after a start. */
-static void parts(void **state UNUSED)
+static void parts(void **arg UNUSED)
 {
 	static struct scene x;
 	char payload[200];
