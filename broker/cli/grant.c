@@ -34,7 +34,11 @@ static void row(struct table *t, const json_t *g)
 	buf_clear(&b);
 	write_rights(&b, g);
 	table_cell(t, buf_str(&b));
-	table_cell(t, reply_text(g, "thing", "-"));
+	bool by_place = json_object_get(g, "area") && !json_is_null(json_object_get(g, "area"));
+	buf_clear(&b);
+	buf_addf(&b, "%s%s", reply_text(g, "thing", by_place ? "all" : "-"),
+	         by_place ? " in an area" : "");
+	table_cell(t, buf_str(&b));
 	table_cell(t, in_force || strcmp(state, "active") ? state : "not now");
 	table_cell(t, reply_text(g, "until", "-"));
 	table_cell(t, reply_text(g, "contract", "-"));

@@ -200,11 +200,13 @@ int http_save(struct cli *c, const char *path, const char *accept, FILE *to, str
 	return err;
 }
 
-/* One of "errors": where, unless the text says it, and what. */
-static void print_fault(const json_t *e)
+/* One of "errors": where, unless the text says it, and what, unless that was told. */
+static void print_fault(const json_t *e, const char *told)
 {
 	const char *detail =
 	    json_is_string(e) ? json_string_value(e) : reply_text(e, "detail", "?");
+	if (told && strstr(told, detail))
+		return;
 	const char *where = reply_text(e, "pointer", "");
 	bool said = *where == '\0' || strstr(detail, where);
 	fprintf(stderr, "  %s%s%s\n", said ? "" : where, said ? "" : ": ", detail);
@@ -222,7 +224,7 @@ int http_problem(const struct cli *c, const struct http_reply *r)
 		cli_trouble(c, "the answer was HTTP %ld", r->status);
 	size_t i;
 	json_t *e;
-	json_array_foreach(json_object_get(r->json, "errors"), i, e) print_fault(e);
+	json_array_foreach(json_object_get(r->json, "errors"), i, e) print_fault(e, detail);
 	return CLI_TROUBLE;
 }
 

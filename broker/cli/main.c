@@ -138,6 +138,8 @@ static const struct command commands[] = {
      "  --organisation NAME   everybody of it     --identity NAME  one identity\n"
      "  --rights LIST    publish,subscribe,read,admin\n"
      "  --thing THING    of one thing, or of those that begin so: 'vendor-*'\n"
+     "  --area AREA      of things there: W,S,E,N, a polygon as WKT or GeoJSON, or @FILE\n"
+     "  --area-crs CRS   of AREA: CRS84 or EPSG:28992\n"
      "  --rate N         messages a second     --quota N  messages a day     --size BYTES\n"
      "  --from DATE --until DATE   --purpose TEXT   --contract TEXT\n"
      "  suspend ID       not in force until it is resumed; open connections close\n"

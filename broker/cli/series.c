@@ -239,6 +239,7 @@ static void print_rows(const struct cli *c, const json_t *r)
 {
 	const json_t *rows = json_object_get(r, "observations"), *first = json_array_get(rows, 0);
 	const char *headings[TABLE_COLUMNS_MAX], *names[TABLE_COLUMNS_MAX], *name;
+	char titles[TABLE_COLUMNS_MAX][32]; /* '>': numbers stand to the right */
 	unsigned n = 0;
 	json_t *row, *v;
 	size_t i;
@@ -247,7 +248,9 @@ static void print_rows(const struct cli *c, const json_t *r)
 		if (n == TABLE_COLUMNS_MAX - 1 || strcmp(name, "quality") == 0)
 			continue;
 		names[n] = name;
-		headings[n++] = strcmp(name, "value") == 0 ? ">value" : name;
+		snprintf(titles[n], sizeof(titles[n]), "%s%s", json_is_number(v) ? ">" : "", name);
+		headings[n] = titles[n];
+		n++;
 	}
 	names[n] = "quality";
 	headings[n++] = "quality";
@@ -286,7 +289,10 @@ static int query_table(struct cli *c, uint64_t id, const struct asked *a)
 		cli_print_json(r);
 		return n ? CLI_OK : CLI_NO;
 	}
-	print_rows(c, r);
+	if (n)
+		print_rows(c, r);
+	else
+		fprintf(stderr, "nothing came in this time, or it was rejected\n");
 	if (json_is_string(json_object_get(r, "next")))
 		fprintf(stderr, "there are more: --limit N, --from, --to, --csv\n");
 	json_decref(r);
@@ -425,11 +431,10 @@ static int correct(struct cli *c, const char *verb, const struct asked *a)
 		cli_print_json(r);
 		return CLI_OK;
 	}
-	printf("correction %llu: %llu observations of %llu datastreams\n",
-	       (unsigned long long)reply_count(r, "id"),
-	       (unsigned long long)reply_count(r, "observations"),
-	       (unsigned long long)reply_count(r, "datastreams"));
-	uint64_t n = reply_count(r, "observations");
+	uint64_t n = reply_count(r, "observations"), streams = reply_count(r, "datastreams");
+	printf("correction %llu: %llu observation%s of %llu datastream%s\n",
+	       (unsigned long long)reply_count(r, "id"), (unsigned long long)n, n == 1 ? "" : "s",
+	       (unsigned long long)streams, streams == 1 ? "" : "s");
 	json_decref(r);
 	return n ? CLI_OK : CLI_NO;
 }

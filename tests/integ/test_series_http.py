@@ -546,7 +546,7 @@ def test_correcting(tmp_path):
         post_lines(d, "air", [payload("ams-01", T0 + i * 3600000, i) for i in range(10)])
         span = ["--thing", "ams-01", "--from", rfc(T0 + 2 * 3600000), "--to", rfc(T0 + 5 * 3600000)]
         r = d.oudp("series", "correct", *span, "--factor", "10", "--offset", "1", "--reason", "in the wrong unit")
-        assert r.returncode == 0 and "3 observations of 1 datastreams" in r.stdout, r
+        assert r.returncode == 0 and "3 observations of 1 datastream\n" in r.stdout, r
         r = d.oudp("series", "reject", "--thing", "ams-01", "--from", rfc(T0), "--to", rfc(T0 + 3600000), "--reason", "rain")
         assert r.returncode == 0, r
         path = f"/v1/datastreams/{stream(d, 'ams-01')['id']}/observations"
