@@ -157,7 +157,8 @@ def value($x): (if .[1] | type == "array" then .[1] as [$low, $high] | $x[$low] 
   | select(.[2] < 1000 or $word != 0) | {(.[0]): {value: (($word - .[2]) / .[3]), unit: .[4]}};
 
 (.argument | split(" ") | map(select(. != ""))) as $words | ($words[0] // "" | ascii_upcase) as $model
-| ([$words[1:][] | split("=") | {(.[0] | ascii_downcase): (.[1] | tonumber)}] | add // {}) as $p
+| ([$words[1:][] | split("=") | . as $w | {(.[0] | ascii_downcase):
+    (.[1] | try tonumber catch error("the argument must have a number in \($w[0])=..."))}] | add // {}) as $p
 | models($p)[$model] as $groups | ([needs[$model] // [] | .[] | select($p[.] == null)]) as $missing
 | if $groups == null then error("the argument must name one of its models: " + (models({}) | keys | join(", ")))
   elif ($missing | length) > 0 then error("the argument must have this device's own \($missing | join(", ")), as in \($model) \($missing[0])=1")

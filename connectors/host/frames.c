@@ -35,6 +35,34 @@ static int compile(struct program *p, const char *file, const char *lib_dir, FIL
 	return program_init(p, file, text, lib_dir, jv_object(), complaints);
 }
 
+static jv input_of(const struct frames *f, size_t rule, jv bytes, jv port)
+{
+	jv input = jv_object_set(jv_object(), jv_string("bytes"), bytes);
+	input = jv_object_set(input, jv_string("port"), port);
+	return jv_object_set(input, jv_string("argument"),
+	                     jv_string(f->conf->device_decoders[rule].argument));
+}
+
+/* A model that it does not know, or numbers of the device that are missing, are not left to the
+ * first frame. */
+static int check_argument(struct frames *f, size_t rule, FILE *complaints)
+{
+	static const char words[] = "the argument must";
+	const struct device_decoder *d = &f->conf->device_decoders[rule];
+	struct program *p = &f->programs[f->program_of[rule]];
+	program_start(p, input_of(f, rule, jv_array(), jv_null()));
+	jv v = program_next(p);
+	if (jv_is_valid(v)) {
+		jv_free(v);
+		return 0;
+	}
+	if (program_end(p, v) == 0 || strncmp(p->error, words, strlen(words)) != 0)
+		return 0; /* about the frame, which is none */
+	fprintf(complaints, "connector \"%s\": device-decoders \"%s=...\": %s: %s\n", f->conf->name,
+	        d->pattern, d->file, p->error);
+	return -1;
+}
+
 struct frames *frames_new(const struct connector_conf *k, const char *lib_dir, FILE *complaints)
 {
 	struct frames *f = xcalloc(1, sizeof(*f));
@@ -47,8 +75,9 @@ struct frames *frames_new(const struct connector_conf *k, const char *lib_dir, F
 		while (same < i && strcmp(k->device_decoders[same].file, file) != 0)
 			same++;
 		f->program_of[i] = same < i ? f->program_of[same] : f->n_programs;
-		if (same == i &&
-		    compile(&f->programs[f->n_programs++], file, lib_dir, complaints) < 0) {
+		if ((same == i &&
+		     compile(&f->programs[f->n_programs++], file, lib_dir, complaints) < 0) ||
+		    check_argument(f, i, complaints) < 0) {
 			frames_free(f);
 			return NULL;
 		}
@@ -179,13 +208,10 @@ jv frames_decode(struct frames *f, jv question)
 		                     : "the frame is not base64, or too long");
 		goto out;
 	}
-	jv input = jv_object_set(jv_object(), jv_string("bytes"), bytes);
+	answer = run(f, f->program_of[rule],
+	             input_of(f, (size_t)rule, bytes,
+	                      jv_get_kind(port) == JV_KIND_NUMBER ? jv_copy(port) : jv_null()));
 	bytes = jv_invalid();
-	input = jv_object_set(input, jv_string("port"),
-	                      jv_get_kind(port) == JV_KIND_NUMBER ? jv_copy(port) : jv_null());
-	input = jv_object_set(input, jv_string("argument"),
-	                      jv_string(f->conf->device_decoders[rule].argument));
-	answer = run(f, f->program_of[rule], input);
 out:
 	jv_free(bytes);
 	jv_free(port);

@@ -4,7 +4,9 @@
  * A decoder is a file, of connectors/decoders/ or the administrator's own. Its input is
  * {"bytes": [0..255, ...], "port": number or null, "argument": text}; lib/bytes.jq reads numbers
  * out of that. It gives one object of members, as a network server's decoder would; nothing, or an
- * error with words, when the frame is none that it knows. Which decoder a device has the block says
+ * error with words, when the frame is none that it knows. An error that begins with "the argument
+ * must" is about the block: before any frame it is asked for an empty one, and whether it says so.
+ * Which decoder a device has the block says
  * (device-decoders), by names that the mapping knows: profile, model, identifier, EUI. */
 #ifndef HOST_FRAMES_H
 #define HOST_FRAMES_H
@@ -18,7 +20,8 @@
 struct connector_conf;
 struct frames;
 
-/* Compiles the decoders of the block. NULL after having said on complaints what is wrong. */
+/* Compiles the decoders of the block, and asks each about its argument. NULL after having said on
+ * complaints what is wrong. */
 struct frames *frames_new(const struct connector_conf *k, const char *lib_dir, FILE *complaints);
 void frames_free(struct frames *f);
 

@@ -103,6 +103,22 @@ def test_mappings_are_compiled(connector):
 
 
 # ---- http ----
+@pytest.mark.parametrize("argument, words", [
+    ("DL-PR21 pmin=0", "pmax"), ("DL-AC no2_we=256", "no2_s"), ("DL-NONE", "must name one of its models"), ("", "must name one of its models"),
+    ("DL-PR21 pmin=0 pmax=much", "a number in pmax"), ("DL-PR21 pmin=0 pmax", "a number in pmax"),
+    ("DL-PR21 pmin=0 pmax=1", None), ("dl-ctd10", None)])
+def test_a_decoder_without_its_calibration_is_said(connector, argument, words):
+    p = connector(".", url=["http://127.0.0.1:1/"], device_decoders=[f"well-*=decentlab {argument}".strip()]).run("-n")
+    assert p.returncode == (2 if words else 0), p.stderr
+    assert not words or (words in p.stderr and 'connector "' in p.stderr and "well-*" in p.stderr and "decentlab" in p.stderr)
+
+
+@pytest.mark.parametrize("rule", ["*=dragino LHT99", "*=yobiiq", "*=dragino"])
+def test_a_decoder_of_no_such_model_is_said(connector, rule):
+    p = connector(".", url=["http://127.0.0.1:1/"], device_decoders=["a=cayenne", "b=elsys", "c=milesight", "d=bosch-parking", rule]).run("-n")
+    assert p.returncode == 2 and "the argument must be" in p.stderr, p.stderr
+
+
 def test_stored_refused_unmappable(broker, connector, name):
     items = [dict(r, n=f"{name}-{r['n']}") for r in rows(5)] + [dict(rows(1)[0], v=5000, n=name), {"bad": True}]
     with Source((200, {}, body(*items))) as s:
