@@ -10,15 +10,16 @@ import subprocess
 
 import pytest
 
+from kit import recordings
 from kit.daemon import BIN, SLOW, TOP, feed
 
 CONNECT = os.path.join(os.path.dirname(BIN), "oudp-connect")
-FOLDER = os.path.join(TOP, "../shared/payloads")
+FOLDER = recordings.folder()
 CONNECTORS = os.path.join(TOP, "connectors")
 # The folders of sources that have a connector; fnmatch, relative to FOLDER.
 SOURCES = ["lorawan/*", "senml/*.json", "sensor-community/*", "sensorthings/*", "opensensemap/*", "netatmo/*", "ndw/*",
            "parking/*", "water/*", "ngsi/*example*", "amsterdam-traveltime/*"]
-here = pytest.mark.skipif(not os.path.isdir(FOLDER), reason="the recordings are not here")
+here = recordings.needs()
 
 
 def taken(*schemas):

@@ -8,9 +8,10 @@ import re
 
 import pytest
 
+from kit import recordings
 from kit.daemon import TOP, feed, wait_for
 
-FOLDER = os.path.join(TOP, "../shared/payloads/ngsi")
+FOLDER = recordings.folder("ngsi")
 TABLE = os.path.join(TOP, "tests/vectors/recordings.tsv")
 TYPES = ["AirQualityObserved", "EnvironmentObserved", "FloodMonitoring", "NoiseLevelObserved", "PhreaticObserved",
          "WaterObserved", "OffStreetParking", "ParkingSpot", "Streetlight", "WasteContainer", "WeatherObserved"]
@@ -26,7 +27,7 @@ def rows():
 ROWS = rows()
 SCHEMAS = sorted({r[1] for r in ROWS if r[2] != "other"})
 FEEDS = {s.replace("/", "-"): feed([f"s/{s}", f"s/{s}/{{thing}}"], [s], max_age="0", duplicates="keep") for s in SCHEMAS}
-here = pytest.mark.skipif(not os.path.isdir(FOLDER), reason="the recordings are not here")
+here = recordings.needs("ngsi")
 
 
 def cases(verdict):

@@ -6,10 +6,10 @@ import urllib.parse
 
 import pytest
 
-from kit import city
+from kit import city, recordings
 from kit.daemon import TOP, Daemon, feed
 
-DOCS = os.path.join(TOP, "..", "shared", "payloads", "sensorthings", "frost-docs")
+DOCS = recordings.folder("sensorthings", "frost-docs")
 AT = "https://api-samenmeten.rivm.nl/v1.0/"
 START = city.parse_time(city.now(-3600)) // 60 * 60
 EACH = 8
@@ -113,7 +113,7 @@ def test_everything_at_once(d):
 def recording(name):
     path = os.path.join(DOCS, name)
     if not os.path.exists(path):
-        pytest.skip(f"no recordings: {path} is not there")
+        pytest.skip(f"not part of the repository: recordings of others, looked for in {os.path.relpath(path, TOP)}")
     with open(path, encoding="utf-8") as f:
         return json.load(f)
 

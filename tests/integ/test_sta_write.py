@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from kit import city
-from kit.daemon import TOP, feed, wait_for
+from kit import city, recordings
+from kit.daemon import feed, wait_for
 from kit.killing import lives, written
 from test_access import add_key, bearer, grant, must
 from test_sta import ask, every, follow
@@ -17,7 +17,7 @@ from test_sta import ask, every, follow
 FEEDS = {"air": feed("city/air/{thing}"),
          "lab": feed("lab/{thing}", ["any"], decode="senml", sensorthings=True, max_age="0", keep_series="0"),
          "log": feed("log/{thing}", ["any"], decode="senml", duplicates="keep")}
-EXAMPLES = os.path.join(TOP, "..", "shared", "payloads", "sensorthings", "frost-docs")
+EXAMPLES = recordings.folder("sensorthings", "frost-docs")
 MEASURED = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
 KINDS = ("Things", "Locations", "Datastreams", "Sensors", "ObservedProperties", "FeaturesOfInterest")
 
@@ -567,7 +567,7 @@ def test_kill_while_writing(lab):
             assert there[n]["name"] == name and [x["name"] for x in there[n]["Locations"]] == [name]
 
 
-@pytest.mark.skipif(not os.path.isdir(EXAMPLES), reason="the examples are not here")
+@recordings.needs("sensorthings", "frost-docs")
 def test_examples_of_others(lab):
     """FROST's documentation and its default entities, with the numbers that links have here."""
     made = {}

@@ -136,7 +136,8 @@ static int tear_down(void **state)
 static bool is_there(const struct world *w)
 {
 	if (w->n_suite == 0)
-		print_message("JSONTestSuite is not there: skipped\n");
+		print_message("# SKIP JSONTestSuite is not there: looked for in "
+		              "../shared/json-test-suite and $OUDP_SHARED\n");
 	return w->n_suite > 0;
 }
 

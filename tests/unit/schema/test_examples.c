@@ -149,7 +149,8 @@ static void recordings(void **state)
 	};
 	(void)state;
 	if (access(RECORDINGS, R_OK) != 0) {
-		print_message("the recordings are not here: " RECORDINGS "\n");
+		print_message("# SKIP not part of the repository: recordings of others, looked "
+		              "for in " RECORDINGS "\n");
 		skip();
 	}
 	for (size_t i = 0; i < ARRAY_LEN(ROWS); i++) {
@@ -334,7 +335,8 @@ static void vendors_recordings(void **state)
 	};
 	(void)state;
 	if (access(RECORDINGS, R_OK) != 0) {
-		print_message("the recordings are not here: " RECORDINGS "\n");
+		print_message("# SKIP not part of the repository: recordings of others, looked "
+		              "for in " RECORDINGS "\n");
 		skip();
 	}
 	struct catalog *c = load_vendors();

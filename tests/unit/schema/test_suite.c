@@ -170,7 +170,8 @@ static void run_list(const char *title, const char *draft, const char *const *na
 {
 	struct score score = {0};
 	if (access(root, R_OK) != 0) {
-		print_message("the test suite is not here: %s\n", root);
+		print_message("# SKIP the JSON Schema Test Suite is not there: looked for in %s\n",
+		              root);
 		skip();
 	}
 	for (size_t i = 0; i < n; i++)

@@ -231,7 +231,7 @@ static bool small_disk(const char *dir, unsigned mb)
 	snprintf(size, sizeof(size), "size=%um", mb);
 	if (mount("tmpfs", dir, "tmpfs", 0, size) == 0)
 		return true;
-	print_message("[  SKIPPED ] mounting a small disk is not permitted here\n");
+	print_message("# SKIP a small disk is mounted by root only\n");
 	remove_dir(dir);
 	return false;
 }

@@ -521,7 +521,7 @@ static void a_directory_that_cannot_be_written_is_named(void **state)
 	struct store *s = NULL;
 	struct store_options o = options(dir);
 	if (mount("tmpfs", dir, "tmpfs", MS_RDONLY, "size=1m") != 0) {
-		print_message("[  SKIPPED ] mounting is not permitted here\n");
+		print_message("# SKIP a disk is mounted by root only\n");
 		remove_dir(dir);
 		skip();
 		return;
