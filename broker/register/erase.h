@@ -46,8 +46,7 @@ void eraser_set_entities(struct eraser *e, struct entities *of);
 int eraser_start(struct eraser *e) MUSTCHECK;
 /* Ends after the step that runs; after series_stop(). */
 void eraser_stop(struct eraser *e);
-void eraser_second(struct eraser *e);            /* a full store is tried again */
-unsigned eraser_waiting(const struct eraser *e); /* erasures that are not done */
+void eraser_second(struct eraser *e); /* a full store is tried again */
 
 /* Erases what is stored up to now. done(arg, what was found, err) when all is gone; err: the ledger
  * could not be written, or the store failed. ERR_AGAIN: too many wait; ERR_TOO_LARGE: the id is. */
