@@ -1,7 +1,10 @@
 /* figures.c - what the faces show of the whole: gathered from the rooms when somebody asks. */
 #include "daemon.h"
 
+#include "access/audit.h"
 #include "access/book.h"
+#include "access/login.h"
+#include "net/loop.h"
 #include "net/tcp.h"
 #include "session/session.h"
 #include "status/silence.h"
@@ -35,6 +38,12 @@ void figures_outside(void *arg, struct status_outside *o)
 	o->backlog = sessions_backlog(d->sessions);
 	o->mqtt_delivered = s->delivered;
 	o->refused_connections = tcp_stats(d->tcp)->refused + w->refused_connections;
+	const struct login_stats *l = login_stats(d->access);
+	o->logins_failed = l->failed;
+	o->logins_slowed = l->slowed;
+	o->logins_busy = l->busy;
+	o->audit_lines = audit_stats(access_audit(d->access))->written;
+	o->audit_dropped = audit_stats(access_audit(d->access))->dropped;
 	o->http_connections = w->http_connections;
 	o->websocket_connections = w->websockets;
 	o->stream_connections = w->streams;
@@ -50,6 +59,7 @@ void figures_outside(void *arg, struct status_outside *o)
 	o->alert_commands = a.commands;
 	o->alert_failures = a.command_failures;
 	o->alerts_left_out = a.commands_left_out;
+	o->loop_turns = loop_turns(d->loop);
 	o->draining = d->phase != RUNNING;
 }
 

@@ -21,6 +21,7 @@ struct loop {
 	uv_prepare_t prepare;
 	uv_check_t check;
 	uv_timer_t wait, second;
+	uint64_t turns;
 	uv_async_t written;
 	uv_signal_t signals[SIGNALS];
 	bool started, stopping;
@@ -178,9 +179,12 @@ static void on_prepare(uv_prepare_t *h)
 {
 	end_of_turn(h->data);
 }
+
 static void on_check(uv_check_t *h)
 {
-	end_of_turn(h->data);
+	struct loop *l = h->data;
+	l->turns++;
+	end_of_turn(l);
 }
 
 static void on_second(uv_timer_t *t)
@@ -240,6 +244,11 @@ int loop_start(struct loop *l, const struct loop_calls *calls)
 		err = uv_signal_start(&l->signals[i], on_signal, signums[i]);
 	l->started = err == 0;
 	return err;
+}
+
+uint64_t loop_turns(const struct loop *l)
+{
+	return l->turns;
 }
 
 uv_loop_t *loop_uv(struct loop *l)

@@ -25,6 +25,7 @@ int loop_new(struct loop **ret) MUSTCHECK;
 int loop_start(struct loop *l,
                const struct loop_calls *calls) MUSTCHECK; /* timers, signals, writer thread */
 uv_loop_t *loop_uv(struct loop *l);
+uint64_t loop_turns(const struct loop *l); /* since the start */
 struct hub_runner loop_runner(struct loop *l);
 void loop_run(struct loop *l); /* until loop_stop() */
 void loop_stop(struct loop *l);

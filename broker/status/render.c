@@ -207,6 +207,24 @@ static struct status_outside ask_outside(struct status *s)
 	return o;
 }
 
+static void access_metrics(const struct status_outside *o, struct buf *b)
+{
+	family(
+	    b, "oudp_logins_refused_total", "counter",
+	    "Who was not let in: not known, slowed because of guesses before, no place to check.");
+	buf_addf(b, "oudp_logins_refused_total{why=\"unknown\"} %llu\n",
+	         (unsigned long long)o->logins_failed);
+	buf_addf(b, "oudp_logins_refused_total{why=\"slowed\"} %llu\n",
+	         (unsigned long long)o->logins_slowed);
+	buf_addf(b, "oudp_logins_refused_total{why=\"busy\"} %llu\n",
+	         (unsigned long long)o->logins_busy);
+	one(b, "oudp_audit_lines_total", "counter", "Lines that were written to the audit.",
+	    o->audit_lines);
+	one(b, "oudp_audit_dropped_total", "counter",
+	    "Lines that the audit lacks, because too many waited; it says so itself.",
+	    o->audit_dropped);
+}
+
 void status_write_metrics(struct status *s, struct buf *b)
 {
 	struct status_outside o = ask_outside(s);
@@ -243,6 +261,7 @@ void status_write_metrics(struct status *s, struct buf *b)
 	    (unsigned long long)o.http_4xx, (unsigned long long)o.http_5xx);
 	one(b, "oudp_connections_refused_total", "counter",
 	    "Connections refused because there were too many.", o.refused_connections);
+	access_metrics(&o, b);
 	family(b, "oudp_refusals_total", "counter",
 	       "Messages and writes that were refused, by kind.");
 	const struct refusals *refusals = ingest_refusals(s->o.ingest);
@@ -276,6 +295,7 @@ void status_write_metrics(struct status *s, struct buf *b)
 	one(b, "oudp_session_backlog_records", "gauge",
 	    "Records that MQTT sessions have not examined yet, over all of them.", o.backlog);
 	status_series_metrics(s, b);
+	one(b, "oudp_loop_turns_total", "counter", "Turns of the event loop.", o.loop_turns);
 	one(b, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
 }
 

@@ -34,6 +34,8 @@ struct status_outside {
 	uint64_t web_delivered;                        /* CloudEvents to subscribers */
 	uint64_t http_requests, http_4xx, http_5xx;
 	uint64_t web_frame_bytes, slow_closed, refused_connections;
+	uint64_t loop_turns;
+	uint64_t logins_failed, logins_slowed, logins_busy, audit_lines, audit_dropped;
 	uint64_t things_silent, alerts, alert_commands, alert_failures, alerts_left_out;
 	bool draining;
 };

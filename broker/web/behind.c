@@ -47,8 +47,10 @@ static void judge_one(struct req *r)
 
 static void hold_each(struct list *of, bool hold)
 {
-	list_for_each (it, of)
-		lws_rx_flow_control(list_entry(it, struct req, behind)->wsi, !hold);
+	list_for_each (it, of) {
+		struct lws *wsi = list_entry(it, struct req, behind)->wsi;
+		lws_rx_flow_control(wsi, !hold && !conn_of(wsi)->held);
+	}
 }
 
 void behind_judge(struct web *w)
@@ -81,15 +83,19 @@ static int drop_behind(struct req *r)
 /* A client that has ended its side, or sends more, is ready to be read in every turn, and lws does
  * not read it before its answer: the loop would not rest. So who waits for longer than a tick is
  * not looked at. That cannot be where bytes were put aside: lws asks for room to write at once, and
- * while it is held does not take it. There what comes is dropped, and an end is the end. */
+ * while it is held does not take it. There what comes is dropped, and an end is the end. Who waits
+ * for room is the affair of stalled.c. */
 void behind_tick(struct web *w)
 {
 	list_for_each (it, &w->reqs) {
 		struct req *r = list_entry(it, struct req, node);
 		struct conn *c = r->wsi ? conn_of(r->wsi) : NULL;
-		if (!c || c->asked || c->held || (r->body_due && !r->body_done))
+		if (!c || c->held || (r->body_due && !r->body_done))
 			continue;
-		if (r->more && drop_behind(r)) {
+		if (c->asked) {
+			if (c->waited)
+				stalled_look(c, r->more);
+		} else if (r->more && drop_behind(r)) {
 			lws_set_timeout(r->wsi, PENDING_TIMEOUT_USER_REASON_BASE,
 			                LWS_TO_KILL_ASYNC);
 		} else if (!r->more && c->waited && list_empty(&r->behind)) {

@@ -27,6 +27,7 @@ void conn_gone(struct lws *wsi)
 	struct conn *c = conn_of(wsi);
 	if (!c)
 		return;
+	stalled_end(c);
 	addresses_leave(web_of(wsi)->addresses, c->address);
 	list_remove(&c->node);
 	lws_set_opaque_user_data(wsi, NULL);
@@ -43,23 +44,31 @@ void conn_begin(struct lws *wsi)
 	c->waited = false;
 }
 
+void conn_ask_lws(struct conn *c)
+{
+	if (c->held)
+		lws_rx_flow_control(c->wsi, 1);
+	c->asked = true;
+	c->held = c->waited = false;
+	lws_callback_on_writable(c->wsi);
+}
+
 void conn_wake(struct lws *wsi)
 {
 	struct conn *c = conn_of(wsi);
-	if (c && c->held)
-		lws_rx_flow_control(wsi, 1);
-	if (c) {
-		c->asked = true;
-		c->held = c->waited = false;
-	}
-	lws_callback_on_writable(wsi);
+	if (c && c->stalled)
+		stalled_wait(c);
+	else if (c)
+		conn_ask_lws(c);
+	else
+		lws_callback_on_writable(wsi);
 }
 
 void conn_woken(struct lws *wsi)
 {
 	struct conn *c = conn_of(wsi);
 	if (c)
-		c->asked = false;
+		c->asked = c->waited = false;
 }
 
 /* ---- may it stay? ---- */
@@ -107,9 +116,14 @@ bool conn_may_stay(struct req *r)
 int conn_rest(struct lws *wsi)
 {
 	struct web *w = web_of(wsi);
+	struct conn *c = conn_of(wsi);
+	stalled_end(c);
+	if (c->held)
+		lws_rx_flow_control(wsi, 1);
+	c->held = false;
 	if (w->draining || lws_http_transaction_completed(wsi))
 		return -1;
-	list_append(&w->resting, &conn_of(wsi)->node); /* who rests longest is first */
+	list_append(&w->resting, &c->node); /* who rests longest is first */
 	return 0;
 }
 

@@ -2,7 +2,7 @@
  * an answer, how long it then waits, and how it ends without losing what was said. Loop thread.
  *
  *   keep.c     may it stay? who rests      behind.c   what stands behind a request
- *   linger.c   the end, without a reset
+ *   linger.c   the end, without a reset    stalled.c  who takes its answer slowly
  *
  * lws 4.1.6 reads as much as the socket has. What stands behind the end of a request it puts aside,
  * and there are two faults in how it goes on from that: while the request is being answered it says
@@ -23,6 +23,7 @@
 struct address;
 struct lws;
 struct req;
+struct stalled;
 struct web;
 
 /* Of each connection to a listener of ours, from its accept to its end. */
@@ -33,7 +34,8 @@ struct conn {
 	unsigned requests;
 	bool asked;  /* lws is to say when there is room in the socket */
 	bool waited; /* a tick ago too */
-	bool held;   /* neither read nor written: it waits for its answer */
+	bool held;   /* neither read nor written: it waits for its answer, or for room */
+	struct stalled *stalled; /* NULL: lws itself looks for room */
 };
 
 struct conn *conn_of(struct lws *wsi); /* NULL before conn_open() */
@@ -45,6 +47,7 @@ void conn_begin(struct lws *wsi); /* a request has begun */
  * conn_woken(). Of requests, and never lws_callback_on_writable(). */
 void conn_wake(struct lws *wsi);
 void conn_woken(struct lws *wsi);
+void conn_ask_lws(struct conn *c); /* no longer held; within keep.h */
 
 /* Sets r->last as the client said it. */
 void conn_ask(struct req *r);
@@ -63,6 +66,13 @@ void behind_came(struct req *r);  /* the request has come as a whole */
 void behind_known(struct req *r); /* bytes came behind it */
 void behind_judge(struct web *w); /* sets r->more of those; at the end of each turn */
 void behind_tick(struct web *w);  /* who waits for long costs nothing meanwhile */
+
+/* ---- stalled.c ---- */
+
+/* Of one that has waited for room for a tick; more: bytes of it are put aside. */
+void stalled_look(struct conn *c, bool more);
+void stalled_wait(struct conn *c); /* c->stalled: held until there is room */
+void stalled_end(struct conn *c);  /* c->stalled may be NULL */
 
 /* ---- linger.c ---- */
 

@@ -165,6 +165,10 @@ def test_guessing_is_slowed(town):
     reasons = [connack(town.strict, user="target", password=f"guess number {i}")[0] for i in range(7)]
     assert reasons[0] == 0x86 and reasons[-1] == 0x9f, reasons
     assert get(town.web_strict, "/v1/feeds", basic("target", "guess number 8")).status == 429
+    metrics = get(town.admin_port, "/metrics").body.decode()
+    refused = dict(re.findall(r'oudp_logins_refused_total\{why="(\w+)"\} (\d+)', metrics))
+    assert int(refused["unknown"]) >= reasons.count(0x86) and int(refused["slowed"]) >= reasons.count(0x9f) + 1
+    assert "\noudp_audit_dropped_total 0\n" in metrics and re.search(r"\noudp_audit_lines_total [1-9]", metrics)
     # other names of this address get in
     key = add_key(town, "calm")
     assert connack(town.strict, user="calm", password=key)[0] == 0

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import random
+import re
 import socket
 import ssl
 import subprocess
@@ -12,12 +13,13 @@ import time
 
 import pytest
 
-from kit import certs, daemon, tokens
+from kit import certs, daemon, tokens, web
 from kit.access import add_key, bearer, grant, must
 from kit.daemon import SLOW, block, feed, free_ports, outside_address, wait_for
 from kit.http1 import Connection, Ended, request
 
-FEEDS = {**daemon.FEEDS, "paged": feed("paged/#", ["any"]), "empty": feed("empty/#", ["any"]), "bulk": feed("bulk/#", ["any"])}
+FEEDS = {**daemon.FEEDS, "paged": feed("paged/#", ["any"]), "empty": feed("empty/#", ["any"]), "bulk": feed("bulk/#", ["any"]),
+         "large": feed("large/#", ["any"])}
 SEQUENCES = int(os.environ.get("KEEP_SEQUENCES", "300"))  # CI plays some; the long run of a release 10,000
 JSON, NDJSON = "Content-Type: application/json", "Content-Type: application/x-ndjson"
 
@@ -51,6 +53,15 @@ def kept(broker):
         for i in range(300):
             c.publish(f"paged/{i % 10}", json.dumps({"n": i, "text": "x" * 50}))
     return broker
+
+
+@pytest.fixture(scope="module")
+def large(kept):
+    """Messages of a feed, 10 MB: more than sockets hold."""
+    with kept.client("large") as c:
+        for i in range(250):
+            c.publish(f"large/{i}", json.dumps({"n": i, "text": "x" * 40000}))
+    return 250
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +195,38 @@ def test_who_goes_away_while_it_waits_costs_nothing(kept, accept, how):
         assert kept.cpu_seconds() - before < 0.3 * SLOW
         if how == "half" and accept == "*/*":
             assert c.answer().body == b"[]" and c.ends()
+
+
+SLOWLY = {  # what the client does while it takes its answer slowly
+    "rests": lambda c: None,
+    "half": lambda c: c.sock.shutdown(socket.SHUT_WR),
+    "more": lambda c: c.sock.sendall(request("GET", "/v1/nosuch")),
+    "behind": None,  # the same, with the request
+}
+
+
+def turns(d):
+    return int(re.search(r"^oudp_loop_turns_total (\d+)$", web.request(d.admin_port, "GET", "/metrics").body.decode(), re.M)[1])
+
+
+@pytest.mark.parametrize("what", SLOWLY)
+def test_who_takes_a_large_answer_slowly_costs_nothing(kept, large, what):
+    """It stops to read for some seconds, three times: the loop rests meanwhile, and nothing is missing."""
+    with Connection(kept.web_port, receive=4096) as c:
+        c.send(request("GET", "/v1/feeds/large/events?after=0", None, "Accept: text/event-stream") +
+               (request("GET", "/v1/nosuch") if what == "behind" else b""))
+        assert c.head()[0] == 200
+        if SLOWLY[what]:
+            SLOWLY[what](c)
+        for _ in range(3):
+            time.sleep(1)  # four ticks: it is known by then
+            before = turns(kept)
+            time.sleep(1.5)
+            assert turns(kept) - before < 500
+            c.take_some(2_000_000)  # more than sockets hold: the broker has to go on
+        while f'"n": {large - 1},'.encode() not in c.rest[-100_000:]:
+            c.fill()
+        assert [int(n) for n in re.findall(rb'"n": (\d+)', c.rest)] == list(range(large))
 
 
 # ---- what cannot go on ends in order ----

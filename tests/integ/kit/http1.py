@@ -30,11 +30,15 @@ class Answer:
 
 
 class Connection:
-    """where: a port of loopback, or the path of a Unix socket."""
+    """where: a port of loopback, or the path of a Unix socket. receive: bytes that the client's socket holds."""
 
-    def __init__(self, where, timeout=15, tls=None):
+    def __init__(self, where, timeout=15, tls=None, receive=None):
         if isinstance(where, int):
-            self.sock = socket.create_connection(("127.0.0.1", where), timeout)
+            self.sock = socket.socket()
+            if receive:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+            self.sock.settimeout(timeout)
+            self.sock.connect(("127.0.0.1", where))
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         else:
             self.sock = socket.socket(socket.AF_UNIX)
@@ -42,7 +46,7 @@ class Connection:
             self.sock.connect(where)
         if tls:
             self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
-        self.rest = b""
+        self.rest = bytearray()
 
     def __enter__(self):
         return self
@@ -62,20 +66,27 @@ class Connection:
     def fill(self):
         piece = self.sock.recv(1 << 16)
         if not piece:
-            raise Ended(self.rest)
+            raise Ended(bytes(self.rest))
         self.rest += piece
+
+    def take_some(self, n):
+        """n bytes more than there are, to be read with the rest."""
+        n += len(self.rest)
+        while len(self.rest) < n:
+            self.fill()
 
     def take(self, n):
         while len(self.rest) < n:
             self.fill()
-        out, self.rest = self.rest[:n], self.rest[n:]
+        out = bytes(self.rest[:n])
+        del self.rest[:n]
         return out
 
     def line(self):
         while b"\r\n" not in self.rest:
             self.fill()
-        out, _, self.rest = self.rest.partition(b"\r\n")
-        return out.decode()
+        out = self.take(self.rest.index(b"\r\n") + 2)
+        return out[:-2].decode()
 
     def head(self):
         first, headers = self.line(), {}
@@ -109,7 +120,7 @@ class Connection:
                 while True:
                     self.fill()
             except Ended:
-                body, self.rest = self.rest, b""
+                body, self.rest = bytes(self.rest), bytearray()
         return Answer(status, headers, body)
 
     def ask(self, method, path, body=None, *headers):
