@@ -55,7 +55,6 @@ struct access_spot {
  * areas of grants are asked here, and not by access_check(). */
 int access_covers(const struct identity *who, enum access_right right, const struct feed *feed,
                   struct span thing, const struct access_spot *spot) MUSTCHECK;
-struct access_spot access_spot_of(const struct record *r);
 int access_covers_record(const struct identity *who, enum access_right right,
                          const struct feed *feed, const struct record *r) MUSTCHECK;
 /* Whether access_covers() depends on the thing or its place: who may see all of a feed need not be

@@ -142,11 +142,6 @@ void audit_free(struct audit *a)
 	free(a);
 }
 
-bool audit_idle(const struct audit *a)
-{
-	return list_empty(&a->waiting) && list_empty(&a->sent);
-}
-
 const struct audit_stats *audit_stats(const struct audit *a)
 {
 	return &a->stats;

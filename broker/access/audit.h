@@ -38,7 +38,6 @@ void audit_erased(struct audit *a, const char *id, const char *organisation, uin
 void audit_reload(struct audit *a, bool done);
 /* Before hub_turn(): what waits joins the batch, when nothing of it is on its way. */
 void audit_turn(struct audit *a);
-bool audit_idle(const struct audit *a);
 
 struct audit_stats {
 	uint64_t written, dropped;

@@ -78,7 +78,6 @@ void grant_form_write(struct buf *b, const struct grant_form *g);
 struct organisation_form organisation_form_of(const struct organisation *o);
 struct identity_form identity_form_of(const struct principal *p);
 struct grant_form grant_form_of(const struct grant *g);
-void write_time(struct buf *b, const char *name, int64_t ms); /* null: 0 */
 
 /* book.c: a row is in force from now on; key as in the store. 0 or ERR_INVALID: the row says what
  * cannot be, and is left out. */

@@ -123,6 +123,18 @@ static struct change *begin(struct access *a, const char *prefix, const char *id
 
 /* ---- organisations ---- */
 
+static int put_organisation(struct access *a, const struct organisation_form *o,
+                            struct access_done d, struct buf *why)
+{
+	int err = 0;
+	struct change *c = begin(a, ROW_ORGANISATION, o->name, d, why, &err);
+	if (!c)
+		return err;
+	organisation_form_write(&c->row, o);
+	write_row(c);
+	return 0;
+}
+
 int organisation_add(struct access *a, struct span json, struct access_done d, struct buf *why)
 {
 	struct form f;
@@ -138,11 +150,8 @@ int organisation_add(struct access *a, struct span json, struct access_done d, s
 		err = say(why, ERR_CONFLICT, "there is an organisation of this name");
 	else if (a->n_organisations + a->n_changes >= LIMIT_ORGANISATIONS)
 		err = say(why, ERR_TOO_LARGE, "there are as many organisations as may be");
-	struct change *c = err ? NULL : begin(a, ROW_ORGANISATION, o.name, d, why, &err);
-	if (c) {
-		organisation_form_write(&c->row, &o);
-		write_row(c);
-	}
+	else
+		err = put_organisation(a, &o, d, why);
 	organisation_form_done(&o);
 	return err;
 }
@@ -162,11 +171,8 @@ int organisation_change(struct access *a, struct span name, struct span json, st
 		form_fault(&f, "name", "cannot be changed");
 	if (!form_done(&f))
 		err = ERR_INVALID;
-	struct change *c = err ? NULL : begin(a, ROW_ORGANISATION, o.name, d, why, &err);
-	if (c) {
-		organisation_form_write(&c->row, &o);
-		write_row(c);
-	}
+	else
+		err = put_organisation(a, &o, d, why);
 	organisation_form_done(&o);
 	return err;
 }

@@ -147,12 +147,11 @@ static void write_text(struct buf *b, const char *name, const char *text)
 	json_write_string(b, span_str(text));
 }
 
-void write_time(struct buf *b, const char *name, int64_t ms)
+/* 0: left out. */
+static void write_time(struct buf *b, const char *name, int64_t ms)
 {
-	if (!ms)
-		return;
-	json_write_name(b, name);
-	json_write_time(b, ms);
+	if (ms)
+		json_write_time_member(b, name, ms);
 }
 
 static void write_count(struct buf *b, const char *name, uint64_t n)

@@ -57,7 +57,4 @@ struct tls_facts tls_facts(const struct tls_set *s, unsigned i);
 int tls_client_names(const struct ssl_st *ssl, int (*each)(void *arg, struct span name), void *arg);
 int64_t tls_client_not_after_s(const struct ssl_st *ssl); /* 0: there is no certificate */
 
-/* The sentence of OpenSSL's first queued error; empties the queue. */
-const char *tls_error(char *out, size_t size);
-
 #endif

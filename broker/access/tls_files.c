@@ -15,17 +15,6 @@
 
 enum { ERROR_BYTES = 256, RSA_BITS_MIN = 2048, EC_BITS_MIN = 256 };
 
-const char *tls_error(char *out, size_t size)
-{
-	unsigned long e = ERR_get_error();
-	if (e)
-		ERR_error_string_n(e, out, size);
-	else
-		snprintf(out, size, "no reason was given");
-	ERR_clear_error();
-	return out;
-}
-
 /* ---- stamps ---- */
 
 struct tls_stamp tls_stamp_of(const struct config_tls *c)
@@ -156,7 +145,8 @@ static void judge_key(struct reading *r, const struct tls_files *f)
 	ERR_clear_error();
 }
 
-int64_t tls_seconds_of(const ASN1_TIME *t)
+/* since 1970 */
+static int64_t tls_seconds_of(const ASN1_TIME *t)
 {
 	struct tm tm;
 	return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;

@@ -40,6 +40,4 @@ struct tls_stamp tls_stamp_of(const struct config_tls *c);
 bool tls_stamp_same(const struct tls_stamp *a, const struct tls_stamp *b);
 bool tls_stamp_same_clients(const struct tls_stamp *a, const struct tls_stamp *b);
 
-int64_t tls_seconds_of(const ASN1_TIME *t); /* since 1970 */
-
 #endif

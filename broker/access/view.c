@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "register/register.h"
 
 #include <stdio.h>
@@ -122,15 +123,8 @@ static void build(struct rights *v, const struct making *m)
 
 static const struct rights_row *row_of(const struct rights *v, uint32_t feed)
 {
-	uint32_t low = 0, high = v->n;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (v->rows[middle].feed < feed)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < v->n && v->rows[low].feed == feed ? &v->rows[low] : NULL;
+	size_t at = search_first(i, 0, v->n, v->rows[i].feed < feed);
+	return at < v->n && v->rows[at].feed == feed ? &v->rows[at] : NULL;
 }
 
 /* Something of old is not in new: a right, or a grant that gave it for some things. */
@@ -285,7 +279,7 @@ int access_covers(const struct identity *who, enum access_right right, const str
 	return check(who, right, feed, thing.p ? thing : SPAN(""), true, spot);
 }
 
-struct access_spot access_spot_of(const struct record *r)
+static struct access_spot access_spot_of(const struct record *r)
 {
 	return (struct access_spot){.organisation = r->organisation,
 	                            .known = r->flags & RECORD_LOCATION,

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/rfc3339.h"
+#include "base/search.h"
 #include "base/zone_rule.h"
 
 #include <fcntl.h>
@@ -175,15 +176,7 @@ void zone_free(struct zone *z)
 /* Of the listed changes: the last at or before t, or -1. */
 static int64_t last_change(const struct zone *z, int64_t t)
 {
-	unsigned low = 0, high = z->n;
-	while (low < high) {
-		unsigned mid = low + (high - low) / 2;
-		if (z->at[mid] <= t)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return (int64_t)low - 1;
+	return (int64_t)search_first(i, 0, z->n, z->at[i] <= t) - 1;
 }
 
 static int32_t offset_s(const struct zone *z, int64_t t)

@@ -48,7 +48,8 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int ws_parse_url(const char *url, struct ws_address *ret)
+/* 0 or ERR_MALFORMED */
+static int ws_parse_url(const char *url, struct ws_address *ret)
 {
 	struct ws_address a = {0};
 	static const struct {

@@ -29,6 +29,5 @@ struct ws_address {
 	char host[256];   /* without the brackets of IPv6 */
 	char prefix[256]; /* "" or "/..." */
 };
-int ws_parse_url(const char *url, struct ws_address *ret) MUSTCHECK; /* 0 or ERR_MALFORMED */
 
 #endif

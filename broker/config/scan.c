@@ -5,9 +5,20 @@
 
 #include <string.h>
 
+enum { SCAN_END = 0, SCAN_ERROR = -1, SCAN_WORD = 'w', SCAN_STRING = '"' };
+
+struct scan {
+	char *text; /* comments are overwritten with spaces as they are passed */
+	size_t at;
+	int line;
+	size_t begin; /* of the last token; a string's begin is its quote */
+	int token_line;
+	const char *why; /* after SCAN_ERROR: what to do about it */
+};
+
 #define NOT_IN_WORDS " #\"'\t\n\r={}()+,*"
 
-void scan_init(struct scan *s, char *text)
+static void scan_init(struct scan *s, char *text)
 {
 	assert(text);
 	*s = (struct scan){.text = text, .line = 1, .token_line = 1};
@@ -81,7 +92,8 @@ static int pass_word(struct scan *s)
 	return SCAN_WORD;
 }
 
-int scan_next(struct scan *s)
+/* SCAN_*, or one of { } ( ) = , as itself; '+' is "+=". */
+static int scan_next(struct scan *s)
 {
 	for (;;) {
 		char c = s->text[s->at], next = c ? s->text[s->at + 1] : 0;

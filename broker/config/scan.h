@@ -10,21 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { SCAN_END = 0, SCAN_ERROR = -1, SCAN_WORD = 'w', SCAN_STRING = '"' };
-
-struct scan {
-	char *text; /* comments are overwritten with spaces as they are passed */
-	size_t at;
-	int line;
-	size_t begin; /* of the last token; a string's begin is its quote */
-	int token_line;
-	const char *why; /* after SCAN_ERROR: what to do about it */
-};
-
-void scan_init(struct scan *s, char *text);
-/* SCAN_*, or one of { } ( ) = , as itself; '+' is "+=". */
-int scan_next(struct scan *s);
-
 /* Blanks all comments and checks that strings, comments and braces end. Fills lines[] with the line
  * of each block at the top, in order, as many as max; *ret_n counts them all. 0, or ERR_CONFIG with
  * *ret_line and *ret_why. */

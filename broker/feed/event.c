@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static void write_time(struct buf *b, const char *name, int64_t ms)
-{
-	json_write_name(b, name);
-	json_write_time(b, ms);
-}
-
 static void write_id(struct buf *b, struct span feed, uint32_t epoch, uint64_t sequence)
 {
 	buf_add_span(b, feed);
@@ -91,8 +85,8 @@ static void write_event(struct buf *b, const struct event_context *e, const stru
 		json_write_name(b, "subject");
 		json_write_string(b, r->thing);
 	}
-	write_time(b, "time", r->stored_ms);
-	write_time(b, "observedtime", r->phenomenon_ms);
+	json_write_time_member(b, "time", r->stored_ms);
+	json_write_time_member(b, "observedtime", r->phenomenon_ms);
 	json_write_name(b, "sequence");
 	buf_add_char(b, '"');
 	buf_add_u64(b, r->sequence);
@@ -141,7 +135,7 @@ static void open_control_as(struct buf *b, const struct event_context *e, const 
 	buf_addf(b, "\"nl.oudp.%s.", subject);
 	buf_add_str(b, kind);
 	buf_add_str(b, ".v1\"");
-	write_time(b, "time", now_ms);
+	json_write_time_member(b, "time", now_ms);
 	if (schema)
 		write_schema(b, e, span_str(schema), 1);
 	buf_add_str(b, ",\"datacontenttype\":\"application/json\",\"data\":{\"feed\":\"");
@@ -217,8 +211,8 @@ void event_write_corrected(struct buf *b, const struct event_context *e, const s
 		json_write_string(b, c->member);
 	}
 	buf_addf(b, ",\"what\":\"%s\",\"correction\":%llu", c->what, (unsigned long long)c->id);
-	write_time(b, "from", c->from_ms);
-	write_time(b, "to", c->to_ms);
+	json_write_time_member(b, "from", c->from_ms);
+	json_write_time_member(b, "to", c->to_ms);
 	if (strcmp(c->what, "correct") == 0) {
 		json_write_name(b, "factor");
 		json_write_double(b, c->factor);

@@ -115,9 +115,6 @@ static inline unsigned scan_utf8(const char *p, const char *end)
 	return left >= 4 && (s[3] & 0xc0) == 0x80 ? 4 : 0;
 }
 
-/* The value of the four hexadecimal digits at p; -1 when they are not. */
-int scan_hex4(const char *p);
-
 /* The length of the escape whose backslash is at p: 2, 6 or 12 (a surrogate pair), 0 when it is
  * none. */
 unsigned scan_escape(const char *p, const char *end);

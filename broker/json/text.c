@@ -10,7 +10,8 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-int scan_hex4(const char *p)
+/* The value of the four hexadecimal digits at p; -1 when they are not. */
+static int scan_hex4(const char *p)
 {
 	int v = 0;
 	for (int i = 0; i < 4; i++) {

@@ -93,6 +93,12 @@ void json_write_name(struct buf *b, const char *name)
 	b->len += n + 3 + comma;
 }
 
+void json_write_time_member(struct buf *b, const char *name, int64_t ms)
+{
+	json_write_name(b, name);
+	json_write_time(b, ms);
+}
+
 void json_write_base64(struct buf *b, struct span bytes)
 {
 	static const char letters[] =

@@ -18,6 +18,8 @@ void json_write_i64(struct buf *b, int64_t v);
 void json_write_time(struct buf *b, int64_t ms);
 /* "name": with the comma before it unless the last byte is '{'. name must need no escapes. */
 void json_write_name(struct buf *b, const char *name);
+/* Both: a member with a time. */
+void json_write_time_member(struct buf *b, const char *name, int64_t ms);
 /* RFC 4648 section 4, with padding, with quotes. */
 void json_write_base64(struct buf *b, struct span bytes);
 /* Escapes for a JSON Pointer token (RFC 6901): ~ to ~0, / to ~1; appends "/" and the token. Not

@@ -92,7 +92,8 @@ static uint64_t from_members(const struct mqtt_props *p)
 	return bits;
 }
 
-size_t mqtt_props_size(const struct mqtt_props *p)
+/* Bytes of the section without its length field; NULL has none. */
+static size_t mqtt_props_size(const struct mqtt_props *p)
 {
 	struct span name, value;
 	size_t n = 0, at = 0;
@@ -133,7 +134,8 @@ static void encode_section(struct wire *w, const struct mqtt_props *p)
 		wire_user_property(w, name, value);
 }
 
-void mqtt_encode_props(struct wire *w, const struct mqtt_props *p)
+/* Length field and section. */
+static void mqtt_encode_props(struct wire *w, const struct mqtt_props *p)
 {
 	size_t n = mqtt_props_size(p);
 

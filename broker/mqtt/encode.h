@@ -83,11 +83,6 @@ static inline size_t wire_user_property_size(struct span name, struct span value
 	return 5 + name.n + value.n;
 }
 
-/* Bytes of the section without its length field; NULL has none. */
-size_t mqtt_props_size(const struct mqtt_props *p);
-/* Length field and section. */
-void mqtt_encode_props(struct wire *w, const struct mqtt_props *p);
-
 /* ---- hot answers ---- */
 
 /* PUBACK, PUBREC, PUBREL, PUBCOMP with success: the same four bytes in both versions (a reason of

@@ -126,7 +126,4 @@ static inline uint8_t mqtt_props_maximum_qos(const struct mqtt_props *p)
 	return mqtt_props_has(p, MQTT_PROP_MAXIMUM_QOS) ? p->maximum_qos : 2;
 }
 
-/* "content type"; "unknown property" for an id that is none. Static storage. */
-const char *mqtt_prop_name(enum mqtt_prop prop);
-
 #endif

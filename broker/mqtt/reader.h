@@ -181,7 +181,6 @@ struct prop_row {
 	uint8_t rule; /* see props.c */
 	uint16_t of;  /* 1 << enum mqtt_props_of */
 	uint16_t at;  /* offset in struct mqtt_props */
-	const char *name;
 };
 enum { PROP_IDS = MQTT_PROP_SHARED_AVAILABLE + 1 };
 extern const struct prop_row prop_rows[PROP_IDS];

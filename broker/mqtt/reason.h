@@ -67,10 +67,6 @@ enum mqtt_connack_v3 { /* MQTT 3.1.1, table 3.1 */
 	               MQTT_V3_NOT_AUTHORIZED = 5
 };
 
-/* "payload format invalid"; "unknown reason" for a code that is none. Static storage. 0x00 reads
- * "success". */
-const char *mqtt_reason_name(enum mqtt_reason reason);
-
 static inline bool mqtt_reason_is_error(enum mqtt_reason reason)
 {
 	return reason >= 0x80;

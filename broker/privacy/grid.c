@@ -22,8 +22,8 @@ static const char pipeline[] =
     "+step +proj=sterea +lat_0=52.1561605555556 +lon_0=5.38763888888889 +k=0.9999079 "
     "+x_0=155000 +y_0=463000 +ellps=bessel";
 
-/* Where the grid is defined, with room for the coast. */
-static const double x_min = -50000, x_max = 350000, y_min = 250000, y_max = 700000;
+/* Where the grid is defined, with room for the sea. */
+static const double x_min = -100000, x_max = 400000, y_min = 200000, y_max = 750000;
 
 struct grid {
 	PJ_CONTEXT *context;
@@ -70,16 +70,26 @@ bool grid_degrees(struct grid *g, double x, double y, double *lon, double *lat)
 	return isfinite(*lon) && isfinite(*lat);
 }
 
-bool grid_snap(struct grid *g, double metres, double *lon, double *lat)
+bool grid_metres(struct grid *g, double lon, double lat, double *x, double *y)
 {
-	PJ_COORD c = proj_trans(g->pj, PJ_FWD, proj_coord(*lon, *lat, 0, 0));
+	PJ_COORD c = proj_trans(g->pj, PJ_FWD, proj_coord(lon, lat, 0, 0));
 	if (!is_on_grid(c.xy.x, c.xy.y)) {
 		proj_errno_reset(g->pj);
 		return false;
 	}
-	c = proj_coord((floor(c.xy.x / metres) + 0.5) * metres,
-	               (floor(c.xy.y / metres) + 0.5) * metres, 0, 0);
-	c = proj_trans(g->pj, PJ_INV, c);
+	*x = c.xy.x;
+	*y = c.xy.y;
+	return true;
+}
+
+bool grid_snap(struct grid *g, double metres, double *lon, double *lat)
+{
+	double x, y;
+	if (!grid_metres(g, *lon, *lat, &x, &y))
+		return false;
+	PJ_COORD c = proj_trans(g->pj, PJ_INV,
+	                        proj_coord((floor(x / metres) + 0.5) * metres,
+	                                   (floor(y / metres) + 0.5) * metres, 0, 0));
 	*lon = c.xy.x;
 	*lat = c.xy.y;
 	return isfinite(*lon) && isfinite(*lat);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/search.h"
 
 #include <stdlib.h>
 
@@ -85,15 +86,7 @@ static bool row_split(struct span key, enum sta_type *ret_type, int64_t *ret_id)
 /* Index of the first one with this number or a higher one. */
 static unsigned place_of(const struct list_of *l, int64_t id)
 {
-	unsigned low = 0, high = l->n;
-	while (low < high) {
-		unsigned middle = low + (high - low) / 2;
-		if (l->p[middle]->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (unsigned)search_first(i, 0, l->n, l->p[i]->id < id);
 }
 
 struct entity *entity_find(const struct entities *e, enum sta_type t, int64_t id)

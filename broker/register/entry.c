@@ -99,7 +99,8 @@ int entry_state_read(struct span text, enum entry_state *ret)
 	return ERR_MALFORMED;
 }
 
-int entry_date(struct span text, bool end, int64_t *ret_ms)
+/* A date or RFC 3339. end: of a date the first moment after it. 0 or ERR_MALFORMED. */
+static int entry_date(struct span text, bool end, int64_t *ret_ms)
 {
 	char all[DATE_BYTES + sizeof("T00:00:00Z")];
 	if (text.n != DATE_BYTES)

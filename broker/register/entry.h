@@ -92,7 +92,5 @@ bool entry_is_id(struct span id);
 const char *entry_state_text(enum entry_state s); /* "planned"; static */
 /* 0 or ERR_MALFORMED. */
 int entry_state_read(struct span text, enum entry_state *ret) MUSTCHECK;
-/* A date or RFC 3339. end: of a date the first moment after it. 0 or ERR_MALFORMED. */
-int entry_date(struct span text, bool end, int64_t *ret_ms) MUSTCHECK;
 
 #endif

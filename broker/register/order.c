@@ -2,6 +2,7 @@
 #include "register/order.h"
 
 #include "base/mem.h"
+#include "base/search.h"
 #include "register/register.h"
 
 #include <stdlib.h>
@@ -17,29 +18,15 @@ int key_order(struct span a, struct span b)
 /* The piece that holds the last one <= key, or the first piece. */
 static unsigned piece_of(const struct order *o, struct span key)
 {
-	unsigned low = 0, high = o->n_pieces;
-	while (low < high) {
-		unsigned mid = low + (high - low) / 2;
-		if (key_order(o->pieces[mid].at[0]->key, key) <= 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
+	unsigned low =
+	    (unsigned)search_first(i, 0, o->n_pieces, key_order(o->pieces[i].at[0]->key, key) <= 0);
 	return low ? low - 1 : 0;
 }
 
 /* Within it: how many are <= key. */
 static unsigned place_in(const struct order_piece *p, struct span key)
 {
-	unsigned low = 0, high = p->n;
-	while (low < high) {
-		unsigned mid = low + (high - low) / 2;
-		if (key_order(p->at[mid]->key, key) <= 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return (unsigned)search_first(i, 0, p->n, key_order(p->at[i]->key, key) <= 0);
 }
 
 static void new_piece(struct order *o, unsigned i)

@@ -26,7 +26,7 @@ struct things {
 	pthread_mutex_t shown;
 	struct map by_key, by_code;
 	struct order order;
-	unsigned n_registered, n_silent;
+	unsigned n_silent;
 	struct list silent; /* struct thing.silent */
 	unsigned changing;  /* changes that are not committed yet */
 	struct look_back *back;

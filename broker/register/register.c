@@ -74,7 +74,6 @@ static void new_code(const struct things *t, char out[THING_CODE_BYTES + 1])
 static void entry_takes(struct things *t, struct thing *x, struct entry *e)
 {
 	const struct thing_place before = thing_entry_place(x);
-	t->n_registered += (e ? 1u : 0) - (x->registered ? 1u : 0);
 	pthread_mutex_lock(&t->shown);
 	if (x->registered)
 		entry_done(&x->entry);
@@ -358,11 +357,6 @@ const struct thing *things_by_code(const struct things *t, struct span code)
 unsigned things_count(const struct things *t)
 {
 	return t->order.n;
-}
-
-unsigned things_registered(const struct things *t)
-{
-	return t->n_registered;
 }
 
 const struct thing *things_at(const struct things *t, unsigned i)

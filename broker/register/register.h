@@ -66,7 +66,6 @@ const struct thing *things_find(const struct things *t, struct span organisation
 const struct thing_seen *thing_told_place(const struct thing *x);
 const struct thing *things_by_code(const struct things *t, struct span code);
 unsigned things_count(const struct things *t);
-unsigned things_registered(const struct things *t);
 /* In the order of their keys. */
 const struct thing *things_at(const struct things *t, unsigned i);
 unsigned things_after(const struct things *t, struct span key); /* index of the first one > key */

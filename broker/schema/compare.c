@@ -42,6 +42,8 @@ static const struct node *through_refs(const struct node *n)
 	return n;
 }
 
+static void compare_nodes(struct compare *c, const struct node *from, const struct node *to);
+
 static void compare_child(struct compare *c, struct span name, const struct node *a,
                           const struct node *b)
 {
@@ -337,7 +339,7 @@ static void compare_applies(struct compare *c, const struct node *a, const struc
 	}
 }
 
-void compare_nodes(struct compare *c, const struct node *from, const struct node *to)
+static void compare_nodes(struct compare *c, const struct node *from, const struct node *to)
 {
 	const struct node *a = through_refs(from), *b = through_refs(to);
 	for (unsigned i = 0; i < c->depth; i++)

@@ -22,7 +22,6 @@ struct compare {
 
 void compare_add(struct compare *c, bool breaks, const char *rule, const char *fmt, ...)
     PRINTF(4, 5);
-void compare_nodes(struct compare *c, const struct node *a, const struct node *b);
 
 /* compare_value.c */
 void compare_values(struct compare *c, const struct node *a, const struct node *b);

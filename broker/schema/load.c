@@ -65,7 +65,8 @@ int load_file(const char *dir, struct span path, struct buf *out)
 	return read_all(fd, out);
 }
 
-int load_from_dirs(void *dirs, struct span uri, struct buf *out)
+/* A schema_loader over a NULL-terminated array of directories. */
+static int load_from_dirs(void *dirs, struct span uri, struct buf *out)
 {
 	const char *const *dir = dirs;
 	size_t n = sizeof(SCHEMA_URI_ROOT) - 1;

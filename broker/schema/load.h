@@ -11,7 +11,5 @@
 
 /* Appends the file's bytes to out. 0, ERR_NOT_FOUND, ERR_TOO_LARGE or -errno. */
 int load_file(const char *dir, struct span path, struct buf *out) MUSTCHECK;
-/* A schema_loader over a NULL-terminated array of directories. */
-int load_from_dirs(void *dirs, struct span uri, struct buf *out) MUSTCHECK;
 
 #endif

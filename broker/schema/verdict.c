@@ -47,7 +47,7 @@ static const char *const NAMES[] = {
     [RULE_LIMIT] = "limit",
 };
 
-const char *rule_name(enum rule r)
+static const char *rule_name(enum rule r)
 {
 	assert((size_t)r < ARRAY_LEN(NAMES) && NAMES[r]);
 	return NAMES[r];

@@ -137,7 +137,6 @@ void walk_finish(struct walk *w);
 
 /* verdict.c */
 void report_add(struct walk *w, uint32_t i, enum rule rule, const struct node *n, uint32_t extra);
-const char *rule_name(enum rule r);
 void verdict_json(struct verdict *v, size_t at, const char *why);
 void verdict_plain(struct verdict *v, const struct schema *sc, enum rule rule, const char *text);
 

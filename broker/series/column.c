@@ -42,7 +42,7 @@ size_t varint_write(uint64_t v, uint8_t *out)
 	return n;
 }
 
-size_t varint_size(uint64_t v)
+static size_t varint_size(uint64_t v)
 {
 	size_t n = 1;
 	for (; v >= 0x80; v >>= 7)

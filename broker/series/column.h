@@ -34,7 +34,6 @@ int64_t column_read(struct column *c, const uint8_t *in, size_t size, int64_t *v
 
 /* LEB128, as used in the heads of chunks. */
 size_t varint_write(uint64_t v, uint8_t *out); /* at most 10 bytes */
-size_t varint_size(uint64_t v);
 /* Bytes taken, or 0: cut off or too long. */
 size_t varint_read(const uint8_t *in, size_t size, uint64_t *ret) MUSTCHECK;
 

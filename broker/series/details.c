@@ -8,6 +8,7 @@
  * the first is what is told as original. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "series/private.h"
 
 #include <errno.h>
@@ -15,7 +16,8 @@
 
 enum { ROW_BYTES_MAX = LIMIT_SERIES_DETAIL_BYTES + 1024, ROWS_TXN = 5000 };
 
-uint32_t detail_mark(uint8_t kind, double number, struct span text)
+/* A detail belongs to the value that it came with: of two of one time each has its own. */
+static uint32_t detail_mark(uint8_t kind, double number, struct span text)
 {
 	/* Fixed: the marks are on disk. */
 	static const struct hash_key key = {0x6f7564702d646574, 0x61696c2d6d61726b};
@@ -62,27 +64,21 @@ void details_free(struct series *s)
 	free(s->details);
 }
 
-int details_copy(struct series *s, uint32_t stream, int64_t from_ms, int64_t to_ms,
-                 struct waiting_details *ret)
+void details_copy(struct series *s, uint32_t stream, int64_t from_ms, int64_t to_ms,
+                  struct waiting_details *ret)
 {
-	int err = 0;
 	*ret = (struct waiting_details){0};
 	pthread_mutex_lock(&s->state);
-	for (uint32_t i = 0; i < s->n_details && !err; i++) {
+	for (uint32_t i = 0; i < s->n_details; i++) {
 		const struct noted *d = &s->details[i];
 		if (d->stream != stream || d->time_ms < from_ms || d->time_ms >= to_ms)
 			continue;
 		if (!ret->p) /* what is left is the most that can follow */
-			ret->p = malloc((s->n_details - i) * sizeof(*ret->p));
-		if (!ret->p) {
-			err = -ENOMEM;
-			break;
-		}
+			ret->p = xmalloc((s->n_details - i) * sizeof(*ret->p));
 		ret->p[ret->n] = *d;
 		ret->p[ret->n++].text = text_new(text_span(d->text));
 	}
 	pthread_mutex_unlock(&s->state);
-	return err;
 }
 
 void waiting_details_free(struct waiting_details *w)
@@ -386,15 +382,7 @@ struct finding {
 
 static size_t first_at(const struct finding *f, int64_t time_ms)
 {
-	size_t low = f->first, high = f->last + 1;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (f->all->p[mid].time_ms < time_ms)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return search_first(i, f->first, f->last + 1, f->all->p[i].time_ms < time_ms);
 }
 
 /* What is known of the i-th point; made when there is nothing yet. */

@@ -370,8 +370,6 @@ int series_erase_thing(struct series *s, struct series_correction *c) MUSTCHECK;
 int erase_load(struct series *s, struct side_view *v) MUSTCHECK;
 
 /* ---- details.c ---- */
-/* A detail belongs to the value that it came with: of two of one time each has its own. */
-uint32_t detail_mark(uint8_t kind, double number, struct span text);
 /* p was taken with it; `state` held. */
 void details_note(struct series *s, uint32_t stream, const struct tail_point *p, struct span text);
 /* Those that are flushing, into the transaction; then they are gone from memory (done), or stay. */
@@ -404,8 +402,8 @@ struct waiting_details { /* a copy of those in memory, taken before the view of 
 	struct noted *p;
 	size_t n;
 };
-int details_copy(struct series *s, uint32_t stream, int64_t from_ms, int64_t to_ms,
-                 struct waiting_details *ret) MUSTCHECK;
+void details_copy(struct series *s, uint32_t stream, int64_t from_ms, int64_t to_ms,
+                  struct waiting_details *ret);
 void waiting_details_free(struct waiting_details *w);
 /* Of all[first .. last], sorted by time, as they came; damaged rows are counted in a. of: all->n.
  */

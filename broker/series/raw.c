@@ -269,8 +269,9 @@ int raw_step(struct series *s, struct series_ask *a)
 	int64_t since_s = a->stored_since_ms / 1000;
 	if (since_s < 0 || since_s > UINT32_MAX)
 		return ERR_INVALID;
-	int err = a->details ? details_copy(s, a->id, r.from_ms, r.to_ms, &r.waiting) : 0;
-	err = err ? err : sight_open(s, a->id, r.from_ms, r.to_ms, (uint32_t)since_s, &r.sight);
+	if (a->details)
+		details_copy(s, a->id, r.from_ms, r.to_ms, &r.waiting);
+	int err = sight_open(s, a->id, r.from_ms, r.to_ms, (uint32_t)since_s, &r.sight);
 	if (err) {
 		waiting_details_free(&r.waiting);
 		return err;

@@ -2,6 +2,7 @@
 #include "series/replaced.h"
 
 #include "base/err.h"
+#include "base/search.h"
 
 #include <errno.h>
 
@@ -57,15 +58,7 @@ static bool same_value(const struct points *have, const struct point *p, const s
 
 static size_t lower(const struct points *have, int64_t t)
 {
-	size_t low = 0, high = have->n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (have->p[mid].time_ms < t)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return search_first(i, 0, have->n, have->p[i].time_ms < t);
 }
 
 enum { TAKEN = 0xff }; /* kind of one that answers for one of the journal already */

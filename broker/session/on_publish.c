@@ -20,7 +20,7 @@ static unsigned qos2_at(const struct session *s, uint16_t id)
 	return i;
 }
 
-bool qos2_is_known(const struct session *s, uint16_t id)
+static bool qos2_is_known(const struct session *s, uint16_t id)
 {
 	return qos2_at(s, id) < s->qos2_open;
 }
@@ -34,7 +34,7 @@ void qos2_know(struct session *s, uint16_t id)
 	s->in_ids[s->qos2_open++] = id;
 }
 
-void qos2_forget(struct session *s, uint16_t id)
+static void qos2_forget(struct session *s, uint16_t id)
 {
 	unsigned i = qos2_at(s, id);
 	if (i < s->qos2_open)

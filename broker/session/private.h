@@ -256,7 +256,6 @@ static inline uint64_t session_token(const struct session *s)
 	return (uint64_t)s->generation << 32 | s->slot;
 }
 struct session *session_make(struct sessions *t); /* without a link */
-void session_free(struct session *s);
 void session_wheel(struct session *s, uint64_t deadline_s);
 /* Its subscriptions, shared ones too. */
 static inline unsigned session_subscriptions(const struct session *s)
@@ -288,7 +287,6 @@ void session_return(struct session *s); /* CONNACK was sent */
 bool session_lost(struct session *s, struct wire *w, unsigned max);
 void session_rest_due(struct session *s); /* its will, or its end */
 void session_rest_wheel(struct session *s);
-void session_pack(struct session *s);
 /* Where it is in each feed it is owed something of: *ret is the caller's to free. */
 unsigned session_places(struct session *s, struct place **ret);
 bool feed_touches(const struct feed *f, struct span filter);
@@ -313,7 +311,6 @@ void durable_unsubscribed(struct session *s, uint32_t row);
 void durable_in(struct session *s, uint16_t id, bool there); /* QoS 2 id of the client */
 enum out_row { OUT_ROW_SENT = 1, OUT_ROW_RELEASED, OUT_ROW_DONE };
 void durable_out(struct session *s, uint16_t id, enum out_row state);
-void durable_done(struct session *s, const struct feed *f, uint64_t sequence);
 void durable_will(const struct session *s);
 void durable_will_gone(struct sessions *t, uint64_t number);
 void durable_forget(struct session *s); /* all its rows but the will's, which goes with it */
@@ -338,9 +335,7 @@ int on_ack(struct session *s, const struct frame *f);
 int on_pubrel(struct session *s, const struct frame *f);
 
 /* in_ids: on_publish.c */
-bool qos2_is_known(const struct session *s, uint16_t id);
 void qos2_know(struct session *s, uint16_t id);
-void qos2_forget(struct session *s, uint16_t id);
 
 /* out.c: the outbound window. */
 bool out_room(struct session *s);     /* may a message of QoS > 0 be taken now? */

@@ -50,7 +50,7 @@ bool packed_next(const uint8_t *p, size_t n, size_t *at, struct span *ret_filter
 	return true;
 }
 
-void session_pack(struct session *s)
+static void session_pack(struct session *s)
 {
 	struct buf b;
 	char filter[LIMIT_TOPIC_BYTES];

@@ -135,7 +135,6 @@ void flight_held(struct flight *fl, struct session *s, uint16_t id, bool qos2);
 void flight_loose(struct flight *fl);
 void flight_over(struct flight *fl); /* its entry is the caller's to drop */
 /* What a member gets of a record. */
-struct hit share_hit(const struct member *m, struct flight *fl);
 struct hit share_hit_of(struct session *s, const struct flight *fl);
 
 /* ---- share_lag.c: where it is ---- */

@@ -79,7 +79,7 @@ void flight_over(struct flight *fl)
 
 /* ---- one record for one of them ---- */
 
-struct hit share_hit(const struct member *m, struct flight *fl)
+static struct hit share_hit(const struct member *m, struct flight *fl)
 {
 	const struct sub_options *o = &m->options;
 	return (struct hit){.session = m->session,

@@ -68,7 +68,7 @@ int sessions_new(struct hub *h, struct ingest *in, struct sessions **ret)
 	return 0;
 }
 
-void session_free(struct session *s)
+static void session_free(struct session *s)
 {
 	struct sessions *t = s->table;
 	t->slots[s->slot] = NULL;

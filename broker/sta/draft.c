@@ -61,7 +61,8 @@ struct reader {
 	bool partial;
 };
 
-void sta_fault(struct sta_faults *f, const char *code, const char *pointer, const char *fmt, ...)
+static PRINTF(4, 5) void sta_fault(struct sta_faults *f, const char *code, const char *pointer,
+                                   const char *fmt, ...)
 {
 	if (f->n == STA_FAULTS)
 		return;

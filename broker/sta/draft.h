@@ -26,8 +26,6 @@ struct sta_faults {
 	unsigned n;
 	struct sta_fault one[STA_FAULTS];
 };
-void sta_fault(struct sta_faults *f, const char *code, const char *pointer, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
 
 struct sta_draft;
 struct sta_draft_link {

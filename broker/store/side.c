@@ -49,7 +49,9 @@ static int create(MDB_env *env, const uint8_t id[16])
 	return rc;
 }
 
-int side_make(const char *data_dir, const char *to, const uint8_t id[16], char *why, size_t size)
+/* A new one with this id in the directory to, made aside first. */
+static int side_make(const char *data_dir, const char *to, const uint8_t id[16], char *why,
+                     size_t size)
 {
 	auto_free char *fresh = store_path(data_dir, "series.new");
 	auto_free char *data = store_path(fresh, "data.mdb");
@@ -111,7 +113,7 @@ static int check_head(struct side *s, MDB_txn *txn, const struct side_options *o
 	return ERR_STORE_FORMAT;
 }
 
-int side_load(struct side *s, const struct side_options *o, char *why, size_t size)
+static int side_load(struct side *s, const struct side_options *o, char *why, size_t size)
 {
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);

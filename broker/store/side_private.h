@@ -33,12 +33,8 @@ struct side {
 };
 
 struct side *side_new(const struct side_options *o);
-/* A new one with this id in the directory to, made aside first. */
-int side_make(const char *data_dir, const char *to, const uint8_t id[16], char *why,
-              size_t size) MUSTCHECK;
 int side_open_env(struct side *s, const struct side_options *o, unsigned flags, char *why,
                   size_t size) MUSTCHECK;
-int side_load(struct side *s, const struct side_options *o, char *why, size_t size) MUSTCHECK;
 /* Opens it (and with walk: reads all of it) in a child process, whose death is the answer. */
 int side_verify(const struct side_options *o, bool walk, uint64_t *ret_damaged, char *why,
                 size_t size) MUSTCHECK;

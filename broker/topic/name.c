@@ -74,15 +74,6 @@ unsigned topic_split(struct span s, struct span out[LIMIT_TOPIC_LEVELS])
 	return n;
 }
 
-unsigned topic_levels(struct span s)
-{
-	unsigned n = 1;
-
-	for (size_t i = 0; i < s.n; i += 8)
-		n += (unsigned)__builtin_popcountll(bytes_equal(load(s, i), '/'));
-	return n;
-}
-
 static int check_size(struct span s)
 {
 	if (s.n == 0) /* [MQTT-4.7.3-1] */

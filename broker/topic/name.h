@@ -35,9 +35,6 @@ bool topic_matches(struct span filter, struct span topic);
 /* Whether any topic exists that both filters take (the empty one counts: "+" and "/#" meet). */
 bool topic_filters_intersect(struct span a, struct span b);
 
-/* Levels of a topic or filter: one more than it has '/'. */
-unsigned topic_levels(struct span s);
-
 /* All levels at once, quickly: at most LIMIT_TOPIC_LEVELS of them to out. Returns how many, or 0
  * when there are more. */
 unsigned topic_split(struct span s, struct span out[LIMIT_TOPIC_LEVELS]);

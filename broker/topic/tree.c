@@ -226,16 +226,6 @@ void sub_tree_remove_sub(struct sub_tree *t, struct sub *s)
 	free(s);
 }
 
-int sub_tree_remove(struct sub_tree *t, struct sub_owner *o, struct span filter)
-{
-	struct sub *s = sub_tree_find(t, o, filter);
-
-	if (!s)
-		return ERR_NOT_FOUND;
-	sub_tree_remove_sub(t, s);
-	return 0;
-}
-
 void sub_tree_remove_all(struct sub_tree *t, struct sub_owner *o)
 {
 	while (o->first)
@@ -279,10 +269,9 @@ struct sub_tree_stats sub_tree_stats(const struct sub_tree *t)
 
 struct walk {
 	const struct sub_tree *t;
-	struct sub_matches *m; /* NULL: any will do */
+	struct sub_matches *m;
 	unsigned n;
 	uint32_t hashed; /* bit i: hash[i] is known */
-	bool found;
 	struct span level[LIMIT_TOPIC_LEVELS];
 	uint64_t hash[LIMIT_TOPIC_LEVELS];
 };
@@ -305,9 +294,6 @@ static int matches_room(struct sub_matches *m, size_t n)
 static int take_list(struct walk *w, const struct sub_list *l)
 {
 	if (l->n == 0)
-		return 0;
-	w->found = true;
-	if (!w->m)
 		return 0;
 	if (unlikely(w->m->cap - w->m->n < l->n) && matches_room(w->m, l->n))
 		return -ENOMEM;
@@ -344,44 +330,23 @@ static int walk(struct walk *w, const struct sub_node *node, unsigned i)
 		if (child)
 			err = walk(w, child, i + 1);
 	}
-	if (!err && wild && node->plus && !(w->found && !w->m))
+	if (!err && wild && node->plus)
 		err = walk(w, node->plus, i + 1);
-	return err;
-}
-
-static int match(const struct sub_tree *t, struct span topic, struct sub_matches *m,
-                 bool *ret_found)
-{
-	struct walk w;
-	int err;
-
-	_Static_assert(LIMIT_TOPIC_LEVELS <= 32, "walk.hashed has a bit per level");
-	w.t = t;
-	w.m = m;
-	w.hashed = 0;
-	w.found = false;
-	w.n = topic_split(topic, w.level);
-	assert(w.n > 0); /* a legal topic */
-	err = walk(&w, &t->root, 0);
-	*ret_found = w.found;
 	return err;
 }
 
 int sub_tree_match(const struct sub_tree *t, struct span topic, struct sub_matches *m)
 {
-	bool found;
+	struct walk w;
 
+	_Static_assert(LIMIT_TOPIC_LEVELS <= 32, "walk.hashed has a bit per level");
 	m->n = 0;
-	return match(t, topic, m, &found);
-}
-
-bool sub_tree_matches_any(const struct sub_tree *t, struct span topic)
-{
-	bool found;
-	int err = match(t, topic, NULL, &found);
-
-	assert(err == 0); /* nothing is allocated */
-	return found;
+	w.t = t;
+	w.m = m;
+	w.hashed = 0;
+	w.n = topic_split(topic, w.level);
+	assert(w.n > 0); /* a legal topic */
+	return walk(&w, &t->root, 0);
 }
 
 void sub_matches_done(struct sub_matches *m)

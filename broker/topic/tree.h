@@ -66,8 +66,6 @@ void sub_owner_init(struct sub_owner *o);
  * *ret_new says which, *ret_sub is the subscription; both may be NULL. */
 int sub_tree_add(struct sub_tree *t, struct sub_owner *o, struct span filter,
                  const struct sub_options *options, struct sub **ret_sub, bool *ret_new) MUSTCHECK;
-/* 0 or ERR_NOT_FOUND. */
-int sub_tree_remove(struct sub_tree *t, struct sub_owner *o, struct span filter) MUSTCHECK;
 void sub_tree_remove_sub(struct sub_tree *t, struct sub *s);
 void sub_tree_remove_all(struct sub_tree *t, struct sub_owner *o);
 /* The owner's subscription with exactly this filter, or NULL. */
@@ -77,8 +75,6 @@ struct sub *sub_tree_find(const struct sub_tree *t, const struct sub_owner *o, s
  * filters comes several times. Replaces what was in m. 0 or -ENOMEM (growing m is the only
  * allocation). */
 int sub_tree_match(const struct sub_tree *t, struct span topic, struct sub_matches *m) MUSTCHECK;
-/* Whether there is any. */
-bool sub_tree_matches_any(const struct sub_tree *t, struct span topic);
 void sub_matches_done(struct sub_matches *m);
 
 /* The filter's text: writes at most size bytes, returns its length (which may be more). */

@@ -198,7 +198,7 @@ static void read_crs(struct reading *r)
 		fault(r->faults, SPAN("crs"), "crs is CRS84 or EPSG:28992, or the URI of one");
 	else if (r->o->crs == CRS_RD && !r->c->crs) {
 		fault(r->faults, SPAN("crs"),
-		      "this server cannot do EPSG:28992: its PROJ has no data");
+		      "this server cannot do EPSG:28992: its PROJ does not know it");
 		r->o->crs = CRS_84;
 	}
 }

@@ -6,6 +6,7 @@
 #define WEB_OBSERVE_H
 
 #include "base/period.h"
+#include "privacy/grid.h"
 #include "series/series.h"
 #include "web/ask.h"
 #include "web/crs.h"
@@ -63,7 +64,7 @@ struct observe_context {
 	const struct zone *(*zone)(void *arg, struct span name);
 	void *arg;
 	/* Degrees to and from RD; NULL: crs= is refused. */
-	struct crs_tool *crs;
+	struct grid *crs;
 };
 
 /* faults->n says whether it is all right. q outlives ret. */

@@ -206,8 +206,3 @@ void observe_list_row(struct observe_writer *w, const struct series_stream *s,
 	if (w->format == AS_NDJSON)
 		buf_add_char(w->b, '\n');
 }
-
-void observe_list_end(struct observe_writer *w, const char *next)
-{
-	observe_end(w, next);
-}

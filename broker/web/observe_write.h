@@ -16,7 +16,7 @@ extern const char *const observe_types[AS_FORMATS]; /* "application/json" */
 struct observe_writer {
 	struct buf *b;
 	const struct observe *o;
-	struct crs_tool *crs; /* NULL: degrees only */
+	struct grid *crs; /* NULL: degrees only */
 	enum observe_format format;
 	bool one;         /* all rows are of one datastream */
 	int64_t now_ms;   /* freshness is judged by it */
@@ -45,7 +45,6 @@ void observe_end(struct observe_writer *w, const char *next);
 void observe_list_begin(struct observe_writer *w);
 void observe_list_row(struct observe_writer *w, const struct series_stream *s,
                       const struct config_feed *feed);
-void observe_list_end(struct observe_writer *w, const char *next);
 /* The object of one datastream. */
 void observe_stream_object(struct observe_writer *w, const struct series_stream *s,
                            const struct config_feed *feed);

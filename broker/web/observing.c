@@ -23,7 +23,7 @@ const struct series_stream *observing_stream(const struct observing *g)
 	return &g->streams.streams[g->at];
 }
 
-const struct config_feed *observing_feed(const struct observing *g, struct span name)
+static const struct config_feed *observing_feed(const struct observing *g, struct span name)
 {
 	const struct feed *f = hub_feed(g->r->web->hub, name);
 	return f ? f->conf : NULL;
@@ -48,7 +48,8 @@ void observing_fail(struct observing *g, int err)
 	}
 }
 
-void observing_link(struct observing *g, const char *cursor)
+/* "</path?query&cursor=...>" into a Link header. */
+static void observing_link(struct observing *g, const char *cursor)
 {
 	static const char names[] =
 	    "feed thing property observed-property organisation bbox radius "
@@ -440,7 +441,8 @@ static void on_streams(struct series_ask *a)
 	next_stream(g);
 }
 
-void observing_begin(struct observing *g)
+/* Puts the first question. */
+static void observing_begin(struct observing *g)
 {
 	struct series_ask *a = &g->streams;
 	req_wait(g->r);
@@ -498,10 +500,10 @@ static bool choose_crs(struct req *r, struct observe *o)
 	return true;
 }
 
-static struct crs_tool *crs_of(struct web *w)
+static struct grid *crs_of(struct web *w)
 {
-	if (!w->crs_tried)
-		w->crs = crs_new();
+	if (!w->crs_tried && grid_new(&w->crs))
+		log_warn("Places are not given in EPSG:28992: PROJ does not know it.");
 	w->crs_tried = true;
 	return w->crs;
 }

@@ -40,8 +40,6 @@ struct observing {
 
 /* Reads the query and the headers; NULL after a problem was answered. */
 struct observing *observing_new(struct req *r, enum observe_way way);
-/* Puts the first question. */
-void observing_begin(struct observing *g);
 /* The same for the one datastream that the path names; 404 when it names none. */
 void observing_begin_one(struct observing *g);
 const struct series_stream *observing_stream(const struct observing *g);
@@ -49,9 +47,6 @@ bool observing_may(const struct observing *g, struct span feed, struct span thin
                    const struct access_spot *spot);
 /* What cannot be answered any more: a problem, or the end of the stream without its end. */
 void observing_fail(struct observing *g, int err);
-/* "</path?query&cursor=...>" into a Link header. */
-void observing_link(struct observing *g, const char *cursor);
-const struct config_feed *observing_feed(const struct observing *g, struct span name);
 
 /* What was written goes out, as a page or as the end of a stream. cursor: of the next page, NULL.
  */

@@ -28,7 +28,8 @@ struct where page_where(const struct web *w)
 	return x;
 }
 
-void page_topic_filter(struct buf *b, const char *template)
+/* "city/air/{thing}" as a topic filter: city/air/+. Appends. */
+static void page_topic_filter(struct buf *b, const char *template)
 {
 	const char *hole = strstr(template, "{thing}");
 	if (!hole) {

@@ -138,8 +138,6 @@ struct where { /* this broker as it is reached from outside */
 	bool mqtt_tls;
 };
 struct where page_where(const struct web *w);
-/* "city/air/{thing}" as a topic filter: city/air/+. Appends. */
-void page_topic_filter(struct buf *b, const char *template);
 
 /* How to subscribe, with lines to copy: page_ways.c. */
 void page_ways(struct page *p, const struct feed *f);

@@ -11,13 +11,13 @@ struct corners { /* from the south-west on, counterclockwise: RFC 7946, 3.1.6 */
 	double x[CORNERS], y[CORNERS];
 };
 
-static bool corners_of(const struct box *b, struct crs_tool *rd, struct corners *ret)
+static bool corners_of(const struct box *b, struct grid *rd, struct corners *ret)
 {
 	double w = b->west_e7 / 1e7, s = b->south_e7 / 1e7, e = b->east_e7 / 1e7,
 	       n = b->north_e7 / 1e7;
 	*ret = (struct corners){{w, e, e, w}, {s, s, n, n}};
 	for (unsigned i = 0; rd && i < CORNERS; i++)
-		if (!crs_to_rd(rd, ret->x[i], ret->y[i], &ret->x[i], &ret->y[i]))
+		if (!grid_metres(rd, ret->x[i], ret->y[i], &ret->x[i], &ret->y[i]))
 			return false;
 	return true;
 }
@@ -58,7 +58,7 @@ static void write_bbox(struct buf *b, const struct corners *c, bool rd)
 	buf_add_char(b, ']');
 }
 
-void place_geometry(struct buf *b, const struct box *place, struct crs_tool *rd)
+void place_geometry(struct buf *b, const struct box *place, struct grid *rd)
 {
 	struct corners c;
 	if (!place || !corners_of(place, rd, &c)) {
@@ -90,16 +90,16 @@ void place_bbox(struct buf *b, const struct box *place)
 		write_bbox(b, &c, false);
 }
 
-void place_columns(struct buf *b, const struct box *place, struct crs_tool *rd)
+void place_columns(struct buf *b, const struct box *place, struct grid *rd)
 {
 	double x = place ? box_lon(place) : 0, y = place ? box_lat(place) : 0;
-	if (!place || (rd && !crs_to_rd(rd, x, y, &x, &y)))
+	if (!place || (rd && !grid_metres(rd, x, y, &x, &y)))
 		buf_add_str(b, ",,");
 	else
 		buf_addf(b, rd ? ",%.2f,%.2f" : ",%.7f,%.7f", x, y);
 }
 
-void place_box_column(struct buf *b, const struct box *place, struct crs_tool *rd)
+void place_box_column(struct buf *b, const struct box *place, struct grid *rd)
 {
 	struct corners c;
 	double box[4];

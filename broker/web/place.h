@@ -9,15 +9,15 @@
 
 #include "base/box.h"
 #include "base/buf.h"
-#include "web/crs.h"
+#include "privacy/grid.h"
 
 /* rd NULL: in degrees. place NULL, or too far away for RD: "null". */
-void place_geometry(struct buf *b, const struct box *place, struct crs_tool *rd);
+void place_geometry(struct buf *b, const struct box *place, struct grid *rd);
 /* [west,south,east,north] in degrees. */
 void place_bbox(struct buf *b, const struct box *place);
 /* ",x,y": of its middle; ",," as above. */
-void place_columns(struct buf *b, const struct box *place, struct crs_tool *rd);
+void place_columns(struct buf *b, const struct box *place, struct grid *rd);
 /* ",\"west,south,east,north\"" as bbox= takes it, and "," for a point or as above. */
-void place_box_column(struct buf *b, const struct box *place, struct crs_tool *rd);
+void place_box_column(struct buf *b, const struct box *place, struct grid *rd);
 
 #endif

@@ -2,7 +2,8 @@
  * events (WebSocket, server-sent events, a page that may wait). lws calls web_callback(); handlers
  * answer by respond() or problem(), now or later.
  *
- *   web.c       life, listeners, time      http.c      requests in, responses out
+ *   web.c       life, listeners, time      http.c      requests in
+ *   answer.c    what is answered           send.c      and how it goes out
  *   router.c    path -> handler            upgrade.c   who may become a WebSocket
  *   ask.c       what a reader asks for     page.c      GET .../events: a page, or a stream
  *   live.c      one subscriber's way       ws.c        WebSocket subscribers
@@ -20,7 +21,7 @@
  *   charting.c  chart.svg                  zones.c     time zones by name
  *   administer.c  how a change ended
  *   freshness.c is a thing silent?         correcting.c  of observations
- *   keep.h      connections from request to request: keep.c, behind.c, linger.c */
+ *   keep.h      connections from request to request: keep.c, behind.c, linger.c, stalled.c */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
 
@@ -69,7 +70,7 @@ struct web {
 	struct things *things;
 	struct entities *entities;
 	struct series *series; /* NULL: none here */
-	struct crs_tool *crs;  /* made when first asked for */
+	struct grid *crs;      /* made when first asked for */
 	bool crs_tried;
 	struct map zones;    /* name -> struct zone, as they are asked for */
 	unsigned observings; /* answers from the series that are being made */
@@ -114,7 +115,7 @@ struct web {
 	struct list resting;         /* struct conn of keep.h */
 	struct list came, with_more; /* struct req.behind */
 	struct list lingering;       /* of linger.c; the oldest first */
-	unsigned n_lingering;
+	unsigned n_lingering;        /* descriptors beside connections: of linger.c and stalled.c */
 	struct web_stats stats;
 };
 
@@ -219,37 +220,41 @@ bool is_trusted(struct lws *wsi);
 bool is_by_any_name(struct lws *wsi); /* its name in the Host header says nothing */
 bool is_known_only(struct lws *wsi);
 bool is_secure(struct lws *wsi); /* TLS */
-int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                 size_t len);
 
 /* http.c */
 int http_callback(struct lws *wsi, enum lws_callback_reasons reason, struct pss *pss, void *in,
                   size_t len);
+void req_release(struct req *r); /* frees it when neither lws nor an answer needs it */
+int read_query(struct lws *wsi, struct query *ret) MUSTCHECK;
+/* The library ends the request line at an encoded line break too: what follows would be lost, or be
+ * headers that a link has written. */
+bool is_cut(struct lws *wsi);
+
+/* answer.c */
 void respond(struct req *r, int status, const char *content_type); /* body: r->out */
 void respond_header(struct req *r, const char *name, const char *value);
 /* A header that was given so; NULL: none. */
 const char *req_extra(const struct req *r, const char *name);
+/* The next of them from *at on, with its value; NULL: no more. */
+const char *req_next_extra(const struct req *r, size_t *at, const char **ret_value);
+/* An answer that is complete: with an ETag, and 304 without a body when the client has it. */
+void respond_tagged(struct req *r, const char *content_type);
+void stream_begin(struct req *r, const char *content_type);
 void problem(struct req *r, int status, const char *fmt, ...) PRINTF(3, 4);
 void problem_faults(struct req *r, int status, const struct faults *f);
+void problem_write(struct buf *b, int status, const char *detail, const struct faults *f);
 bool req_wants_page(const struct req *r); /* it was a browser, and not of the API */
 void req_wait(struct req *r);             /* the answer comes later: no time-out meanwhile */
 void req_count(struct req *r);            /* its answer has grown */
-void req_release(struct req *r);          /* frees it when neither lws nor an answer needs it */
-void stream_begin(struct req *r, const char *content_type);
-/* The library ends the request line at an encoded line break too: what follows would be lost, or be
- * headers that a link has written. */
-bool is_cut(struct lws *wsi);
-/* An answer that is complete: with an ETag, and 304 without a body when the client has it. */
-void respond_tagged(struct req *r, const char *content_type);
-int read_query(struct lws *wsi, struct query *ret) MUSTCHECK;
-/* Headers that every answer has, as "Name: value\r\n" lines or one by one. */
-void problem_write(struct buf *b, int status, const char *detail, const struct faults *f);
-struct common_header {
+const char *status_title(int status);
+struct common_header {            /* that every answer has */
 	const char *name, *value; /* "Name:", "value" */
 };
 extern const struct common_header common_headers[];
 extern const unsigned n_common_headers;
-const char *status_title(int status);
+
+/* send.c: lws asks for more of the answer. -1: the connection ends. */
+int send_on(struct req *r);
 
 /* login.c: who asks. As access_login(); a header that cannot be read is ERR_DENIED. */
 int web_login(struct lws *wsi, login_fn done, void *owner, struct identity *ret,
@@ -292,7 +297,6 @@ bool route_is_open(struct req *r);
 /* The feed of param 0, or NULL after a 404 or 403. right 0: to see it is enough. */
 struct feed *param_feed(struct req *r, enum access_right right);
 bool only_query(struct req *r, const char *names); /* space separated; false after a 400 */
-void get_openapi(struct req *r);
 /* openapi.c: the member "responses" of an operation; the object of all schemas. */
 void openapi_responses(struct buf *b, const char *method, const char *path, const char *types);
 void openapi_schemas(struct buf *b);

@@ -8,10 +8,8 @@
 
 static void write_time(struct buf *b, const char *name, int64_t ms)
 {
-	if (!ms)
-		return;
-	json_write_name(b, name);
-	json_write_time(b, ms);
+	if (ms)
+		json_write_time_member(b, name, ms);
 }
 
 static void answer(struct req *r, int status)

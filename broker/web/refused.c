@@ -26,12 +26,6 @@ static void write_text(struct buf *b, const char *name, struct span s)
 		buf_add_str(b, "null");
 }
 
-static void write_time(struct buf *b, const char *name, int64_t ms)
-{
-	json_write_name(b, name);
-	json_write_time(b, ms);
-}
-
 static void write_source(struct buf *b, const struct refusal_source *s)
 {
 	buf_add_str(b, "{\"organisation\":");
@@ -42,8 +36,8 @@ static void write_source(struct buf *b, const struct refusal_source *s)
 	write_text(b, "thing", s->thing);
 	for (unsigned k = 0; k < REFUSAL_KINDS; k++)
 		buf_addf(b, ",\"%s\":%llu", refusal_names[k], (unsigned long long)s->count[k]);
-	write_time(b, "first", s->first_ms);
-	write_time(b, "last", s->last_ms);
+	json_write_time_member(b, "first", s->first_ms);
+	json_write_time_member(b, "last", s->last_ms);
 	write_text(b, "rule", span_str(s->rule));
 	write_text(b, "reason", span_str(s->reason));
 	buf_add_char(b, '}');

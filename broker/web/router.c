@@ -18,6 +18,8 @@ enum { API = WEB_TCP | WEB_UNIX, ANY = WEB_TCP | WEB_UNIX | WEB_ADMIN };
 #define MANY_QUERY WHERE "together " ONE_QUERY
 #define LIST_QUERY WHERE "tz limit cursor format stored-since crs"
 
+static void get_openapi(struct req *r);
+
 static const struct row {
 	enum method method;
 	const char *path; /* {} stands for one level */
@@ -280,7 +282,7 @@ static void write_paths(struct buf *b, const struct row *all, unsigned n, bool f
 	}
 }
 
-void get_openapi(struct req *r)
+static void get_openapi(struct req *r)
 {
 	struct buf *b = &r->out;
 	if (!only_query(r, ""))

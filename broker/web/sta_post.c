@@ -183,7 +183,8 @@ static bool is_long(const struct sta_observation *o)
 	       o->t->tok[o->result].len > LIMIT_SERIES_TEXT_BYTES;
 }
 
-void sta_observation_detail(const struct sta_observation *o, struct buf *b)
+/* Appends what it has beside time and result (sta/detail.h); nothing, when it has nothing. */
+static void sta_observation_detail(const struct sta_observation *o, struct buf *b)
 {
 	uint32_t at[STA_DETAIL_MEMBERS] = {[STA_D_PHENOMENON_TIME] = o->is_interval ? o->time : 0,
 	                                   [STA_D_RESULT] = is_long(o) ? o->result : 0};

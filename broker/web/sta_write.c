@@ -83,7 +83,8 @@ void sta_refuse_faults(struct req *r, const struct sta_faults *f)
 
 /* ---- what the verbs share ---- */
 
-bool sta_read_path(struct req *r, struct sta_query *q)
+/* The path and what it ends in. False: answered. q is the caller's, large: not on the stack. */
+static bool sta_read_path(struct req *r, struct sta_query *q)
 {
 	struct buf path;
 	buf_init(&path, 4 * PATH_BYTES);

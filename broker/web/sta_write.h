@@ -113,8 +113,6 @@ void sta_refuse(struct req *r, int status, const char *code, const char *pointer
 void sta_count_refusal(struct req *r, const struct feed *f, const char *thing, int status,
                        const char *code, const char *reason);
 void sta_refuse_faults(struct req *r, const struct sta_faults *f);
-/* The path and what it ends in. False: answered. q is the caller's, large: not on the stack. */
-bool sta_read_path(struct req *r, struct sta_query *q);
 void sta_link(const struct req *r, enum sta_type t, int64_t id, char *out, size_t size);
 /* The change that a request writes into: its own, or that of those it is all or nothing with
  * (sta_group.h). */
@@ -170,8 +168,6 @@ const char *sta_observation_read(const struct json_tape *t, uint32_t token, bool
                                  const char **ret_code);
 /* The same of members that were found one by one. */
 const char *sta_observation_check(struct sta_observation *o, const char **ret_code);
-/* Appends what it has beside time and result (sta/detail.h); nothing, when it has nothing. */
-void sta_observation_detail(const struct sta_observation *o, struct buf *out);
 struct sta_message {
 	struct buf *payload, *properties; /* the caller's, empty */
 	const char *code;                 /* when there is none */

@@ -70,12 +70,6 @@ bool thing_entry_is_seen(const struct req *r, const struct thing *x)
 
 /* ---- writing one ---- */
 
-static void write_time(struct buf *b, const char *name, int64_t ms)
-{
-	json_write_name(b, name);
-	json_write_time(b, ms);
-}
-
 static void write_seen(const struct req *r, struct buf *b, const struct thing *x,
                        const struct known *k)
 {
@@ -88,8 +82,8 @@ static void write_seen(const struct req *r, struct buf *b, const struct thing *x
 			json_write_string(b, hub_feed_at(r->web->hub, x->seen[i].feed)->name);
 		}
 	buf_add_char(b, ']');
-	write_time(b, "first", k->first_ms);
-	write_time(b, "last", k->last_ms);
+	json_write_time_member(b, "first", k->first_ms);
+	json_write_time_member(b, "last", k->last_ms);
 	if (k->place) {
 		buf_add_str(b, ",\"location\":{\"latitude\":");
 		json_write_double(b, box_lat(&k->place->place));
@@ -118,7 +112,7 @@ static void write_thing(const struct req *r, struct buf *b, const struct thing *
 		    entry_invalid(&x->entry, clock_wall_ms(hub_clock(r->web->hub)));
 		buf_addf(b, ",\"valid\":%s,\"code\":\"%s\",\"version\":%llu",
 		         invalid ? "false" : "true", x->code, (unsigned long long)x->version);
-		write_time(b, "changed", x->changed_ms);
+		json_write_time_member(b, "changed", x->changed_ms);
 		json_write_name(b, "changedBy");
 		json_write_string(b, span_str(x->by));
 		buf_add_char(b, ','); /* an entry has members: some are required */

@@ -2,6 +2,7 @@
  * were one: the mean of a district, hour by hour. They must have one unit. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "web/observing.h"
 
 #include <stdio.h>
@@ -45,15 +46,8 @@ static void add(struct series_bucket *to, const struct series_bucket *k)
 /* All datastreams have the same pieces; where theirs begin differs. */
 static struct series_bucket *piece_at(struct together *t, int64_t from_ms)
 {
-	size_t low = 0, high = t->n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (t->k[mid].from_ms < from_ms)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < t->n && t->k[low].from_ms == from_ms ? &t->k[low] : NULL;
+	size_t at = search_first(i, 0, t->n, t->k[i].from_ms < from_ms);
+	return at < t->n && t->k[at].from_ms == from_ms ? &t->k[at] : NULL;
 }
 
 static void drop(struct observing *g)

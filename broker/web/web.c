@@ -1,7 +1,7 @@
 /* web.c - the life of the web room: one lws context on the daemon's loop, a vhost per listener. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "web/crs.h"
+#include "privacy/grid.h"
 #include "web/private.h"
 #include "web/sta.h"
 #include "web/sta_tell.h"
@@ -142,6 +142,9 @@ static struct lws_context *make_context(struct web *w)
 	info.uid = (uid_t)-1;
 	return lws_create_context(&info);
 }
+
+static int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                        size_t len);
 
 static void name_protocols(struct web *w)
 {
@@ -297,7 +300,7 @@ void web_free(struct web *w)
 		unlink(w->socket_path);
 	buf_done(&w->scratch);
 	buf_done(&w->one);
-	crs_free(w->crs);
+	grid_free(w->crs);
 	map_done(&w->sta_writing);
 	free(w->sta_hints);
 	web_zones_free(w);
@@ -416,8 +419,8 @@ static int on_peer_close(struct lws *wsi, const uint8_t *p, size_t n)
 	return -1;
 }
 
-int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                 size_t len)
+static int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                        size_t len)
 {
 	struct pss *pss = user;
 	switch (reason) {

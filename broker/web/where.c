@@ -39,12 +39,12 @@ static bool is_place(double lon, double lat)
 }
 
 /* The box around the four corners: a rectangle of RD is not one of degrees. */
-static bool box_from_rd(struct crs_tool *rd, double box[4])
+static bool box_from_rd(struct grid *rd, double box[4])
 {
 	double out[4] = {180, 90, -180, -90};
 	for (unsigned i = 0; i < 4; i++) {
 		double lon, lat;
-		if (!crs_from_rd(rd, box[i & 1 ? 2 : 0], box[i & 2 ? 3 : 1], &lon, &lat))
+		if (!grid_degrees(rd, box[i & 1 ? 2 : 0], box[i & 2 ? 3 : 1], &lon, &lat))
 			return false;
 		out[0] = fmin(out[0], lon);
 		out[1] = fmin(out[1], lat);
@@ -55,7 +55,7 @@ static bool box_from_rd(struct crs_tool *rd, double box[4])
 	return true;
 }
 
-bool where_bbox(struct span s, struct crs_tool *rd, struct shape *ret)
+bool where_bbox(struct span s, struct grid *rd, struct shape *ret)
 {
 	double box[4];
 	if (!numbers(s, 4, box) || box[1] > box[3])
@@ -72,12 +72,13 @@ bool where_bbox(struct span s, struct crs_tool *rd, struct shape *ret)
 	return true;
 }
 
-bool where_radius(struct span s, struct crs_tool *rd, struct shape *ret)
+/* lon,lat,metres */
+static bool where_radius(struct span s, struct grid *rd, struct shape *ret)
 {
 	double n[3];
 	if (!numbers(s, 3, n) || n[2] <= 0)
 		return false;
-	if (rd && !crs_from_rd(rd, n[0], n[1], &n[0], &n[1]))
+	if (rd && !grid_degrees(rd, n[0], n[1], &n[0], &n[1]))
 		return false;
 	if (!is_place(n[0], n[1]))
 		return false;
@@ -86,8 +87,7 @@ bool where_radius(struct span s, struct crs_tool *rd, struct shape *ret)
 	return true;
 }
 
-void where_read(const struct query *q, struct crs_tool *rd, struct shape *ret,
-                struct faults *faults)
+void where_read(const struct query *q, struct grid *rd, struct shape *ret, struct faults *faults)
 {
 	struct span bbox, radius;
 	bool has_bbox = query_get(q, "bbox", &bbox), has_radius = query_get(q, "radius", &radius);

@@ -4,15 +4,13 @@
 
 #include "base/shape.h"
 #include "base/span.h"
+#include "privacy/grid.h"
 #include "web/ask.h"
-#include "web/crs.h"
 
-/* minlon,minlat,maxlon,maxlat; lon,lat,metres. rd: in metres of EPSG:28992, NULL: in degrees.
+/* minlon,minlat,maxlon,maxlat. rd: in metres of EPSG:28992, NULL: in degrees.
  * false: it is none. */
-bool where_bbox(struct span s, struct crs_tool *rd, struct shape *ret);
-bool where_radius(struct span s, struct crs_tool *rd, struct shape *ret);
+bool where_bbox(struct span s, struct grid *rd, struct shape *ret);
 /* Either of them, when it is there; what is wrong is a fault. */
-void where_read(const struct query *q, struct crs_tool *rd, struct shape *ret,
-                struct faults *faults);
+void where_read(const struct query *q, struct grid *rd, struct shape *ret, struct faults *faults);
 
 #endif

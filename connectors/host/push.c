@@ -54,11 +54,6 @@ bool push_full(const struct push *p)
 	return p->n >= LIMIT_CONNECT_BATCH || p->bytes >= LIMIT_CONNECT_WINDOW_BYTES;
 }
 
-bool push_holds(const struct push *p)
-{
-	return p->n > 0;
-}
-
 static void clear(struct push *p)
 {
 	for (size_t i = 0; i < p->n; i++) {

@@ -23,8 +23,7 @@ struct push_source {
 
 /* Takes envelope over, copies the bytes. */
 void push_take(struct push *p, jv envelope, const void *bytes, size_t n);
-bool push_full(const struct push *p);  /* serve() takes no more now, if it can do so */
-bool push_holds(const struct push *p); /* something was taken and is not accepted */
+bool push_full(const struct push *p); /* serve() takes no more now, if it can do so */
 
 /* Until stopped; with w->once until the source was silent for LIMIT_CONNECT_SILENT_MS. */
 int push_run(struct worker *w, const struct push_source *source, void *ctx) MUSTCHECK;

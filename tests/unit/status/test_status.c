@@ -122,7 +122,6 @@ static void the_status_is_json(void **state UNUSED)
 	assert_true(span_is(member(&t, counters, "delivered"), "11"));
 	uint32_t feeds = json_member(&t, 0, SPAN("feeds"));
 	assert_int_equal(t.tok[feeds].size, 3); /* the alerts too */
-	;
 	assert_true(span_is(member(&t, feeds + 1, "name"), "a"));
 	assert_true(span_is(member(&t, feeds + 1, "title"), "A \\\"1\\\""));
 	assert_true(span_is(member(&t, feeds + 1, "records"), "1"));

@@ -49,7 +49,7 @@ static int teardown(void **state)
 static struct faults ask(void **state, const char *text, enum observe_way way, struct observe *ret)
 {
 	static struct query q; /* the filter points into it */
-	static struct crs_tool *crs;
+	static struct grid *crs;
 	struct faults faults = {0};
 	query_init(&q);
 	for (const char *at = text; *at;) {
@@ -58,10 +58,10 @@ static struct faults ask(void **state, const char *text, enum observe_way way, s
 		at += n + (at[n] == '&');
 	}
 	if (strstr(text, "crs="))
-		crs = crs_new();
+		assert_int_equal(grid_new(&crs), 0);
 	struct observe_context c = {now, zone_of, *state, crs};
 	observe_read(&q, way, &c, ret, &faults);
-	crs_free(crs);
+	grid_free(crs);
 	crs = NULL;
 	return faults;
 }
