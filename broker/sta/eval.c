@@ -36,13 +36,8 @@ static struct sta_value property(const struct sta_eval *e, const struct sta_node
 	const json_t *j = of->entity;
 	if (at == n->n_names || span_is(name[at], "id") || span_is(name[at], "@iot.id"))
 		return (struct sta_value){.kind = STA_V_NUMBER, .number = (double)of->id};
-	for (; at < n->n_names && j; at++) {
-		uint64_t index;
-		if (json_is_array(j) && span_to_u64(name[at], &index) == 0)
-			j = json_array_get(j, (size_t)MIN_OF(index, (uint64_t)SIZE_MAX));
-		else
-			j = json_object_getn(j, name[at].p, name[at].n);
-	}
+	for (; at < n->n_names && j; at++)
+		j = sta_value_below(j, name[at]);
 	return sta_value_of(j);
 }
 

@@ -80,6 +80,23 @@ static int add_name(struct parse *s, struct span name)
 	return 0;
 }
 
+/* "[0]", as others write result/0: the same name. */
+static int parse_places(struct parse *s)
+{
+	while (parse_char(s, '[')) {
+		const char *begin = s->p;
+		uint64_t n;
+		int err = parse_number(s, &n);
+		err = err ? err : add_name(s, span_of(begin, (size_t)(s->p - begin)));
+		if (!err && !parse_char(s, ']'))
+			err =
+			    parse_fail(s, ERR_MALFORMED, "a ] belongs behind the place in a list");
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 int parse_path(struct parse *s, enum sta_type of, uint16_t *ret_name, uint16_t *ret_n,
                uint16_t *ret_relations)
 {
@@ -106,6 +123,8 @@ int parse_path(struct parse *s, enum sta_type of, uint16_t *ret_name, uint16_t *
 			open = sta_property_is_open(of, name);
 		}
 		int err = add_name(s, name);
+		if (!err && open)
+			err = parse_places(s);
 		if (err)
 			return err;
 	} while (parse_char(s, '/'));

@@ -169,6 +169,16 @@ static void write_bare(struct buf *out, const json_t *v)
 		write_json(out, v);
 }
 
+/* The last name; with places in a list as they were written: result[0]. */
+static struct span name_in_answer(const struct span *name, unsigned n)
+{
+	const char *end = name[n - 1].p + name[n - 1].n;
+	bool placed = n > 1 && name[n - 1].p[-1] == '[';
+	while (n > 1 && name[n - 1].p[-1] == '[')
+		n--;
+	return span_of(name[n - 1].p, (size_t)(end + placed - name[n - 1].p));
+}
+
 static int run_property(struct run *run, int64_t id, json_t *entity, struct buf *out,
                         const char **ret_type)
 {
@@ -177,7 +187,7 @@ static int run_property(struct run *run, int64_t id, json_t *entity, struct buf 
 	json_t *own = json_integer(id), *v = entity;
 	for (unsigned i = 0; i < q->n_property; i++) {
 		bool is_id = i == 0 && (span_is(name[0], "id") || span_is(name[0], "@iot.id"));
-		v = is_id ? own : json_object_getn(v, name[i].p, name[i].n);
+		v = is_id ? own : sta_value_below(v, name[i]);
 	}
 	if (v && q->what == STA_WHAT_VALUE) {
 		*ret_type =
@@ -185,7 +195,7 @@ static int run_property(struct run *run, int64_t id, json_t *entity, struct buf 
 		write_bare(out, v);
 	} else if (v) {
 		buf_add_char(out, '{');
-		json_write_string(out, name[q->n_property - 1]);
+		json_write_string(out, name_in_answer(name, q->n_property));
 		buf_add_char(out, ':');
 		write_json(out, v);
 		buf_add_char(out, '}');

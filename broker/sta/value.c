@@ -3,6 +3,14 @@
 
 #include "base/rfc3339.h"
 
+json_t *sta_value_below(const json_t *j, struct span name)
+{
+	uint64_t place;
+	if (json_is_array(j) && span_to_u64(name, &place) == 0)
+		return json_array_get(j, (size_t)MIN_OF(place, (uint64_t)SIZE_MAX));
+	return json_object_getn(j, name.p, name.n);
+}
+
 struct sta_value sta_value_of(const json_t *j)
 {
 	struct sta_value v = {.kind = STA_V_NULL};

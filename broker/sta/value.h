@@ -50,6 +50,8 @@ struct sta_eval {
 
 /* A JSON value as the language sees it; strings stay strings until a time is compared with them. */
 struct sta_value sta_value_of(const json_t *j);
+/* A member of an object, or what stands at a place of a list; NULL: none. Borrowed. */
+json_t *sta_value_below(const json_t *j, struct span name);
 /* RFC 3339, or two of them with a slash. */
 bool sta_value_as_time(struct sta_value *v);
 /* Whether a ends before b begins; an interval does not have its last moment. */

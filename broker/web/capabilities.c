@@ -71,6 +71,7 @@ static void write_limits(struct req *r, struct buf *b)
 	            {"requestsOfOneBatch", LIMIT_STA_BATCH},
 	            {"bytesOfOneGroup", LIMIT_STA_GROUP_BYTES},
 	            {"operationsOfOnePatch", LIMIT_STA_PATCH},
+	            {"resultsOfOneObservation", LIMIT_STA_MULTI},
 	            {"mqttTopics", LIMIT_STA_TOPICS}};
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
 		buf_addf(b, "%s\"%s\":%llu", i ? "," : "", rows[i].name,

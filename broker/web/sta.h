@@ -11,8 +11,8 @@
  *                       thing's number
  *   HistoricalLocation  where it was: number of the thing * 2^42 + ms
  *   Sensor              what reports for the thing; the thing's number
- *   MultiDatastream     all datastreams of a thing that has from two to LIMIT_STA_MULTI, side by
- *                       side; the thing's number
+ *   MultiDatastream     the datastreams of a thing that has from two to LIMIT_STA_MULTI which
+ *                       nobody wrote, side by side; the thing's number
  *   ObservedProperty    by its definition (else the member's name): 53 bits of a hash that never
  *                       changes */
 #ifndef WEB_STA_H
@@ -44,8 +44,10 @@ struct sta_things { /* one for a request, used by one thread */
 	/* Whether a datastream is described by a written one, so that it makes no ObservedProperty
 	 * of its own; NULL: none is. */
 	bool (*written)(void *arg, uint32_t stream);
-	void *written_arg;
-	struct { /* the datastream looked up last */
+	/* Whether its Observations are not shown, or as parts of others; NULL: none. */
+	bool (*aside)(void *arg, uint32_t stream);
+	void *written_arg; /* of both */
+	struct {           /* the datastream looked up last */
 		bool there;
 		uint32_t id, thing_id;
 		int64_t since_ms;

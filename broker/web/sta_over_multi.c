@@ -235,21 +235,6 @@ int sta_over_walk(struct sta_written *w, const struct sta_list *l, sta_visit *vi
 	return find_sides(w, l->id, &s) && s.of ? sta_sides_walk(w->things, &s, l, visit, arg) : 0;
 }
 
-/* What the series counts of its members by themselves. */
-static uint64_t members_count(struct sta_written *w, const struct sta_list *l,
-                              const struct sta_sides *s)
-{
-	uint64_t sum = 0, n;
-	struct sta_list one = *l;
-	one.relation = sta_find_relation(STA_DATASTREAM, SPAN("Observations"));
-	for (unsigned i = 0; i < s->n; i++) {
-		one.id = s->stream[i];
-		if (one.id && w->inner.count(w->inner.arg, &one, &n))
-			sum += n;
-	}
-	return sum;
-}
-
 bool sta_over_count(struct sta_written *w, const struct sta_list *l, uint64_t *add)
 {
 	struct sta_sides s;
@@ -259,10 +244,8 @@ bool sta_over_count(struct sta_written *w, const struct sta_list *l, uint64_t *a
 	if (l->relation)
 		return next_multi(w, &(struct sta_list){.type = l->type}, 0) == 0;
 	for (int64_t at = 0; !err && (at = next_multi(w, l, at));) {
-		if (!find_sides(w, at, &s))
-			continue;
-		*add -= members_count(w, l, &s);
-		err = sta_sides_count(w->things, &s, l, add);
+		if (find_sides(w, at, &s))
+			err = sta_sides_count(w->things, &s, l, add);
 	}
 	return err == 0;
 }

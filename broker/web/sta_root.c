@@ -18,6 +18,8 @@ static const char *const classes[] = {
     "create-update-delete",
     "batch-request/batch-request",
     "data-array/data-array",
+    "multi-datastream",
+    "multi-datastream/constraints",
     "multi-datastream/properties",
     "multi-datastream/relations",
 };

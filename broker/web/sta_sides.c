@@ -19,6 +19,7 @@ struct reading {
 	const struct sta_things *t;
 	struct side side[LIMIT_STA_MULTI];
 	unsigned n;
+	size_t later; /* rows of each step but the first */
 	bool plain;
 };
 
@@ -33,6 +34,8 @@ int64_t sta_sides_id(const struct sta_sides *s, int64_t ms)
 		return sta_multi_id((uint32_t)-s->of, ms);
 	return s->of ? MAX_OF(sta_timed_id((uint32_t)s->of, ms), 0) : 0;
 }
+
+enum { FIRST_ROWS = 100 }; /* of a step of each: a page begins soon */
 
 static void reading_free(struct reading *r)
 {
@@ -58,17 +61,19 @@ static struct reading *reading_new(const struct sta_things *t, const struct sta_
 		x->ask.from_ms = MAX_OF(from_ms, 0);
 		x->ask.to_ms = to_ms == INT64_MAX ? SERIES_TIME_MAX : to_ms + 1;
 		x->ask.details = true;
-		x->ask.limit = 100;
+		x->ask.limit = FIRST_ROWS;
 	}
+	r->later = s->n ? MAX_OF((size_t)LIMIT_SERIES_STEP_ROWS / s->n, (size_t)FIRST_ROWS) : 0;
 	return r;
 }
 
 /* The point that comes next, NULL at the end of a side. */
-static const struct point *head(struct side *s, const struct sta_things *t, int *err)
+static const struct point *head(struct reading *r, struct side *s, int *err)
 {
 	while (!*err && !s->end && s->at == s->ask.points.n) {
-		s->end = !sta_ask_step(t, &s->ask, err);
+		s->end = !sta_ask_step(r->t, &s->ask, err);
 		s->at = 0;
+		s->ask.limit = r->later;
 		if (*err == ERR_NOT_FOUND) { /* it may not be seen, or has gone */
 			s->end = true;
 			*err = 0;
@@ -81,7 +86,7 @@ static bool next_time(struct reading *r, bool descending, int64_t *ret, int *err
 {
 	bool any = false;
 	for (unsigned i = 0; i < r->n; i++) {
-		const struct point *p = head(&r->side[i], r->t, err);
+		const struct point *p = head(r, &r->side[i], err);
 		if (p && (!any || (descending ? p->time_ms > *ret : p->time_ms < *ret))) {
 			*ret = p->time_ms;
 			any = true;
@@ -94,7 +99,7 @@ static void pass(struct reading *r, int64_t ms, int *err)
 {
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct point *p;
-		while ((p = head(&r->side[i], r->t, err)) && p->time_ms == ms)
+		while ((p = head(r, &r->side[i], err)) && p->time_ms == ms)
 			r->side[i].at++;
 	}
 }
@@ -121,7 +126,7 @@ static json_t *row_of(struct reading *r, int64_t ms, struct about *about, int *e
 	sta_null(j, "resultTime");
 	for (unsigned i = 0; i < r->n; i++) {
 		struct side *s = &r->side[i];
-		const struct point *p = head(s, r->t, err);
+		const struct point *p = head(r, s, err);
 		p = p && p->time_ms == ms ? p : NULL;
 		add_result(row, s, p);
 		const struct series_detail *d = p ? series_detail(&s->ask, s->at) : NULL;
@@ -224,6 +229,8 @@ int sta_sides_walk(const struct sta_things *t, const struct sta_sides *s, const 
 		return err;
 	struct reading *r = reading_new(t, s, from, to, l->descending);
 	err = r ? 0 : ERR_AGAIN;
+	for (unsigned i = 0; r && l->want && i < r->n; i++)
+		r->side[i].ask.limit = MIN_OF(l->want, (size_t)FIRST_ROWS);
 	while (!err && !rc && next_time(r, l->descending, &ms, &err)) {
 		struct about about;
 		json_t *j = row_of(r, ms, &about, &err);
@@ -248,10 +255,9 @@ int sta_sides_count(const struct sta_things *t, const struct sta_sides *s, const
 	struct reading *r = reading_new(t, s, l->from_ms, l->to_ms, false);
 	if (!r)
 		return ERR_AGAIN;
-	for (unsigned i = 0; i < r->n; i++) {
+	r->later = LIMIT_SERIES_STEP_POINTS / MAX_OF(r->n, 1u); /* nothing is made of them */
+	for (unsigned i = 0; i < r->n; i++)
 		r->side[i].ask.details = false;
-		r->side[i].ask.limit = 0; /* whole steps */
-	}
 	while (next_time(r, false, &ms, &err)) {
 		*add += sta_sides_id(s, ms) != 0;
 		pass(r, ms, &err);

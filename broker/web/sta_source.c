@@ -263,6 +263,11 @@ static int walk_raw(const struct walking *w, uint32_t stream, const struct inner
 	return sta_ask_end(&a, rc);
 }
 
+static bool is_aside(const struct sta_things *t, uint32_t stream)
+{
+	return t->aside && t->aside(t->written_arg, stream);
+}
+
 /* Over datastreams, each one's observations; thing 0: all. */
 static int walk_observations(const struct walking *w, uint32_t thing)
 {
@@ -275,7 +280,8 @@ static int walk_observations(const struct walking *w, uint32_t thing)
 		a.cursor = (struct series_cursor){.at = from.outer - 1, .begun = true};
 	while (sta_ask_step(w->t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++)
-			rc = walk_raw(w, a.streams[i].id, &from);
+			if (!is_aside(w->t, a.streams[i].id))
+				rc = walk_raw(w, a.streams[i].id, &from);
 	return sta_ask_end(&a, rc);
 }
 
@@ -555,7 +561,9 @@ static bool things_number(void *arg, const struct sta_list *l, uint64_t *ret)
 	a.filter.thing_id = thing_of(l);
 	while (sta_ask_step(t, &a, &rc))
 		for (size_t i = 0; !rc && i < a.n; i++)
-			if (whole && is_counted(&a.streams[i]))
+			if (is_aside(t, a.streams[i].id))
+				continue;
+			else if (whole && is_counted(&a.streams[i]))
 				sum += a.streams[i].count;
 			else
 				rc = count_stream(t, a.streams[i].id, l, &sum);

@@ -261,8 +261,8 @@ bool sta_written_count(void *arg, const struct sta_list *l, uint64_t *ret)
 			*ret = 0;
 			return observations;
 		}
-	} else if (from != STA_MULTI_DATASTREAM &&
-	           (deleted || (l->relation && l->id >= ENTITY_FIRST))) {
+	} else if (from != STA_MULTI_DATASTREAM && l->relation &&
+	           (deleted || l->id >= ENTITY_FIRST)) {
 		return false;
 	}
 	bool over = observations && (!l->relation || from == STA_FEATURE);

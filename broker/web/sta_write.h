@@ -105,6 +105,9 @@ void sta_find_later(struct sta_find *f, struct req *r, void (*done)(struct req *
 void sta_find_now(struct sta_find *f, const struct web *w, struct permit *permit);
 void sta_find_done(struct sta_find *f);
 
+/* ---- sta_instant.c: fills what is found; on the pool ---- */
+void sta_find_instant(struct sta_find *f, struct sta_instant *i);
+
 /* ---- sta_write.c ---- */
 /* application/problem+json with a code for programs and the place in the body. */
 void sta_refuse(struct req *r, int status, const char *code, const char *pointer, const char *fmt,

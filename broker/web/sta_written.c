@@ -327,18 +327,25 @@ static int written_one(void *arg, const struct sta_relation *r, int64_t id, int6
 	return err;
 }
 
+/* For struct sta_things.aside. */
+static bool is_aside(void *arg, uint32_t stream)
+{
+	return stream_is_hidden(arg, stream);
+}
+
 struct sta_source sta_written_source(struct sta_written *w, struct sta_things *t,
                                      struct entities *e)
 {
 	*w = (struct sta_written){
 	    .entities = e, .permit = t->permit, .things = t, .inner = sta_things_source(t)};
-	t->written = is_written;
-	t->written_arg = w;
 	entities_lock(w->entities);
 	bool any = entities_any(w->entities);
 	entities_unlock(w->entities);
 	if (!any)
 		return w->inner;
+	t->written = is_written;
+	t->aside = is_aside;
+	t->written_arg = w;
 	return (struct sta_source){w, sta_written_get, written_one, sta_written_walk,
 	                           sta_written_count};
 }

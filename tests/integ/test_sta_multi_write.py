@@ -220,6 +220,12 @@ def test_one_record_each(lab):
     later, = ask(lab, f"/MultiDatastreams({m})/Observations", filter="result/0 eq null")["value"]
     assert ask(lab, f"/Observations({later['@iot.id']})")["result"] == [None, 90]
     assert len(ask(lab, "/Observations", filter=f"MultiDatastream/id eq {m} and result/1 gt 100")["value"]) == 1
+    for path, says in (("result[0]", {"result[0]": 3.5}), ("result/1", {"1": 270}), ("result", {"result": [3.5, 270]})):
+        assert ask(lab, f"/Observations({o})/{path}") == says
+    assert lab.get(f"/sta/v1.1/Observations({o})/result[1]/$value").body == b"270" == lab.get(f"/sta/v1.1/Observations({o})/result%5B1%5D/$value").body
+    assert len(ask(lab, "/Observations", filter="result[1] eq 270")["value"]) == 1 and ask(lab, "/Observations", orderby="result[1]")["value"][0]["result"][1] == 90
+    for path, status in (("result[2]", 404), ("result[x]", 400), ("result[0", 400), ("result[-1]", 400), ("phenomenonTime[0]", 400)):
+        assert lab.get(f"/sta/v1.1/Observations({o})/{path}").status == status, path
     d = ask(lab, f"/MultiDatastreams({m})/Observations", resultFormat="dataArray")["value"][0]
     assert d["MultiDatastream@iot.navigationLink"].endswith(f"/MultiDatastreams({m})") and d["dataArray@iot.count"] == 2
     assert ask(lab, "/Observations", count="true", top=0)["@iot.count"] == 2 == ask(lab, f"/MultiDatastreams({m})/Observations", count="true", top=0)["@iot.count"]
