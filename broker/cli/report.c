@@ -39,6 +39,16 @@ static void print_steps(const json_t *steps)
 	json_array_foreach(steps, i, s) line(i ? "" : "taken out", json_string_value(s));
 }
 
+static void print_deleted(const json_t *d)
+{
+	unsigned long long messages = reply_count(d, "messages"),
+	                   n = reply_count(d, "observations");
+	printf("%-18s %llu messages, %llu observations", "deleted so far", messages, n);
+	if (n)
+		printf(" (the last %s)", reply_text(d, "last", "?"));
+	printf("\n");
+}
+
 static void print_things(const json_t *things)
 {
 	printf("%-18s %llu published here lately; %llu are registered, %llu of them valid today, "
@@ -63,6 +73,7 @@ static void print(const json_t *r)
 	line("who may read", reply_text(f, "access", "?"));
 	print_keeps("messages kept", reply_count(f, "keepMessagesSeconds"), "the log");
 	print_keeps("series kept", reply_count(f, "keepSeriesSeconds"), "what is made of it");
+	print_deleted(json_object_get(r, "deleted"));
 	print_steps(json_object_get(r, "steps"));
 	printf("%-18s %llu refused messages, at most %llu; %s\n", "quarantine",
 	       (unsigned long long)reply_count(q, "rows"),

@@ -389,18 +389,17 @@ int aggregate_step(struct series *s, struct series_ask *a)
 		return err;
 	a->buckets = asking_rows(a, sizeof(*a->buckets), &g.limit);
 	g.end_ms = a->edges[a->n_edges - 1];
-	err = sight_open(s, a->id, g.k->at_ms, g.end_ms, 0, &g.sight);
+	err = sight_open(s, a->id, g.k->at_ms, g.end_ms, &g.sight);
 	if (err)
 		return err;
 	while (!err && g.k->at_ms < MIN_OF(g.end_ms, g.sight.since_ms) && !g.full &&
 	       budget_left(&g))
 		err = add_rollups(&g);
-	/* What is too old and not deleted yet is told by the hour, as it will be; what came when it
-	 * was too old already will be nowhere. */
+	/* What is too old and not deleted yet is told by the hour, as it will be; what came when
+	 * its hour had its figures already joins them with the next deletion. */
 	if (g.k->at_ms >= g.sight.since_ms && !g.hourly)
 		g.k->at_ms = MAX_OF(g.k->at_ms, MIN_OF(g.sight.keep_from_ms, g.end_ms));
-	while (g.tail_at < g.sight.tail.n &&
-	       g.sight.tail.p[g.tail_at].time_ms < MAX_OF(g.k->at_ms, g.sight.keep_from_ms))
+	while (g.tail_at < g.sight.tail.n && g.sight.tail.p[g.tail_at].time_ms < g.k->at_ms)
 		g.tail_at++;
 	if (!err && g.k->at_ms >= g.sight.since_ms && g.k->at_ms < g.end_ms && !g.full &&
 	    budget_left(&g))

@@ -30,6 +30,14 @@ void amends_apply(const struct amend *a, unsigned n, struct point *p)
 	}
 }
 
+unsigned amends_in_hour(const struct amend *a, unsigned n, int64_t hour_ms)
+{
+	unsigned in = 0; /* the first ones: rolled_ms rises */
+	while (in < n && a[in].rolled_ms <= hour_ms)
+		in++;
+	return in;
+}
+
 void amends_apply_hour(const struct amend *a, unsigned n, int64_t hour_ms, struct figures *f)
 {
 	for (unsigned i = 0; i < n; i++, a++) {

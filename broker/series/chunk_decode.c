@@ -66,8 +66,9 @@ int chunk_read_head(struct span bytes, struct chunk_head *ret)
 	h.bits = p[1];
 	h.kind = p[2];
 	h.decimals = p[3];
-	if (p[0] != CHUNK_VERSION || n == 0 || n > CHUNK_POINTS_MAX || h.bits > CHUNK_BITS ||
-	    h.kind > POINT_KINDS || h.decimals > DECIMALS_MAX)
+	if (p[0] < 1 || n == 0 || n > CHUNK_POINTS_MAX ||
+	    h.bits > (p[0] == 1 ? CHUNK_BITS_1 : CHUNK_BITS) || h.kind > POINT_KINDS ||
+	    h.decimals > DECIMALS_MAX)
 		return ERR_STORE_DAMAGED;
 	struct in in = {p + 10, bytes.n - 10};
 	if (!take_varint(&in, &first) || !take_varint(&in, &span))
@@ -83,21 +84,12 @@ int chunk_read_head(struct span bytes, struct chunk_head *ret)
 
 struct decoder {
 	const struct chunk_head *h;
-	struct column times, kinds, flags, values;
+	struct column times, kinds, flags, values, stored;
+	bool want_stored;
 	unsigned n_texts;
 	uint32_t dictionary[CHUNK_POINTS_MAX];
 	int64_t last_ms;
 };
-
-static bool take_column(struct in *in, struct column *c, int64_t *v, unsigned n)
-{
-	int64_t used = column_read(c, in->p, in->n, v, n);
-	if (used < 0 || (size_t)used > in->n)
-		return false;
-	in->p += used;
-	in->n -= (size_t)used;
-	return true;
-}
 
 static int take_texts(struct decoder *d, struct in *in, struct points *ret)
 {
@@ -128,6 +120,41 @@ static bool take_exceptions(struct in *in, struct point *p, unsigned n)
 		memcpy(&p[in->p[0]].number, in->p + 1, 8);
 		if (!isfinite(p[in->p[0]].number))
 			return false;
+	}
+	return true;
+}
+
+static bool take_column(struct in *in, struct column *c, int64_t *v, unsigned n)
+{
+	int64_t used = column_read(c, in->p, in->n, v, n);
+	if (used < 0 || (size_t)used > in->n)
+		return false;
+	in->p += used;
+	in->n -= (size_t)used;
+	return true;
+}
+
+/* When each of p[0..n) was stored. */
+static bool take_stored(struct decoder *d, struct in *in, struct point *p, unsigned n)
+{
+	int64_t s[COLUMN_BLOCK];
+	uint64_t size;
+	if (!take_varint(in, &size) || size > in->n)
+		return false;
+	struct in own = {in->p, size};
+	in->p += size;
+	in->n -= size;
+	if (!d->want_stored)
+		return true;
+	if (size && (!take_column(&own, &d->stored, s, n) || own.n))
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		int64_t v = size ? s[i] : d->stored.last;
+		if (d->h->bits & CHUNK_LAG)
+			v = (int64_t)((uint64_t)v - (uint64_t)chunk_lag(p[i].time_ms, 0));
+		if (v < 0 || v > UINT32_MAX)
+			return false;
+		p[i].stored_s = (uint32_t)v;
 	}
 	return true;
 }
@@ -219,11 +246,13 @@ static int take_group(struct decoder *d, struct in *in, unsigned left, struct po
 			p->text = d->dictionary[p->text];
 		}
 	}
+	if ((h->bits & CHUNK_STORED) && !take_stored(d, in, ret->p + first, n))
+		return ERR_STORE_DAMAGED;
 	*ret_n = n;
 	return 0;
 }
 
-int chunk_decode(struct span bytes, struct points *ret)
+static int decode(struct span bytes, bool stored, struct points *ret)
 {
 	struct chunk_head h;
 	int err = chunk_read_head(bytes, &h);
@@ -231,7 +260,8 @@ int chunk_decode(struct span bytes, struct points *ret)
 		return err;
 	struct decoder d;
 	d.h = &h;
-	d.times = d.kinds = d.flags = d.values = (struct column){0};
+	d.times = d.kinds = d.flags = d.values = d.stored = (struct column){0};
+	d.want_stored = stored;
 	d.n_texts = 0;
 	d.last_ms = h.first_ms;
 	struct in in = {(const uint8_t *)bytes.p + h.groups, bytes.n - h.groups};
@@ -247,4 +277,14 @@ out:
 	if (err)
 		ret->n = before;
 	return err;
+}
+
+int chunk_decode(struct span bytes, struct points *ret)
+{
+	return decode(bytes, false, ret);
+}
+
+int chunk_decode_stored(struct span bytes, struct points *ret)
+{
+	return decode(bytes, true, ret);
 }

@@ -5,10 +5,10 @@
 #include "base/limits.h"
 #include "series/decimal.h"
 
-enum { GROUP_BYTES_MAX = 6 * COLUMN_BYTES_MAX + CHUNK_BYTES, DICTIONARY_LOOK = 256 };
+enum { GROUP_BYTES_MAX = 7 * COLUMN_BYTES_MAX + CHUNK_BYTES, DICTIONARY_LOOK = 256 };
 
 struct encoder {
-	struct column times, kinds, flags, values;
+	struct column times, kinds, flags, values, stored;
 	uint32_t dictionary[DICTIONARY_LOOK]; /* the latest ones: where they stand in texts */
 	unsigned n_texts;
 	int64_t min, max, sum, first, last; /* scaled, when exact */
@@ -55,6 +55,27 @@ static void scale(struct shape *h, const struct point *p, size_t n)
 		h->scaled[i] = scaled_of(&p[i], h->decimals);
 }
 
+/* How far a column moves from one number to the next: about the bits that it takes. */
+static unsigned move(int64_t from, int64_t to)
+{
+	return 64 - (unsigned)__builtin_clzll(zigzag(to - from) | 1);
+}
+
+/* Whether it is known when they were stored, and how to say it in fewer bits. */
+static uint8_t stored_bits(const struct point *p, size_t n)
+{
+	size_t as_it_is = 0, lag = 0, known = p->stored_s != 0;
+	int64_t before = chunk_lag(p->time_ms, p->stored_s);
+	for (size_t i = 1; i < n; i++) {
+		int64_t now = chunk_lag(p[i].time_ms, p[i].stored_s);
+		as_it_is += move(p[i - 1].stored_s, p[i].stored_s);
+		lag += move(before, now);
+		known += p[i].stored_s != 0;
+		before = now;
+	}
+	return (uint8_t)(known ? CHUNK_STORED | (lag < as_it_is ? CHUNK_LAG : 0) : 0);
+}
+
 static void shape_of(const struct points *s, size_t from, size_t n, struct shape *h)
 {
 	const struct point *p = s->p + from;
@@ -80,6 +101,7 @@ static void shape_of(const struct points *s, size_t from, size_t n, struct shape
 	} else {
 		h->bits |= CHUNK_EXACT;
 	}
+	h->bits |= stored_bits(p, n);
 	if (h->mixed)
 		h->kind = POINT_KINDS;
 }
@@ -159,6 +181,23 @@ static bool value_of(struct encoder *e, const struct shape *h, const struct poin
 	return true;
 }
 
+/* When they were stored. */
+static uint8_t *stored_write(struct encoder *e, const struct shape *h, const struct point *p,
+                             unsigned n, uint8_t *at)
+{
+	int64_t s[COLUMN_BLOCK];
+	uint8_t column[COLUMN_BYTES_MAX];
+	bool same = true;
+	for (unsigned i = 0; i < n; i++) {
+		s[i] = h->bits & CHUNK_LAG ? chunk_lag(p[i].time_ms, p[i].stored_s) : p[i].stored_s;
+		same &= s[i] == e->stored.last;
+	}
+	size_t size = same ? 0 : column_write(&e->stored, s, n, column);
+	at += varint_write(size, at);
+	memcpy(at, column, size);
+	return at + size;
+}
+
 /* Writes up to *n points; fewer when their texts are long. Returns the bytes. */
 static size_t group_write(struct encoder *e, const struct shape *h, const struct point *p,
                           unsigned *n, uint8_t *out)
@@ -204,6 +243,8 @@ static size_t group_write(struct encoder *e, const struct shape *h, const struct
 		memcpy(at, texts.p, texts.bytes);
 		at += texts.bytes;
 	}
+	if (h->bits & CHUNK_STORED)
+		at = stored_write(e, h, p, i, at);
 	e->n += i;
 	return (size_t)(at - out);
 }

@@ -168,9 +168,43 @@ struct putting {
 	uint32_t stream;
 	enum row_column column;
 	enum config_duplicates how;
-	uint32_t stored_s;
+	uint32_t stored_s; /* of those of which it is not known: at most this */
 	struct chunks_merged *ret;
 };
+
+static uint32_t newest_of(const struct putting *p, const struct points *s, size_t from, size_t n)
+{
+	uint32_t newest = 0;
+	bool known = true;
+	for (size_t i = from; i < from + n; i++) {
+		newest = MAX_OF(newest, s->p[i].stored_s);
+		known &= s->p[i].stored_s != 0;
+	}
+	return known ? newest : MAX_OF(newest, p->stored_s);
+}
+
+/* Where many points have one time, the piece that was put after this one may begin with them, too:
+ * those of its part and later become one later. */
+static void make_room(struct putting *p, int64_t first_ms, uint16_t part)
+{
+	uint8_t value[CHUNK_ROW_HEAD_BYTES + CHUNK_BYTES], mem[CHUNK_KEY_BYTES];
+	struct side_view *v = side_txn_view(p->t);
+	uint16_t end = part;
+	struct span row;
+	while (end < UINT16_MAX &&
+	       !side_get(v, SIDE_CHUNK, key_chunk(mem, p->stream, p->column, first_ms, end), &row))
+		end++;
+	for (; end > part; end--) {
+		uint16_t from = (uint16_t)(end - 1);
+		if (side_get(v, SIDE_CHUNK, key_chunk(mem, p->stream, p->column, first_ms, from),
+		             &row) ||
+		    row.n > sizeof(value))
+			continue;
+		memcpy(value, row.p, row.n);
+		side_put(p->t, SIDE_CHUNK, key_chunk(mem, p->stream, p->column, first_ms, end),
+		         span_of((char *)value, row.n));
+	}
+}
 
 /* Writes s as chunks; the first has this part when it begins at first_ms. even: to be continued
  * nowhere, so two halves are better than a whole and a crumb. */
@@ -178,7 +212,6 @@ static void write_chunks(struct putting *p, struct points *s, int64_t first_ms, 
                          bool even)
 {
 	uint8_t value[CHUNK_ROW_HEAD_BYTES + CHUNK_BYTES], mem[CHUNK_KEY_BYTES];
-	memcpy(value, &p->stored_s, 4);
 	for (size_t from = 0, size; from < s->n;) {
 		size_t n = chunk_encode(s, from, s->n - from, value + CHUNK_ROW_HEAD_BYTES, &size);
 		size_t left = s->n - from - n;
@@ -186,9 +219,12 @@ static void write_chunks(struct putting *p, struct points *s, int64_t first_ms, 
 			n = chunk_encode(s, from, (n + left + 1) / 2, value + CHUNK_ROW_HEAD_BYTES,
 			                 &size);
 		int64_t t = s->p[from].time_ms;
+		uint32_t newest = newest_of(p, s, from, n);
+		memcpy(value, &newest, sizeof(newest));
 		if (t != first_ms)
 			part = 0;
 		first_ms = t;
+		make_room(p, t, part);
 		side_put(p->t, SIDE_CHUNK, key_chunk(mem, p->stream, p->column, t, part),
 		         span_of((char *)value, CHUNK_ROW_HEAD_BYTES + size));
 		part++;
@@ -217,7 +253,7 @@ static int put_run(struct putting *p, const struct chunks_at *at, struct points 
 	int64_t before = at->head.n, first_ms = at->first_ms;
 	uint16_t part = at->part;
 	p->stored_s = MAX_OF(p->stored_s, at->stored_s);
-	int err = chunk_decode(at->chunk, &old);
+	int err = chunk_decode_stored(at->chunk, &old);
 	if (err == ERR_STORE_DAMAGED) {
 		struct chunks_at none = *at;
 		none.whole = false;
@@ -299,5 +335,83 @@ int chunks_put(struct side_txn *t, uint32_t stream, enum row_column c, struct po
 			err = put_run(&p, home ? &at : NULL, &run, last);
 	}
 	points_done(&run);
+	return err;
+}
+
+/* ---- one time, in another order ---- */
+
+/* The piece behind this one, which may be gone. */
+static int find_behind(const struct putting *p, struct chunks_at *at)
+{
+	uint8_t mem[CHUNK_KEY_BYTES];
+	struct span key, value;
+	int64_t first_ms = at->part == UINT16_MAX ? at->first_ms + 1 : at->first_ms;
+	uint16_t part = (uint16_t)(at->part + 1);
+	int err = side_seek(side_txn_view(p->t), SIDE_CHUNK,
+	                    key_chunk(mem, p->stream, p->column, first_ms, part), &key, &value);
+	return err ? err : stand(at, key, value);
+}
+
+/* The pieces that hold points of the time; they go. */
+static int take_out(struct putting *p, int64_t time_ms, struct points *before, struct points *after,
+                    uint16_t *ret_part)
+{
+	struct chunks_at at;
+	struct points one;
+	struct side_view *v = side_txn_view(p->t);
+	uint8_t mem[CHUNK_KEY_BYTES];
+	points_init(&one, CHUNK_POINTS_MAX);
+	int err = chunks_find(v, p->stream, p->column, time_ms, &at);
+	for (bool first = true; !err && at.first_ms <= time_ms;) {
+		points_clear(&one);
+		err = at.whole ? chunk_decode_stored(at.chunk, &one) : ERR_STORE_DAMAGED;
+		for (size_t i = 0; i < one.n && !err; i++) {
+			p->ret->more_points--;
+			if (one.p[i].time_ms != time_ms)
+				err = points_copy(one.p[i].time_ms < time_ms ? before : after, &one,
+				                  &one.p[i]);
+		}
+		if (!err) {
+			p->stored_s = MAX_OF(p->stored_s, at.stored_s);
+			*ret_part = first ? at.part : *ret_part;
+			first = false;
+			side_del(p->t, SIDE_CHUNK,
+			         key_chunk(mem, p->stream, p->column, at.first_ms, at.part));
+		}
+		if (!err || err == ERR_STORE_DAMAGED)
+			err = find_behind(p, &at);
+	}
+	points_done(&one);
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+static int append(struct points *to, const struct points *from)
+{
+	int err = 0;
+	for (size_t i = 0; i < from->n && !err; i++)
+		err = points_copy(to, from, &from->p[i]);
+	return err;
+}
+
+int chunks_put_group(struct side_txn *t, uint32_t stream, enum row_column c,
+                     const struct points *group, struct chunks_merged *ret)
+{
+	struct putting p = {t, stream, c, CONFIG_KEEP, 0, ret};
+	struct points before, after;
+	uint16_t part = 0;
+	points_init(&before, SIZE_MAX);
+	points_init(&after, SIZE_MAX);
+	int err = take_out(&p, group->p[0].time_ms, &before, &after, &part);
+	size_t first = before.n;
+	err = err ? err : append(&before, group);
+	err = err ? err : append(&before, &after);
+	if (!err) {
+		before.p[first].flags &= (uint16_t)~POINT_DUPLICATE; /* it may have been another */
+		points_unique(&before, CONFIG_KEEP);
+		ret->more_points += (int64_t)before.n;
+		write_chunks(&p, &before, before.p[0].time_ms, part, false);
+	}
+	points_done(&before);
+	points_done(&after);
 	return err;
 }

@@ -24,10 +24,15 @@ struct chunks_merged {
 	uint64_t damaged;    /* chunks passed over */
 	int64_t more_points; /* on disk now, less those before */
 };
-/* Puts add (sorted, not empty) into the column. stored_s: when the newest of them was stored. 0 or
- * ERR_TOO_LARGE, -ENOMEM; errors of the store are the transaction's. */
+/* Puts add (sorted, not empty) into the column. stored_s: none of those of which it is not known
+ * was stored later. 0 or ERR_TOO_LARGE, -ENOMEM; errors of the store are the transaction's. */
 int chunks_put(struct side_txn *t, uint32_t stream, enum row_column c, struct points *add,
                enum config_duplicates how, uint32_t stored_s, struct chunks_merged *ret) MUSTCHECK;
+
+/* The same of all that the column has of one time, in the order of group: those on disk are among
+ * them, and are replaced. */
+int chunks_put_group(struct side_txn *t, uint32_t stream, enum row_column c,
+                     const struct points *group, struct chunks_merged *ret) MUSTCHECK;
 
 /* Where a walk stands: on a chunk, with its head read. */
 struct chunks_at {
@@ -35,7 +40,7 @@ struct chunks_at {
 	enum row_column column;
 	int64_t first_ms;
 	uint16_t part;
-	uint32_t stored_s;
+	uint32_t stored_s; /* none of its points was stored later */
 	struct span chunk; /* valid as long as the view says */
 	bool whole;        /* false: it cannot be read; head is not set */
 	struct chunk_head head;

@@ -86,9 +86,20 @@ static int64_t ms_of(uint64_t seconds)
 	return (int64_t)seconds * 1000;
 }
 
-static void take_contract(struct source *src, const struct feed *f)
+/* 0: for ever. */
+static bool is_shorter(int64_t ms, int64_t before_ms)
+{
+	return ms && (!before_ms || ms < before_ms);
+}
+
+/* true: something is kept less long than before. */
+static bool take_contract(struct source *src, const struct feed *f)
 {
 	const struct config_feed *c = f->conf;
+	bool shorter =
+	    src->configured && (is_shorter(ms_of(c->keep_series_s), src->keep_ms) ||
+	                        is_shorter(ms_of(c->keep_rollups_s), src->keep_rollups_ms));
+	src->configured = true;
 	if (strcmp(src->name, c->name) != 0) {
 		free(src->name);
 		src->name = xstrdup(c->name);
@@ -103,6 +114,7 @@ static void take_contract(struct source *src, const struct feed *f)
 	src->stuck_ms = ms_of(c->stuck_after_s);
 	src->skew_ms = ms_of(c->max_skew_s);
 	src->keep_messages_ms = ms_of(c->keep_messages_s);
+	return shorter;
 }
 
 static int name_source(void *arg, struct span name, uint32_t id)
@@ -124,8 +136,8 @@ void series_configure(struct series *s)
 	for (unsigned i = 0; i < hub_feed_count(s->hub); i++) {
 		struct feed *f = hub_feed_at(s->hub, i);
 		struct source *src = source_get(s, f->id);
-		if (!f->ended)
-			take_contract(src, f);
+		if (!f->ended && take_contract(src, f))
+			atomic_store(&s->expiry_wanted, true);
 		if (src->target < f->last) { /* what a start has to read */
 			src->target = f->last;
 			src->waiting = true;
@@ -247,7 +259,9 @@ int series_feed_figures(struct series *s, struct span feed, struct series_feed_f
 		                                    .streams = src->streams,
 		                                    .first_stored_ms = src->first_stored_ms,
 		                                    .last_observed_ms = src->last_observed_ms,
-		                                    .last_stored_ms = src->last_stored_ms};
+		                                    .last_stored_ms = src->last_stored_ms,
+		                                    .deleted = src->deleted,
+		                                    .deleted_ms = src->deleted_ms};
 		err = 0;
 	}
 	pthread_mutex_unlock(&s->state);

@@ -3,10 +3,12 @@
  * own, for keep-rollups.
  *
  * The cut is at a full hour, so that each hour is either there in single observations or as
- * figures. Corrections and rejections are in the figures. */
+ * figures. Corrections and rejections are in the figures. An observation that comes when its hour
+ * has its figures already is kept as any other until the next pass, and joins them then. */
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "series/private.h"
 
 #include <stdlib.h>
@@ -16,6 +18,13 @@ enum { HOUR_MS = 3600000, DAY_MS = 24 * HOUR_MS, CHUNKS_TXN = 200 };
 int64_t keep_from(const struct series *s, const struct source *src)
 {
 	return src->keep_ms ? clock_wall_ms(s->clock) - src->keep_ms : INT64_MIN;
+}
+
+int64_t keep_hours_from(const struct series *s, const struct source *src)
+{
+	if (!src->keep_ms || !src->keep_rollups_ms)
+		return INT64_MIN;
+	return clock_wall_ms(s->clock) - MAX_OF(src->keep_ms, src->keep_rollups_ms);
 }
 
 static int64_t floor_hour(int64_t t)
@@ -60,7 +69,8 @@ static int add_to_hour(struct hours *h, const struct stream *st, const struct po
 {
 	struct point p = *from;
 	int err = 0;
-	amends_apply(st->amends, st->n_amends, &p);
+	amends_apply(st->amends, amends_in_hour(st->amends, st->n_amends, floor_hour(p.time_ms)),
+	             &p);
 	if (p.kind == POINT_TEXT || (p.flags & POINT_REJECTED))
 		return 0;
 	if (h->f.count && floor_hour(p.time_ms) != h->hour_ms)
@@ -83,6 +93,7 @@ struct cut {
 	int64_t cut_ms;
 	struct hours hours;
 	uint64_t deleted;
+	int64_t now_ms;
 	bool more;        /* there is more to cut than one transaction takes */
 	int64_t done_ms;  /* all before it is gone */
 	int64_t first_ms; /* of what is left in the chunks; INT64_MAX: nothing */
@@ -98,7 +109,7 @@ static int cut_chunk(struct cut *x, const struct chunks_at *at)
 	uint32_t stored_s = at->stored_s;
 	points_init(&all, CHUNK_POINTS_MAX);
 	points_init(&rest, CHUNK_POINTS_MAX);
-	int err = at->whole ? chunk_decode(at->chunk, &all) : 0;
+	int err = at->whole ? chunk_decode_stored(at->chunk, &all) : 0;
 	if (err == ERR_STORE_DAMAGED)
 		err = 0; /* it is too old, whatever it was */
 	for (size_t i = 0; i < all.n && !err; i++) {
@@ -144,10 +155,77 @@ static int cut_chunks(struct cut *x)
 	}
 }
 
+/* ---- hours that had their figures before ---- */
+
+/* A piece of a column, unpacked, in which the next hour may be too. */
+struct former {
+	struct points column[COLUMNS];
+};
+
+/* 1 and *ret, 0: there is none, or an error. */
+static int former_figure(struct cut *x, struct points *piece, enum row_column c, int64_t hour_ms,
+                         double *ret)
+{
+	struct chunks_at at;
+	if (!piece->n || hour_ms < piece->p[0].time_ms ||
+	    hour_ms > piece->p[piece->n - 1].time_ms) {
+		points_clear(piece);
+		int err = chunks_find(side_txn_view(x->t), x->id, c, hour_ms, &at);
+		if (!err && at.whole && at.first_ms <= hour_ms)
+			err = chunk_decode(at.chunk, piece);
+		if (err && err != ERR_NOT_FOUND && err != ERR_STORE_DAMAGED)
+			return err;
+	}
+	size_t low = search_first(i, 0, piece->n, piece->p[i].time_ms < hour_ms);
+	if (low == piece->n || piece->p[low].time_ms != hour_ms)
+		return 0;
+	*ret = piece->p[low].number;
+	return 1;
+}
+
+/* The i-th of the new hours gets what its figures said before. Which of the two was first, and
+ * last, is not known any more: what was said stays. */
+static int join_hour(struct cut *x, struct former *f, size_t i)
+{
+	double old[COLUMNS], *now[COLUMNS];
+	for (enum row_column c = COLUMN_COUNT; c < COLUMNS; c++) {
+		struct point *p = &x->hours.columns[c].p[i];
+		int there = former_figure(x, &f->column[c], c, p->time_ms, &old[c]);
+		if (there <= 0)
+			return there;
+		now[c] = &p->number;
+	}
+	*now[COLUMN_COUNT] += old[COLUMN_COUNT];
+	*now[COLUMN_MIN] = MIN_OF(*now[COLUMN_MIN], old[COLUMN_MIN]);
+	*now[COLUMN_MAX] = MAX_OF(*now[COLUMN_MAX], old[COLUMN_MAX]);
+	*now[COLUMN_SUM] += old[COLUMN_SUM];
+	*now[COLUMN_FIRST] = old[COLUMN_FIRST];
+	*now[COLUMN_LAST] = old[COLUMN_LAST];
+	return 0;
+}
+
+static int join_hours(struct cut *x)
+{
+	const struct points *hours = &x->hours.columns[COLUMN_COUNT];
+	int64_t since_ms = x->s->streams[x->id].since_ms;
+	struct former f;
+	int err = 0;
+	if (!hours->n || hours->p[0].time_ms >= since_ms)
+		return 0;
+	for (enum row_column c = COLUMN_POINTS; c < COLUMNS; c++)
+		points_init(&f.column[c], CHUNK_POINTS_MAX);
+	for (size_t i = 0; i < hours->n && hours->p[i].time_ms < since_ms && !err; i++)
+		err = join_hour(x, &f, i);
+	for (enum row_column c = COLUMN_POINTS; c < COLUMNS; c++)
+		points_done(&f.column[c]);
+	return err;
+}
+
 static int put_hours(struct cut *x)
 {
 	struct chunks_merged m = {0};
 	int err = close_hour(&x->hours);
+	err = err ? err : join_hours(x);
 	for (enum row_column c = COLUMN_COUNT; c < COLUMNS && !err; c++)
 		if (x->hours.columns[c].n)
 			err =
@@ -185,15 +263,64 @@ static int put_row(struct cut *x)
 	return stream_row_change(x->t, x->id, cut_row, x);
 }
 
+/* ---- how much went, of each feed: for who has to answer for it ---- */
+
+static const char deleted_key[] = "deleted/"; /* and the feed's id: u64 how many, i64 when */
+enum { DELETED_KEY_BYTES = 12, DELETED_BYTES = 16 };
+
+static struct source *source_of_cut(const struct cut *x)
+{
+	return x->s->sources[x->s->things[x->s->streams[x->id].thing].feed];
+}
+
+static void put_deleted(struct cut *x)
+{
+	const struct source *src = source_of_cut(x);
+	const uint64_t n = src->deleted + x->deleted;
+	uint8_t key[DELETED_KEY_BYTES];
+	char value[DELETED_BYTES];
+	x->now_ms = clock_wall_ms(x->s->clock);
+	memcpy(key, deleted_key, 8);
+	key_id(key + 8, src->id);
+	memcpy(value, &n, sizeof(n));
+	memcpy(value + sizeof(n), &x->now_ms, sizeof(x->now_ms));
+	if (x->deleted)
+		side_put(x->t, SIDE_META, span_of((char *)key, sizeof(key)),
+		         span_of(value, sizeof(value)));
+}
+
+int expire_load(struct series *s, struct side_view *v)
+{
+	struct span key, value;
+	int err = side_seek(v, SIDE_META, span_str(deleted_key), &key, &value);
+	for (; !err && key.n == DELETED_KEY_BYTES && memcmp(key.p, deleted_key, 8) == 0;
+	     err = side_next(v, SIDE_META, &key, &value)) {
+		uint32_t feed;
+		if (value.n != DELETED_BYTES || !key_id_read(span_of(key.p + 8, 4), &feed) ||
+		    feed > LIMIT_FEEDS * 100u)
+			return ERR_STORE_DAMAGED;
+		struct source *src = source_get(s, feed);
+		memcpy(&src->deleted, value.p, sizeof(src->deleted));
+		memcpy(&src->deleted_ms, value.p + sizeof(src->deleted), sizeof(src->deleted_ms));
+	}
+	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
 static void take_over(struct cut *x)
 {
 	struct series *s = x->s;
 	struct stream *st = &s->streams[x->id];
+	struct source *src = source_of_cut(x);
 	pthread_mutex_lock(&s->state);
+	src->deleted += x->deleted;
+	src->deleted_ms = x->deleted ? x->now_ms : src->deleted_ms;
 	st->count -= MIN_OF(st->count, x->deleted);
 	st->since_ms = MAX_OF(st->since_ms, x->done_ms);
+	int64_t first_ms = MIN_OF(x->first_ms, st->last_ms);
+	for (uint32_t i = 0; i < st->tail_n; i++) /* one of them may be too old as well */
+		first_ms = MIN_OF(first_ms, st->tail[i].time_ms);
 	if (st->count)
-		st->first_ms = MAX_OF(st->first_ms, MIN_OF(x->first_ms, st->last_ms));
+		st->first_ms = MAX_OF(st->first_ms, first_ms);
 	st->version++;
 	s->stats.expired_points += x->deleted;
 	pthread_mutex_unlock(&s->state);
@@ -212,6 +339,7 @@ static int expire_stream(struct series *s, uint32_t id, int64_t cut_ms)
 	err = cut_chunks(&x);
 	err = err ? err : put_hours(&x);
 	err = err ? err : put_row(&x);
+	put_deleted(&x);
 	if (err)
 		side_abort(x.t);
 	else
@@ -256,6 +384,22 @@ static bool has_old_rollups(struct series *s, uint32_t id, int64_t old_ms)
 	return old;
 }
 
+/* Single observations before it go, those among them whose hours have their figures. */
+static int64_t cut_of(const struct series *s, const struct source *src, const struct stream *st)
+{
+	int64_t from = src->keep_ms ? floor_hour(keep_from(s, src)) : INT64_MIN;
+	return MAX_OF(from, st->since_ms);
+}
+
+static bool is_old(const struct series *s, const struct source *src, const struct stream *st)
+{
+	if (!st->count)
+		return false;
+	return st->first_ms < st->since_ms ||
+	       (src->keep_ms && st->first_ms < keep_from(s, src) - slack_ms(src) &&
+	        st->first_ms < cut_of(s, src, st));
+}
+
 /* The next datastream with something too old. */
 static bool find_old(struct series *s, int64_t *ret_cut_ms, int64_t *ret_old_ms)
 {
@@ -266,14 +410,10 @@ static bool find_old(struct series *s, int64_t *ret_cut_ms, int64_t *ret_old_ms)
 		}
 		const struct stream *st = &s->streams[s->expiry.stream];
 		const struct source *src = st->gone ? NULL : s->sources[s->things[st->thing].feed];
-		if (src && src->keep_ms && st->on_disk) {
-			int64_t from = keep_from(s, src);
-			*ret_cut_ms = floor_hour(from);
-			*ret_old_ms = src->keep_rollups_ms
-			                  ? clock_wall_ms(s->clock) - src->keep_rollups_ms
-			                  : INT64_MIN;
-			if ((st->count && st->first_ms < from - slack_ms(src) &&
-			     st->first_ms < *ret_cut_ms) ||
+		if (src && st->on_disk) {
+			*ret_cut_ms = cut_of(s, src, st);
+			*ret_old_ms = keep_hours_from(s, src);
+			if (is_old(s, src, st) ||
 			    (st->since_ms != INT64_MIN && *ret_old_ms > INT64_MIN))
 				return true;
 		}
@@ -294,6 +434,13 @@ bool expire_step(struct series *s)
 {
 	uint64_t now = clock_mono_ns(s->clock);
 	int64_t cut_ms, old_ms;
+	if (atomic_exchange(&s->expiry_wanted, false)) {
+		atomic_store(&s->round_wanted, true); /* what is in memory only is meant, too */
+		s->expiry.next_ns = now;
+		s->expiry.running = false; /* from the start */
+		s->expiry.thing = 0;
+		return true;
+	}
 	if (!s->expiry.running && !s->expiry.thing) {
 		if (now < s->expiry.next_ns)
 			return false;

@@ -152,22 +152,23 @@ int flush_names(struct series *s)
 
 /* ---- tails ---- */
 
-static int tail_points(const struct stream *st, struct points *ret, int64_t keep_from_ms,
-                       uint32_t *ret_stored_s)
+static int tail_points(const struct stream *st, struct points *ret, int64_t keep_hours_from_ms)
 {
 	int err = 0;
 	for (uint32_t i = 0; i < st->flushing && !err; i++) {
 		const struct tail_point *p = &st->tail[i];
 		uint32_t text = 0;
-		if (p->time_ms < keep_from_ms)
-			continue; /* too old to be kept: it would be deleted at once */
-		*ret_stored_s = MAX_OF(*ret_stored_s, p->stored_s);
+		if (p->time_ms < keep_hours_from_ms)
+			continue; /* too old for anything: it would be deleted at once */
 		if (p->kind == POINT_TEXT)
 			err = points_text(ret, text_span(p->text), &text);
 		struct point *to = err ? NULL : points_add(ret);
 		if (!to)
 			return err ? err : ERR_TOO_LARGE;
-		*to = (struct point){.time_ms = p->time_ms, .flags = p->flags, .kind = p->kind};
+		*to = (struct point){.time_ms = p->time_ms,
+		                     .stored_s = p->stored_s,
+		                     .flags = p->flags,
+		                     .kind = p->kind};
 		if (p->kind == POINT_TEXT)
 			to->text = text;
 		else
@@ -187,16 +188,15 @@ static int write_tail(struct series *s, struct side_txn *t, struct written *w)
 	const struct stream *st = &s->streams[w->id];
 	const struct source *src = s->sources[s->things[st->thing].feed];
 	pthread_mutex_lock(&s->state);
-	int64_t keep_from_ms = keep_from(s, src);
+	int64_t keep_hours_from_ms = keep_hours_from(s, src);
 	enum config_duplicates how = src->duplicates;
 	pthread_mutex_unlock(&s->state);
 	struct chunks_merged m = {0};
-	uint32_t stored_s = 0;
 	struct points p;
 	points_init(&p, SIZE_MAX);
-	int err = tail_points(st, &p, keep_from_ms, &stored_s);
+	int err = tail_points(st, &p, keep_hours_from_ms);
 	if (!err && p.n)
-		err = chunks_put(t, w->id, COLUMN_POINTS, &p, how, stored_s, &m);
+		err = chunks_put(t, w->id, COLUMN_POINTS, &p, how, 0, &m);
 	pthread_mutex_lock(&s->state);
 	s->stats.damaged += m.damaged;
 	s->stats.flushed_points += p.n;

@@ -188,6 +188,7 @@ int series_load(struct series *s, struct buf *why)
 		names_reserve(s, u.rows[SIDE_THING], u.rows[SIDE_STREAM]);
 	err = err ? err : side_view_open(s->side, &v);
 	err = err ? err : load_positions(s, v);
+	err = err ? err : expire_load(s, v);
 	err = err ? err : store_feed_each(s->store, judge, &j);
 	err = err ? err : load_table(s, v, SIDE_THING, load_thing);
 	err = err ? err : load_table(s, v, SIDE_STREAM, load_stream);

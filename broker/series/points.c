@@ -118,6 +118,7 @@ int points_copy(struct points *to, const struct points *from, const struct point
 	if (!q)
 		return ERR_TOO_LARGE;
 	*q = one;
-	q->text = text;
+	if (one.kind == POINT_TEXT)
+		q->text = text;
 	return 0;
 }

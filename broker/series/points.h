@@ -36,8 +36,11 @@ extern const struct point_flag point_flags[POINT_FLAG_WORDS];
 
 struct point {
 	int64_t time_ms;
-	double number; /* POINT_NUMBER; POINT_BOOL: 0 or 1 */
-	uint32_t text; /* POINT_TEXT: where it stands in points.texts */
+	union {
+		double number; /* POINT_NUMBER; POINT_BOOL: 0 or 1 */
+		uint32_t text; /* POINT_TEXT: where it stands in points.texts */
+	};
+	uint32_t stored_s; /* the second in which it was stored; 0: not known, or not asked for */
 	uint16_t flags;
 	uint8_t kind;
 };

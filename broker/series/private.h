@@ -139,6 +139,7 @@ struct source { /* a feed, as the series see it */
 	char *name;
 	_Atomic bool follows; /* its records have results; else it is passed over */
 	bool touched, waiting;
+	bool configured; /* what follows is known */
 	/* contract, by series_configure() */
 	enum config_duplicates duplicates;
 	int64_t max_future_ms, max_age_ms, keep_ms, keep_rollups_ms, cadence_ms, keep_messages_ms,
@@ -151,6 +152,8 @@ struct source { /* a feed, as the series see it */
 	/* `state` lock */
 	uint64_t things, streams;
 	int64_t first_stored_ms, last_observed_ms, last_stored_ms; /* 0: nothing yet */
+	uint64_t deleted; /* observations that keep-series took, and when it last did */
+	int64_t deleted_ms;
 	struct { /* of the record before: "name/version", and how much of it is the name */
 		char text[96];
 		uint32_t version;
@@ -217,8 +220,9 @@ struct series {
 	pthread_t thread;
 	_Atomic uint64_t applied_commit;
 	_Atomic bool wake_posted;
-	struct job wake;           /* to the loop: applied_commit moved */
-	_Atomic bool round_wanted; /* the journal's retention waits for a checkpoint */
+	struct job wake;            /* to the loop: applied_commit moved */
+	_Atomic bool expiry_wanted; /* something is kept less long from now on */
+	_Atomic bool round_wanted;  /* the journal's retention waits for a checkpoint */
 	_Atomic int failed;
 	struct buf block;                 /* copied records */
 	uint32_t new_things, new_streams; /* first id that is not on disk; 0: none */
@@ -353,11 +357,17 @@ int stream_row_change(struct side_txn *t, uint32_t id, void (*change)(void *, st
 
 /* ---- expire.c: the thread's ---- */
 bool expire_step(struct series *s);
+int expire_load(struct series *s, struct side_view *v) MUSTCHECK; /* how much went so far */
 bool expire_places_step(struct series *s); /* expire_places.c; false: all were looked at */
 int64_t keep_from(const struct series *s, const struct source *src); /* INT64_MIN: for ever */
+/* What was observed before is in nothing, not in figures of hours either. */
+int64_t keep_hours_from(const struct series *s, const struct source *src);
 
 /* ---- amend.c ---- */
 void amends_work(struct series *s); /* the thread's */
+/* How many of them are in the figures of that hour, or will be when they are made: the others come
+ * to the figures when those are read. */
+unsigned amends_in_hour(const struct amend *a, unsigned n, int64_t hour_ms);
 /* What the corrections make of it. */
 void amends_apply(const struct amend *a, unsigned n, struct point *p);
 /* The same of the figures of an hour whose observations are gone: what was made after it. */
@@ -422,9 +432,8 @@ struct sight { /* one datastream, as one step sees it */
 	enum config_duplicates duplicates;
 	int64_t keep_from_ms, since_ms;
 };
-/* stored_since_s: of the tail only what was stored then or later. */
 int sight_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms,
-               uint32_t stored_since_s, struct sight *ret) MUSTCHECK;
+               struct sight *ret) MUSTCHECK;
 void sight_close(struct sight *v);
 
 /* ---- answers: one step each; errors into a->err ---- */

@@ -4,6 +4,7 @@
  * one, when it goes backwards) is then complete: this horizon bounds what of the tail may be told
  * with it. */
 #include "base/err.h"
+#include "base/search.h"
 #include "series/private.h"
 
 #include <errno.h>
@@ -17,8 +18,12 @@ struct raw {
 	uint32_t *of;           /* of the points in order: which detail; NULL: none has any */
 	int64_t from_ms, to_ms; /* what this step may tell */
 	int64_t horizon_ms;     /* forwards: all before it; backwards: all from it on */
+	uint32_t since_s;       /* 0: not asked */
 	size_t want, looked;
 };
+
+/* For one whose second is not known: it is in a piece of which something was stored since. */
+#define MAYBE_SINCE UINT32_MAX
 
 /* In the order of the answer. */
 static const struct point *nth(const struct raw *r, const struct points *s, size_t i)
@@ -31,39 +36,47 @@ static bool enough(const struct raw *r)
 	return r->disk.n >= r->want || r->looked >= LIMIT_SERIES_STEP_POINTS;
 }
 
-/* Of a feed that keeps the first of one time: one in the chunk may be that of one in the tail. */
-static bool may_rule(const struct raw *r, const struct chunks_at *at)
+/* Where the first of one time says what the others are: one on disk between the two may be that of
+ * one in the tail. */
+static bool may_rule(const struct raw *r, int64_t first_ms, int64_t last_ms)
 {
 	const struct points *tail = &r->sight.tail;
-	size_t i = 0;
-	if (r->sight.duplicates != CONFIG_IGNORE)
+	if (r->sight.duplicates == CONFIG_REPLACE)
 		return false;
-	while (i < tail->n && tail->p[i].time_ms < at->head.first_ms)
-		i++;
-	return i < tail->n && tail->p[i].time_ms <= at->head.last_ms;
+	size_t low = search_first(i, 0, tail->n, tail->p[i].time_ms < first_ms);
+	return low < tail->n && tail->p[low].time_ms <= last_ms;
+}
+
+/* Whether it is needed for the answer: told, or there to rule out another one. */
+static bool take_since(const struct raw *r, const struct chunks_at *at, struct point *p)
+{
+	if (!p->stored_s && at->stored_s >= r->since_s)
+		p->stored_s = MAYBE_SINCE;
+	return p->stored_s >= r->since_s || may_rule(r, p->time_ms, p->time_ms);
 }
 
 static int take_chunk(struct raw *r, const struct chunks_at *at)
 {
 	struct points one;
-	int64_t since = r->a->stored_since_ms;
 	r->looked += LIMIT_SERIES_STEP_POINTS / LIMIT_SERIES_STEP_CHUNKS;
 	if (!at->whole) {
 		r->a->damaged++;
 		return 0;
 	}
-	if (since && ((int64_t)at->stored_s + 1) * 1000 <= since && !may_rule(r, at))
+	if (at->stored_s < r->since_s && !may_rule(r, at->head.first_ms, at->head.last_ms))
 		return 0;
 	points_init(&one, CHUNK_POINTS_MAX);
-	int err = chunk_decode(at->chunk, &one);
+	int err = r->a->stored || r->since_s ? chunk_decode_stored(at->chunk, &one)
+	                                     : chunk_decode(at->chunk, &one);
 	if (err == ERR_STORE_DAMAGED) {
 		r->a->damaged++;
 		err = 0;
 	}
 	r->looked += one.n;
 	for (size_t i = 0; i < one.n && !err; i++) {
-		const struct point *p = nth(r, &one, i);
-		if (p->time_ms >= r->from_ms && p->time_ms < r->to_ms)
+		struct point *p = &one.p[r->a->descending ? one.n - 1 - i : i];
+		if (p->time_ms >= r->from_ms && p->time_ms < r->to_ms &&
+		    (!r->since_s || take_since(r, at, p)))
 			err = points_copy(&r->disk, &one, p);
 	}
 	points_done(&one);
@@ -135,6 +148,23 @@ static int gather(struct raw *r, struct points *ret)
 	if (!err)
 		points_unique(ret, r->sight.duplicates);
 	return err;
+}
+
+/* What was stored before goes. Only now: the first of its time rules out later ones. */
+static void only_since(const struct raw *r, struct points *s)
+{
+	size_t to = 0;
+	if (!r->since_s)
+		return;
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->p[i].stored_s < r->since_s)
+			continue;
+		s->p[to] = s->p[i];
+		if (s->p[to].stored_s == MAYBE_SINCE)
+			s->p[to].stored_s = 0;
+		to++;
+	}
+	s->n = to;
 }
 
 /* Corrections; rejected ones go, unless they are asked for. */
@@ -266,17 +296,17 @@ int raw_step(struct series *s, struct series_ask *a)
 	a->n = 0;
 	a->more = false;
 	r.want = limit + (a->cursor.begun ? a->cursor.at : 0);
-	int64_t since_s = a->stored_since_ms / 1000;
-	if (since_s < 0 || since_s > UINT32_MAX)
+	if (a->stored_since_ms < 0 || a->stored_since_ms > SERIES_STORED_SINCE_MAX)
 		return ERR_INVALID;
+	r.since_s = (uint32_t)(a->stored_since_ms / 1000);
 	if (a->details)
 		details_copy(s, a->id, r.from_ms, r.to_ms, &r.waiting);
-	int err = sight_open(s, a->id, r.from_ms, r.to_ms, (uint32_t)since_s, &r.sight);
+	int err = sight_open(s, a->id, r.from_ms, r.to_ms, &r.sight);
 	if (err) {
 		waiting_details_free(&r.waiting);
 		return err;
 	}
-	r.from_ms = MAX_OF(r.from_ms, r.sight.keep_from_ms);
+	r.from_ms = MAX_OF(r.from_ms, MAX_OF(r.sight.keep_from_ms, r.sight.since_ms));
 	points_init(&r.disk, SIZE_MAX);
 	points_init(&all, SIZE_MAX);
 	if (r.from_ms < r.to_ms) {
@@ -286,6 +316,8 @@ int raw_step(struct series *s, struct series_ask *a)
 		points_drop(&r.sight.tail, gone);
 		err = a->descending ? read_backwards(&r) : read_forwards(&r);
 		err = err ? err : gather(&r, &all);
+		if (!err)
+			only_since(&r, &all);
 		err = err ? err : find_details(&r, &all);
 		if (!err) {
 			amend(&r, &all);

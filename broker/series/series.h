@@ -29,8 +29,10 @@
 
 struct series;
 
-#define SERIES_TIME_MIN INT64_MIN
-#define SERIES_TIME_MAX INT64_MAX
+#define SERIES_TIME_MIN         INT64_MIN
+#define SERIES_TIME_MAX         INT64_MAX
+/* Of stored_since_ms. */
+#define SERIES_STORED_SINCE_MAX ((int64_t)UINT32_MAX * 1000 - 1)
 
 /* ---- what is asked ---- */
 enum series_what {
@@ -140,8 +142,10 @@ struct series_ask {
 	bool original;          /* RAW, AGGREGATE: before corrections, rejected ones too */
 	bool rejected;          /* RAW: rejected ones too, flagged */
 	bool details;           /* RAW: what came beside time and result, series_detail() */
-	/* RAW: only what may have been stored since. Nothing that was is left out; some of what
-	 * came shortly before may be in. 0: not asked. */
+	bool stored;            /* RAW: points say when they were stored */
+	/* RAW: only what was stored in that second or later. What was written before format 4 has
+	 * no second of its own: it is in when anything of its piece was stored since. 0: not asked.
+	 */
 	int64_t stored_since_ms;
 	const int64_t *edges; /* AGGREGATE: n_edges - 1 buckets, rising; yours until the end */
 	size_t n_edges;       /* at most LIMIT_SERIES_EDGES */
@@ -201,6 +205,8 @@ uint64_t series_names_count(struct series *s);
 struct series_feed_figures {
 	uint64_t things, streams;
 	int64_t first_stored_ms, last_observed_ms, last_stored_ms; /* 0: nothing yet */
+	uint64_t deleted;   /* observations that keep-series took so far, of all time */
+	int64_t deleted_ms; /* when it last did; 0: never */
 };
 int series_feed_figures(struct series *s, struct span feed,
                         struct series_feed_figures *ret) MUSTCHECK; /* or ERR_NOT_FOUND */

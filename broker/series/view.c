@@ -25,8 +25,8 @@ static int copy_text(struct points *to, const struct tail_point *p, uint32_t *re
 	return p->kind == POINT_TEXT ? points_text(to, text_span(p->text), ret) : 0;
 }
 
-static int copy_tail(const struct stream *st, int64_t from_ms, int64_t to_ms, uint32_t since_s,
-                     struct points *to, struct copied *c)
+static int copy_tail(const struct stream *st, int64_t from_ms, int64_t to_ms, struct points *to,
+                     struct copied *c)
 {
 	*c = (struct copied){.disk_sequence = st->disk_sequence,
 	                     .flush_sequence = st->flush_sequence,
@@ -37,13 +37,16 @@ static int copy_tail(const struct stream *st, int64_t from_ms, int64_t to_ms, ui
 		uint32_t text = 0;
 		if (i == st->flushing)
 			c->flushing = to->n;
-		if (p->time_ms < from_ms || p->time_ms >= to_ms || p->stored_s < since_s)
+		if (p->time_ms < from_ms || p->time_ms >= to_ms)
 			continue;
 		int err = copy_text(to, p, &text);
 		struct point *q = err ? NULL : points_add(to);
 		if (!q)
 			return err ? err : -ENOMEM;
-		*q = (struct point){.time_ms = p->time_ms, .flags = p->flags, .kind = p->kind};
+		*q = (struct point){.time_ms = p->time_ms,
+		                    .stored_s = p->stored_s,
+		                    .flags = p->flags,
+		                    .kind = p->kind};
 		if (p->kind == POINT_TEXT)
 			q->text = text;
 		else
@@ -67,7 +70,7 @@ static int copy_amends(const struct stream *st, struct sight *v)
 }
 
 static int copy_memory(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms,
-                       uint32_t since_s, struct sight *v, struct copied *c)
+                       struct sight *v, struct copied *c)
 {
 	int err = ERR_NOT_FOUND;
 	pthread_mutex_lock(&s->state);
@@ -77,14 +80,15 @@ static int copy_memory(struct series *s, uint32_t id, int64_t from_ms, int64_t t
 		v->duplicates = src->duplicates;
 		v->keep_from_ms = keep_from(s, src);
 		v->since_ms = st->since_ms;
-		err = copy_tail(st, from_ms, to_ms, since_s, &v->tail, c);
+		err = copy_tail(st, from_ms, to_ms, &v->tail, c);
 		err = err ? err : copy_amends(st, v);
 	}
 	pthread_mutex_unlock(&s->state);
 	return err;
 }
 
-static int row_sequence(struct side_view *view, uint32_t id, uint64_t *ret)
+/* From when on there are single observations is the view's to say, too. */
+static int row_sequence(struct side_view *view, uint32_t id, uint64_t *ret, int64_t *since_ms)
 {
 	uint8_t mem[4];
 	struct span value, key = key_id(mem, id);
@@ -95,20 +99,21 @@ static int row_sequence(struct side_view *view, uint32_t id, uint64_t *ret)
 		return 0;
 	}
 	err = err ? err : row_stream_read(key, value, &r);
-	if (!err)
-		*ret = r.sequence;
-	return err;
+	if (err)
+		return err;
+	*ret = r.sequence;
+	*since_ms = r.since_ms;
+	return 0;
 }
 
 /* 0, ERR_AGAIN: the disk went on meanwhile. */
-static int try_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms, uint32_t since_s,
-                    struct sight *v)
+static int try_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms, struct sight *v)
 {
 	struct copied c;
 	uint64_t at;
-	int err = copy_memory(s, id, from_ms, to_ms, since_s, v, &c);
+	int err = copy_memory(s, id, from_ms, to_ms, v, &c);
 	err = err ? err : side_view_open(s->side, &v->view);
-	err = err ? err : row_sequence(v->view, id, &at);
+	err = err ? err : row_sequence(v->view, id, &at, &v->since_ms);
 	if (err)
 		return err;
 	if (at != c.disk_sequence) {
@@ -122,13 +127,12 @@ static int try_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_m
 	return err;
 }
 
-int sight_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms,
-               uint32_t stored_since_s, struct sight *ret)
+int sight_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms, struct sight *ret)
 {
 	for (int i = 0; i < TRIES; i++) {
 		*ret = (struct sight){0};
 		points_init(&ret->tail, SIZE_MAX);
-		int err = try_open(s, id, from_ms, to_ms, stored_since_s, ret);
+		int err = try_open(s, id, from_ms, to_ms, ret);
 		if (!err)
 			return 0;
 		sight_close(ret);

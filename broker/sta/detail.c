@@ -172,7 +172,7 @@ static void replace(json_t *into, json_t *from)
 
 static bool passed_over(const char *name)
 {
-	return strstr(name, "@iot.") || strcmp(name, "id") == 0;
+	return strstr(name, "@iot.") || strcmp(name, "id") == 0 || strcmp(name, "storedTime") == 0;
 }
 
 /* What a change may name. */

@@ -73,9 +73,10 @@ void write_encoded(struct buf *b, struct span s)
 
 /* ---- dataArray ---- */
 
-enum { COMPONENTS = 7 };
-static const char *const components[COMPONENTS] = {
-    "id", "phenomenonTime", "result", "resultTime", "resultQuality", "validTime", "parameters"};
+enum { COMPONENTS = 8 };
+static const char *const components[COMPONENTS] = {"id",         "phenomenonTime", "result",
+                                                   "resultTime", "resultQuality",  "validTime",
+                                                   "parameters", "storedTime"};
 
 static bool is_selected(const struct run *run, const struct sta_options *o, const char *name)
 {

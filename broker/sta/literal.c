@@ -213,7 +213,7 @@ int parse_literal(struct parse *s, uint16_t *ret)
 static bool is_time(struct span name)
 {
 	return span_is(name, "phenomenonTime") || span_is(name, "resultTime") ||
-	       span_is(name, "validTime") || span_is(name, "time");
+	       span_is(name, "validTime") || span_is(name, "storedTime") || span_is(name, "time");
 }
 
 void parse_fit(struct parse *s, uint16_t path, uint16_t literal)

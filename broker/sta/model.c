@@ -27,7 +27,7 @@ static const struct {
     [STA_OBSERVATION] = {"Observations",
                          "Observation",
                          {"phenomenonTime", "result*", "resultTime", "resultQuality*", "validTime",
-                          "parameters*"}},
+                          "parameters*", "storedTime"}},
     [STA_FEATURE] = {"FeaturesOfInterest",
                      "FeatureOfInterest",
                      {"name", "description", "properties*", "encodingType", "feature*"}},

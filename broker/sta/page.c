@@ -54,7 +54,7 @@ static const struct sta_relation *stream_of(const struct run *run, uint16_t node
 	return r && r->to != STA_FEATURE ? sta_find_relation(r->to, SPAN("Observations")) : NULL;
 }
 
-/* Narrows the walk by what the filter demands of phenomenonTime and Datastream. */
+/* Narrows the walk by what the filter demands of phenomenonTime, storedTime and Datastream. */
 static void page_narrow(const struct run *run, uint16_t node, struct sta_list *l)
 {
 	const struct sta_query *q = run->r->q;
@@ -76,7 +76,11 @@ static void page_narrow(const struct run *run, uint16_t node, struct sta_list *l
 		l->id = t->number >= 0 && t->number <= UINT32_MAX ? (int64_t)t->number : 0;
 		return;
 	}
-	if (t->op != STA_TIME || !is_plain_path(run, n->kid[0], "phenomenonTime"))
+	if (t->op != STA_TIME)
+		return;
+	if (is_plain_path(run, n->kid[0], "storedTime") && n->op != STA_LT && n->op != STA_LE)
+		l->stored_since_ms = MAX_OF(l->stored_since_ms, t->ms);
+	if (!is_plain_path(run, n->kid[0], "phenomenonTime"))
 		return;
 	if (n->op != STA_LT && n->op != STA_LE)
 		l->from_ms = MAX_OF(l->from_ms, t->ms);

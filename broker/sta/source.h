@@ -29,7 +29,8 @@ struct sta_list {
 	bool descending; /* Observations of one Datastream */
 	/* Observations: from_ms <= phenomenonTime <= to_ms; INT64_MIN and INT64_MAX: all. */
 	int64_t from_ms, to_ms;
-	size_t want; /* so many will be enough, perhaps; 0: not known */
+	int64_t stored_since_ms; /* Observations: the others need not be told; 0: all */
+	size_t want;             /* so many will be enough, perhaps; 0: not known */
 };
 
 /* One entity of a walk. token is for sta_list.token; it and entity live until the return, unless

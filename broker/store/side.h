@@ -23,7 +23,8 @@ struct side_view;
 
 /* Bump when a row's layout changes; older programs refuse newer ones. 2: rows of datastreams may
  * say since when they have their value, and how many are implausible. 3: the table of details. 4:
- * places that are not points. Older ones are read. */
+ * places that are not points, and chunks say when each observation was stored. Older ones are read.
+ */
 enum { SIDE_FORMAT = 4, SIDE_FORMAT_OLDEST = 1 };
 
 enum side_table {

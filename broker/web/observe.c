@@ -18,10 +18,10 @@ const char *const observe_figures[FIGURES] = {"mean",  "min",   "max",  "sum",
 
 static const char *const parameters[] = {
     [OBSERVE_ONE] = "from to last aggregate interval tz order limit cursor format original "
-                    "rejected stored-since crs",
+                    "rejected stored stored-since crs",
     [OBSERVE_MANY] = "feed thing property observed-property organisation bbox radius from to last "
                      "aggregate interval together tz order limit cursor format original "
-                     "rejected stored-since crs",
+                     "rejected stored stored-since crs",
     [OBSERVE_STREAMS] = "feed thing property observed-property organisation bbox radius tz limit "
                         "cursor format stored-since crs",
     [OBSERVE_CHART] = "from to last tz width height lang original",
@@ -167,6 +167,9 @@ static void read_aggregate(struct reading *r)
 	if (has && o->stored_since_ms)
 		fault(r->faults, SPAN("stored-since"),
 		      "stored-since goes with single observations, without aggregate");
+	if (has && o->stored)
+		fault(r->faults, SPAN("stored"),
+		      "stored goes with single observations, without aggregate");
 }
 
 /* ---- places ---- */
@@ -291,6 +294,7 @@ void observe_read(const struct query *q, enum observe_way way, const struct obse
 			fault(faults, q->pair[i].name, "unknown query parameter");
 	read_zone(&r);
 	read_range(&r);
+	read_flag(&r, "stored", &ret->stored);
 	read_aggregate(&r);
 	read_crs(&r);
 	read_filter(&r);

@@ -44,7 +44,7 @@ struct observe {
 	struct period interval;  /* with figures */
 	const struct zone *zone; /* never NULL */
 	char zone_name[ZONE_NAME_BYTES + 1];
-	bool descending, original, rejected, latest;
+	bool descending, original, rejected, stored, latest;
 	bool together; /* all datastreams as if they were one */
 	int64_t stored_since_ms;
 	uint64_t limit; /* rows; UINT64_MAX: all, as a stream */

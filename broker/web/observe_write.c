@@ -110,7 +110,8 @@ static void write_csv_names(struct observe_writer *w)
 	if (!w->one)
 		buf_add_str(w->b, "datastream,feed,thing,property,unit,");
 	if (!w->o->figures)
-		buf_add_str(w->b, "time,value,quality");
+		buf_add_str(w->b,
+		            w->o->stored ? "time,value,quality,stored" : "time,value,quality");
 	else
 		buf_add_str(w->b, "time,until");
 	for (unsigned i = 0; i < FIGURES; i++)
@@ -220,6 +221,21 @@ static void row_end(struct observe_writer *w)
 	buf_add_str(w->b, ends[w->format]);
 }
 
+/* 0: it is not known. */
+static void write_stored(struct observe_writer *w, int64_t stored_ms)
+{
+	if (w->format == AS_CSV)
+		buf_add_char(w->b, ',');
+	else
+		json_write_name(w->b, "stored");
+	if (w->format == AS_CSV && stored_ms)
+		write_bare_time(w, stored_ms);
+	else if (stored_ms)
+		observe_write_time(w, w->b, stored_ms);
+	else if (w->format != AS_CSV)
+		buf_add_str(w->b, "null");
+}
+
 static void write_value(struct observe_writer *w, const struct series_value *v)
 {
 	struct buf *b = w->b;
@@ -242,15 +258,21 @@ static void write_value(struct observe_writer *w, const struct series_value *v)
 		observe_write_flags(b, v->flags, "\",\"");
 		buf_add_str(b, "\"]");
 	}
+	if (w->o->stored)
+		write_stored(w, v->stored_ms);
 	row_end(w);
 }
 
 void observe_point(struct observe_writer *w, const struct points *all, const struct point *p)
 {
-	struct series_value v = {
-	    .time_ms = p->time_ms, .number = p->number, .flags = p->flags, .kind = p->kind};
+	struct series_value v = {.time_ms = p->time_ms,
+	                         .stored_ms = (int64_t)p->stored_s * 1000,
+	                         .flags = p->flags,
+	                         .kind = p->kind};
 	if (p->kind == POINT_TEXT)
 		v.text = point_text(all, p);
+	else
+		v.number = p->number;
 	write_value(w, &v);
 }
 

@@ -54,7 +54,7 @@ static void observing_link(struct observing *g, const char *cursor)
 	static const char names[] =
 	    "feed thing property observed-property organisation bbox radius "
 	    "from to last aggregate interval tz order limit format original "
-	    "rejected stored-since crs";
+	    "rejected stored stored-since crs";
 	struct buf b;
 	buf_init(&b, LINK_BYTES);
 	buf_addf(&b, "<%s?cursor=%s", g->r->path, cursor);
@@ -312,6 +312,7 @@ static void begin_one(struct observing *g)
 	                         .to_ms = g->o.to_ms,
 	                         .original = g->o.original,
 	                         .rejected = g->o.rejected,
+	                         .stored = g->o.stored,
 	                         .descending = g->o.descending,
 	                         .stored_since_ms = g->o.stored_since_ms,
 	                         .arg = g};
@@ -449,6 +450,8 @@ static void observing_begin(struct observing *g)
 	a->what = SERIES_STREAMS;
 	a->filter = g->o.filter;
 	a->filter.stream_id = g->id;
+	if (g->id) /* it is there, also when nothing came since */
+		a->filter.stored_since_ms = 0;
 	permit_put(g->permit, &a->filter);
 	a->done = on_streams;
 	a->arg = g;

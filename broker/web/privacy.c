@@ -2,6 +2,7 @@
 #include "privacy/privacy.h"
 
 #include "register/register.h"
+#include "series/series.h"
 #include "web/private.h"
 #include "json/write.h"
 
@@ -41,6 +42,9 @@ void get_privacy(struct req *r)
 	if (!f || !only_query(r, ""))
 		return;
 	struct tally n = count(r->web, f);
+	struct series_feed_figures gone = {0};
+	if (r->web->series && series_feed_figures(r->web->series, span_str(f->conf->name), &gone))
+		gone = (struct series_feed_figures){0}; /* none of it came yet */
 	buf_add_str(b, "{\"feed\":");
 	r->web->ops.feed(r->web->ops.arg, f, b);
 	buf_add_str(b, ",\"steps\":[");
@@ -51,9 +55,16 @@ void get_privacy(struct req *r)
 	}
 	buf_addf(b,
 	         "],\"quarantine\":{\"rows\":%llu,\"rowsMax\":%llu,\"keepsPayload\":%s},"
-	         "\"things\":{\"seen\":%u,\"registered\":%u,\"valid\":%u,\"personalData\":%u}}",
+	         "\"things\":{\"seen\":%u,\"registered\":%u,\"valid\":%u,\"personalData\":%u}",
 	         (unsigned long long)f->count.quarantine_rows,
 	         (unsigned long long)f->conf->quarantine_max, f->privacy ? "false" : "true",
 	         n.things, n.registered, n.valid, n.personal);
+	buf_addf(b, ",\"deleted\":{\"messages\":%llu,\"observations\":%llu,\"last\":",
+	         (unsigned long long)(f->first - 1), (unsigned long long)gone.deleted);
+	if (gone.deleted_ms)
+		json_write_time(b, gone.deleted_ms);
+	else
+		buf_add_str(b, "null");
+	buf_add_str(b, "}}");
 	respond(r, 200, "application/json");
 }

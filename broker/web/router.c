@@ -14,7 +14,8 @@ enum { API = WEB_TCP | WEB_UNIX, ANY = WEB_TCP | WEB_UNIX | WEB_ADMIN };
 #define WHEN  "from to last "
 #define WHERE "feed thing property observed-property organisation bbox radius "
 #define ONE_QUERY                                                                                  \
-	WHEN "aggregate interval tz order limit cursor format original rejected stored-since crs"
+	WHEN "aggregate interval tz order limit cursor format original rejected stored "           \
+	     "stored-since crs"
 #define MANY_QUERY WHERE "together " ONE_QUERY
 #define LIST_QUERY WHERE "tz limit cursor format stored-since crs"
 

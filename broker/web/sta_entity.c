@@ -207,6 +207,8 @@ json_t *sta_observation(const struct points *points, const struct point *p,
 		flags &= ~(unsigned)POINT_CUT; /* the whole is shown */
 	sta_time(j, "phenomenonTime", p->time_ms);
 	sta_null(j, "resultTime");
+	if (p->stored_s)
+		sta_time(j, "storedTime", (int64_t)p->stored_s * 1000);
 	if (p->kind == POINT_NUMBER)
 		sta_number(j, "result", p->number);
 	else if (p->kind == POINT_BOOL)

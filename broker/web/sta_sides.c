@@ -60,7 +60,7 @@ static struct reading *reading_new(const struct sta_things *t, const struct sta_
 		x->ask.descending = descending;
 		x->ask.from_ms = MAX_OF(from_ms, 0);
 		x->ask.to_ms = to_ms == INT64_MAX ? SERIES_TIME_MAX : to_ms + 1;
-		x->ask.details = true;
+		x->ask.details = x->ask.stored = true;
 		x->ask.limit = FIRST_ROWS;
 	}
 	r->later = s->n ? MAX_OF((size_t)LIMIT_SERIES_STEP_ROWS / s->n, (size_t)FIRST_ROWS) : 0;
@@ -121,6 +121,7 @@ static json_t *row_of(struct reading *r, int64_t ms, struct about *about, int *e
 {
 	json_t *j = sta_object(), *row = sta_array(), *quality;
 	struct span detail = {0};
+	uint32_t stored_s = 0; /* of the one that came last */
 	*about = (struct about){.number_ms = ms};
 	sta_time(j, "phenomenonTime", ms);
 	sta_null(j, "resultTime");
@@ -130,14 +131,18 @@ static json_t *row_of(struct reading *r, int64_t ms, struct about *about, int *e
 		p = p && p->time_ms == ms ? p : NULL;
 		add_result(row, s, p);
 		const struct series_detail *d = p ? series_detail(&s->ask, s->at) : NULL;
-		if (p)
+		if (p) {
 			about->flags |= p->flags;
+			stored_s = MAX_OF(stored_s, p->stored_s);
+		}
 		if (d && d->number_ms != ms) /* one that moved here keeps its number */
 			about->number_ms = d->number_ms;
 		if (d && d->text.n && !detail.n)
 			detail = d->text;
 	}
 	sta_put(j, "result", row);
+	if (stored_s && !r->plain)
+		sta_time(j, "storedTime", (int64_t)stored_s * 1000);
 	quality = r->plain ? NULL : sta_quality(about->flags);
 	if (quality)
 		sta_put(j, "resultQuality", quality);

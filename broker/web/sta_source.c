@@ -122,7 +122,7 @@ int sta_at(const struct sta_things *t, uint32_t stream, int64_t ms, struct serie
 			return err;
 		a->from_ms = moved ? a->from_ms : ms;
 		a->to_ms = a->from_ms + 1;
-		a->details = true;
+		a->details = a->stored = true;
 		err = sta_ask_one(t, a);
 		const struct series_detail *d = err ? NULL : series_detail(a, 0);
 		if (!err && (d ? d->number_ms : a->from_ms) != ms)
@@ -233,6 +233,12 @@ static int read_inner(const struct sta_list *l, struct inner_token *ret)
 	return 0;
 }
 
+/* As the series take it. */
+static int64_t since_of(const struct walking *w)
+{
+	return MIN_OF(w->l->stored_since_ms, SERIES_STORED_SINCE_MAX);
+}
+
 static int walk_raw(const struct walking *w, uint32_t stream, const struct inner_token *from)
 {
 	struct inner_token token = {.outer = stream};
@@ -243,7 +249,8 @@ static int walk_raw(const struct walking *w, uint32_t stream, const struct inner
 	a.descending = w->l->descending;
 	a.from_ms = MAX_OF(w->l->from_ms, 0);
 	a.to_ms = w->l->to_ms == INT64_MAX ? SERIES_TIME_MAX : w->l->to_ms + 1;
-	a.details = true;
+	a.stored_since_ms = since_of(w);
+	a.details = a.stored = true;
 	a.limit = w->l->want ? MIN_OF(w->l->want, (size_t)100) : 100; /* then whole steps */
 	if (from && from->outer == stream)
 		a.cursor = (struct series_cursor){from->time_ms, from->at, true};
@@ -276,6 +283,7 @@ static int walk_observations(const struct walking *w, uint32_t thing)
 	int rc = read_inner(w->l, &from);
 	sta_ask_init(w->t, &a, SERIES_STREAMS);
 	a.filter.thing_id = thing;
+	a.filter.stored_since_ms = since_of(w);
 	if (from.outer)
 		a.cursor = (struct series_cursor){.at = from.outer - 1, .begun = true};
 	while (sta_ask_step(w->t, &a, &rc))

@@ -43,6 +43,7 @@ def answers(d, boxes=True):
     out = {}
     for path in ("/v1/datastreams?limit=1000&format=csv", "/v1/observations?from=2026-01-01&to=2027-01-01&format=csv&limit=all",
                  "/v1/observations?from=2026-01-01&to=2027-01-01&format=csv&limit=all&original=true&rejected=true",
+                 "/v1/observations?from=2026-01-01&to=2027-01-01&format=csv&limit=all&stored=true",  # known since series 4
                  "/v1/observations?from=2026-01-01&to=2027-01-01&format=csv&limit=all&aggregate=mean,min,max,count&interval=P1D"):
         a = d.get(path, timeout=60)
         assert a.status == 200, a

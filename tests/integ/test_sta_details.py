@@ -1,5 +1,7 @@
 """What an Observation has beside its result and time: read back as it was sent, changed, moved to another time, and kept as long as it is."""
 import json
+import re
+import time
 
 import pytest
 
@@ -28,7 +30,9 @@ def whole(k=0, **more):
 
 
 def shown(o):
-    return {k: v for k, v in o.items() if not k.startswith("@iot") and "navigation" not in k}
+    """But for what the service says by itself: each has the time at which it was stored."""
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z", o["storedTime"]), o
+    return {k: v for k, v in o.items() if not k.startswith("@iot") and "navigation" not in k and k != "storedTime"}
 
 
 @pytest.fixture
@@ -63,6 +67,38 @@ def test_is_read_back_as_it_was_sent(lab):
         elif again == 1:
             r = lab.oudp("rebuild")
             assert r.returncode == 0, r
+
+
+def test_when_it_was_stored(lab):
+    """storedTime of every Observation: shown, filtered, ordered and selected by, and passed over in what is sent."""
+    _, s = make_stream(lab)
+    path = f"/Datastreams({s})/Observations"
+    old = [send(lab, "POST", path, {"phenomenonTime": at(k), "result": k}) for k in (0, 2, 4)]
+    middle = int(time.time()) + 1
+    while time.time() < middle + 0.01:
+        time.sleep(0.05)
+    new = [send(lab, "POST", path, {"phenomenonTime": at(k), "result": k}) for k in (1, 3)]
+    cut = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(middle))
+    for again in range(2):
+        got = {o["@iot.id"]: o["storedTime"] for o in ask(lab, path)["value"]}
+        assert len(got) == 5 and all(got[i] < cut for i in old) and all(got[i][:19] >= cut[:19] for i in new)
+        for where in (path, "/Observations"):
+            assert [o["result"] for o in ask(lab, where, filter=f"storedTime ge {cut}")["value"]] == [1, 3]
+            assert [o["result"] for o in ask(lab, where, filter=f"storedTime lt {cut}")["value"]] == [0, 2, 4]
+        assert [o["result"] for o in ask(lab, path, filter=f"storedTime ge {cut} and result lt 2")["value"]] == [1]
+        assert ask(lab, path, filter="storedTime gt 2150-01-01T00:00:00Z", count="true")["@iot.count"] == 0
+        assert [o["result"] for o in ask(lab, path, orderby="storedTime desc,phenomenonTime")["value"]][:2] == [1, 3]
+        assert ask(lab, path, select="storedTime", top=1)["value"] == [{"storedTime": got[old[0]]}]
+        assert lab.get(f"/sta/v1.1/Observations({old[0]})/storedTime/$value").body.decode() == got[old[0]]
+        a = ask(lab, path, resultFormat="dataArray", select="result,storedTime")["value"][0]
+        assert a["components"] == ["result", "storedTime"] and [r[1] for r in a["dataArray"]][0] == got[old[0]]
+        lab.stop()
+        lab.start()
+    whole_ = ask(lab, f"/Observations({old[0]})")
+    send(lab, "PUT", f"/Observations({old[0]})", {**whole_, "result": 9}, 200)
+    send(lab, "PATCH", f"/Observations({old[0]})", {"storedTime": at(0), "result": 8}, 200)
+    after = ask(lab, f"/Observations({old[0]})")
+    assert after["result"] == 8 and after["storedTime"] == whole_["storedTime"]
 
 
 def test_every_way_in(lab):

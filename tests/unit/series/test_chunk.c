@@ -87,6 +87,21 @@ static double value(int how)
 	}
 }
 
+/* Live, with a delay now and then; loaded later; anything; not known, or known of some. */
+static uint32_t stored(int64_t t, int how)
+{
+	static uint32_t now = 1795000000;
+	now += rnd() % 50 == 0;
+	switch (how) {
+	case 0: return 0;
+	case 1: return (uint32_t)(t / 1000 + (rnd() % 30 == 0 ? (int64_t)(rnd() % 900) : 0));
+	case 2: return now;
+	case 3: return (uint32_t)rnd();
+	case 4: return rnd() % 2 ? UINT32_MAX : 1;
+	default: return rnd() % 3 ? now : 0;
+	}
+}
+
 static void add(struct points *s, int64_t t, int kinds, int how)
 {
 	struct point *p = points_add(s);
@@ -114,6 +129,7 @@ static void same(const struct points *a, size_t i, const struct points *b, size_
 	assert_int_equal(x->time_ms, y->time_ms);
 	assert_int_equal(x->kind, y->kind);
 	assert_int_equal(x->flags, y->flags);
+	assert_int_equal(x->stored_s, y->stored_s);
 	if (x->kind == POINT_TEXT)
 		assert_true(span_eq(point_text(a, x), point_text(b, y)));
 	else
@@ -147,13 +163,29 @@ static void check_head(const struct points *s, size_t from, size_t n, const stru
 	            !(h->bits & CHUNK_EXACT));
 }
 
+/* Without the seconds it is the same, and faster. */
+static void check_plain(struct span bytes, const struct points *s, size_t at, size_t n)
+{
+	struct points got;
+	points_init(&got, SIZE_MAX);
+	assert_int_equal(chunk_decode(bytes, &got), 0);
+	assert_int_equal(got.n, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(got.p[i].stored_s, 0);
+		got.p[i].stored_s = s->p[at + i].stored_s;
+		same(s, at + i, &got, i);
+	}
+	points_done(&got);
+}
+
 static void test_chunk(void **unused)
 {
 	(void)unused;
 	for (int round = 0; round < 300; round++) {
 		struct points s, got;
 		size_t n = 1 + rnd() % (round % 10 ? 500 : 20000);
-		int kinds = (int)(rnd() % 4), how = (int)(rnd() % 6), step = (int)(rnd() % 3);
+		int kinds = (int)(rnd() % 4), how = (int)(rnd() % 6), step = (int)(rnd() % 3),
+		    when = (int)(rnd() % 6);
 		int64_t t = (int64_t)(rnd() % 4000000000000u) - 1000000000000;
 		points_init(&s, SIZE_MAX);
 		points_init(&got, SIZE_MAX);
@@ -162,6 +194,7 @@ static void test_chunk(void **unused)
 			if (rnd() % 100 == 0 && step)
 				t += 86400000;
 			add(&s, t, kinds, how);
+			s.p[i].stored_s = stored(t, rnd() % 400 ? when : (int)(rnd() % 6));
 		}
 		for (size_t at = 0; at < n;) {
 			uint8_t mem[CHUNK_BYTES];
@@ -172,7 +205,8 @@ static void test_chunk(void **unused)
 			memcpy((char *)bytes.p, mem, size);
 			assert_int_equal(chunk_read_head(bytes, &h), 0);
 			check_head(&s, at, took, &h);
-			assert_int_equal(chunk_decode(bytes, &got), 0);
+			assert_int_equal(chunk_decode_stored(bytes, &got), 0);
+			check_plain(bytes, &s, at, took);
 			assert_int_equal(got.n - before, took);
 			for (size_t i = 0; i < took; i++)
 				same(&s, at + i, &got, before + i);
@@ -208,8 +242,20 @@ static void test_size(void **unused)
 		s.p[i].time_ms += (int64_t)(rnd() % 2001); /* 11 bits of jitter and 3 of noise */
 		s.p[i].number += (double)(int)(rnd() % 8) / 10;
 	}
-	assert_true(chunk_encode(&s, 0, s.n, mem, &size) > 2200);
+	size_t without = chunk_encode(&s, 0, s.n, mem, &size);
+	assert_true(without > 2200);
 	assert_true(size > CHUNK_BYTES - 64);
+	/* When they were stored: next to nothing when all came at once, or each after the same
+	 * time; a bit when that changes. */
+	for (size_t i = 0; i < s.n; i++)
+		s.p[i].stored_s = 1795600000 + (uint32_t)(i / 1000);
+	assert_true(chunk_encode(&s, 0, s.n, mem, &size) > without - without / 50);
+	for (size_t i = 0; i < s.n; i++)
+		s.p[i].stored_s = (uint32_t)(s.p[i].time_ms / 1000 + 4);
+	assert_true(chunk_encode(&s, 0, s.n, mem, &size) > without - without / 50);
+	for (size_t i = 0; i < s.n; i++)
+		s.p[i].stored_s += rnd() % 2;
+	assert_true(chunk_encode(&s, 0, s.n, mem, &size) > without - without / 8);
 	points_done(&s);
 }
 

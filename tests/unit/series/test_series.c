@@ -229,7 +229,7 @@ static void check_behind(struct play *p, struct series_ask ask, const struct poi
 	series_ask_done(&b);
 }
 
-/* Nothing that was stored since is missing; what else is told is there, too. */
+/* What was stored since, to the second, and nothing else. */
 static void check_since(struct play *p, unsigned f, unsigned t, uint32_t id, int64_t from,
                         int64_t to)
 {
@@ -239,15 +239,18 @@ static void check_since(struct play *p, unsigned f, unsigned t, uint32_t id, int
 	                       .from_ms = from,
 	                       .to_ms = to,
 	                       .original = true,
+	                       .descending = rnd() % 2,
 	                       .stored_since_ms = now - (int64_t)(rnd() % 200000)};
 	size_t n = model_raw(&p->m.s[f][t], from, to, true, p->want), at = 0;
 	scene_raw(&p->x, a, 1 + rnd() % 300, &got);
 	for (size_t i = 0; i < n; i++) {
-		const struct truth *w = &p->want[i];
-		if (at < got.n && got.p[at].time_ms == w->time_ms && got.p[at].number == w->number)
-			at++;
-		else
-			assert_true(w->stored_ms < a.stored_since_ms);
+		const struct truth *w = &p->want[a.descending ? n - 1 - i : i];
+		if (w->stored_ms / 1000 < a.stored_since_ms / 1000)
+			continue;
+		assert_true(at < got.n);
+		assert_true(got.p[at].time_ms == w->time_ms && got.p[at].number == w->number);
+		assert_int_equal(got.p[at].stored_s, w->stored_ms / 1000);
+		at++;
 	}
 	assert_int_equal(at, got.n);
 	points_done(&got);
@@ -261,6 +264,7 @@ static void check_raw(struct play *p, unsigned f, unsigned t, uint32_t id, int64
 	                       .to_ms = to,
 	                       .descending = rnd() % 2,
 	                       .original = rnd() % 2,
+	                       .stored = rnd() % 2,
 	                       .rejected = false};
 	static const size_t limits[] = {1, 7, 100, 1000, 0};
 	size_t limit =
@@ -271,6 +275,8 @@ static void check_raw(struct play *p, unsigned f, unsigned t, uint32_t id, int64
 	for (size_t i = 0; i < n; i++) {
 		const struct truth *w = &p->want[a.descending ? n - 1 - i : i];
 		assert_true(got.p[i].time_ms == w->time_ms && got.p[i].number == w->number);
+		if (a.stored)
+			assert_int_equal(got.p[i].stored_s, w->stored_ms / 1000);
 	}
 	check_behind(p, a, &got);
 	points_done(&got);
@@ -370,9 +376,7 @@ static void check(struct play *p)
 	int64_t from = START - 50000 + (int64_t)(rnd() % (uint64_t)span);
 	int64_t to = from + 1 + (int64_t)(rnd() % (uint64_t)(rnd() % 3 ? span : 600000));
 	check_raw(p, f, t, id, from, to);
-	if (feeds[f] !=
-	    'k') /* there, which of one time came since cannot be told by their values */
-		check_since(p, f, t, id, from, to);
+	check_since(p, f, t, id, from, to);
 	check_aggregate(p, f, t, id, from);
 	check_latest(p, f, t, id);
 }
