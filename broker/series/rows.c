@@ -315,6 +315,7 @@ int row_amend_read(struct span key, struct span value, struct row_amend *ret)
 	r.to_ms = (int64_t)take(&in, 8);
 	r.at_ms = (int64_t)take(&in, 8);
 	r.rolled_ms = flags & ROLLED ? (int64_t)take(&in, 8) : INT64_MIN;
+	in.bad |= (flags & ROLLED) && r.rolled_ms == INT64_MIN;
 	r.factor = take_double(&in);
 	r.offset = take_double(&in);
 	r.who = take_text(&in);

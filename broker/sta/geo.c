@@ -4,6 +4,7 @@
 #include "sta/value.h"
 
 #include "base/mem.h"
+#include "sta/geojson.h"
 
 #include <geos_c.h>
 #include <stdlib.h>
@@ -74,6 +75,8 @@ static GEOSGeometry *from_json(struct sta_geo *g, const json_t *j)
 		return GEOSGeom_createPointFromXY_r(g->geos,
 		                                    json_number_value(json_array_get(c, 0)),
 		                                    json_number_value(json_array_get(c, 1)));
+	if (!geojson_is_sound(j))
+		return NULL;
 	auto_free char *text = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY);
 	return text ? GEOSGeoJSONReader_readGeometry_r(g->geos, g->json, text) : NULL;
 }

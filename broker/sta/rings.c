@@ -4,11 +4,20 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "sta/geojson.h"
 
 #include <geos_c.h>
 #include <stdlib.h>
 
 enum { RINGS = 64 }; /* of one area: a few parts, a few holes */
+
+static bool is_sound(struct span text)
+{
+	json_t *j = json_loadb(text.p, text.n, 0, NULL);
+	bool sound = j && geojson_is_sound(j);
+	json_decref(j);
+	return sound;
+}
 
 static GEOSGeometry *read_text(GEOSContextHandle_t h, struct span text)
 {
@@ -17,7 +26,7 @@ static GEOSGeometry *read_text(GEOSContextHandle_t h, struct span text)
 	if (text.n && text.p[0] == '{') {
 		GEOSGeoJSONReader *r = GEOSGeoJSONReader_create_r(h);
 		if (r) {
-			g = GEOSGeoJSONReader_readGeometry_r(h, r, copy);
+			g = is_sound(text) ? GEOSGeoJSONReader_readGeometry_r(h, r, copy) : NULL;
 			GEOSGeoJSONReader_destroy_r(h, r);
 		}
 	} else {

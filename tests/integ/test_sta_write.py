@@ -42,6 +42,18 @@ def thing(name="kitchen", **more):
     return {"name": name, "description": "of the tests", **more}
 
 
+def test_positions_that_are_none_end_nothing(broker, name):
+    """GEOS looks at two numbers of each position, whether they are there or not."""
+    for i, g in enumerate(({"type": "LineString", "coordinates": [[4.9, 52.3], []]}, {"type": "Polygon", "coordinates": [[[]]]},
+                           {"type": "GeometryCollection", "geometries": [{"type": "MultiPoint", "coordinates": [[]]}]},
+                           {"type": "Feature", "geometry": {"type": "Point", "coordinates": []}},
+                           {"type": "LineString", "coordinates": [[4.9, 52.3], [4.91, 52.3]]})):
+        send(broker, "POST", "/Locations", {"name": f"{name}-{i}", "description": "d", "encodingType": "application/geo+json", "location": g})
+    area = "geography'POLYGON((4.8 52.2,5 52.2,5 52.4,4.8 52.4,4.8 52.2))'"
+    found = ask(broker, "/Locations", filter=f"startswith(name,'{name}') and st_within(location,{area})")["value"]
+    assert [x["name"] for x in found] == [f"{name}-4"]
+
+
 def place(name="corner", lon=4.5, lat=52.25, **more):
     return {**thing(name), "encodingType": "application/geo+json", "location": {"type": "Point", "coordinates": [lon, lat]}, **more}
 
