@@ -70,10 +70,11 @@ unsigned things_count(const struct things *t);
 const struct thing *things_at(const struct things *t, unsigned i);
 unsigned things_after(const struct things *t, struct span key); /* index of the first one > key */
 /* Those behind key that may have a place in the shape, the register's or one that they told: all
- * that have, and some others, in the order of their keys. At most LIMIT_THINGS_NEAR into out;
- * false: they are more, look at all. */
+ * that have, and some others, in any order. At most LIMIT_THINGS_NEAR into out; false: they are
+ * more, look at all. */
 bool things_near(struct things *t, const struct shape *s, struct span key,
                  const struct thing *out[LIMIT_THINGS_NEAR], unsigned *ret_n) MUSTCHECK;
+void things_sort(const struct thing **x, unsigned n); /* in the order of their keys */
 
 /* The place that the register says of it; known false: none. From any thread. */
 struct thing_place {

@@ -118,7 +118,11 @@ bool things_near(struct things *t, const struct shape *s, struct span key,
 		if (!key.n || key_order(x->key, key) > 0)
 			out[n++] = x;
 	}
-	qsort(out, n, sizeof(struct thing *), by_key);
 	*ret_n = n;
 	return true;
+}
+
+void things_sort(const struct thing **x, unsigned n)
+{
+	qsort(x, n, sizeof(struct thing *), by_key);
 }

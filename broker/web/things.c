@@ -262,6 +262,7 @@ static bool walk_near(struct req *r, struct walk *w)
 	if (a->area.kind == SHAPE_EVERYWHERE ||
 	    !things_near(r->web->things, &a->area, span_of(a->after, a->after_n), near, &n))
 		return false;
+	things_sort(near, n);
 	for (unsigned i = 0; i < n; i++)
 		if (!walk_take(r, w, near[i]))
 			return true;

@@ -135,8 +135,9 @@ def seen(broker):
     for name in ("air", "made"):
         must(d, "grant", "add", name, "--identity", "ann", "--rights", "read,subscribe")
     with d.client("described") as c:
-        for thing in ("a", "gone"):
-            payload = {"dateObserved": city.now(), "pm25": 5, "location": {"type": "Point", "coordinates": [4.3, 52.1]}}
+        point, road = {"type": "Point", "coordinates": [4.3, 52.1]}, {"type": "LineString", "coordinates": [[4.3, 52.1], [4.4, 52.2]]}
+        for thing, place in (("a", point), ("gone", point), ("road", road)):
+            payload = {"dateObserved": city.now(), "pm25": 5, "location": place}
             assert c.publish(f"city/air/{thing}", json.dumps(payload)).reason == 0
         assert c.publish("city/quick/late", city.air(5)).reason == 0
         assert c.publish("city/air/a", city.air(5000)).reason == 0x99

@@ -84,6 +84,7 @@ static void check(struct play *p, int64_t spread)
 	if (rnd_below(20) == 0)
 		s.kind = SHAPE_EVERYWHERE;
 	assert_true(things_near(&p->t, &s, key, out, &n));
+	things_sort(out, n);
 	for (unsigned i = 0; i < n; i++) {
 		assert_true(i == 0 || key_order(out[i - 1]->key, out[i]->key) < 0);
 		found[out[i] - p->x] = true;

@@ -295,20 +295,48 @@ static void an_older_copy_is_noticed(void **state)
 	remove_dir(dir);
 }
 
+static void set_format(const char *data, char format)
+{
+	struct span bytes = slurp(data);
+	char *p = (char *)(uintptr_t)bytes.p, *at = p;
+	unsigned n = 0;
+	for (; (at = memmem(at, bytes.n - (size_t)(at - p), "format\2\0\0", 9)); at++, n++)
+		at[6] = format;
+	assert_true(n > 0);
+	spill(data, bytes);
+	free(p);
+}
+
+/* So that an older program refuses it from then on; who only reads changes nothing. */
+static void a_former_format_is_raised(void **state)
+{
+	(void)state;
+	const char *dir = temp_dir();
+	make_store(dir);
+	char *data = path_in(dir, "journal/data.mdb");
+	set_format(data, 1);
+	struct store_options o = options(dir);
+	o.read_only = true;
+	assert_int_equal(open_close(&o), 0);
+	struct span bytes = slurp(data);
+	assert_null(memmem(bytes.p, bytes.n, "format\2\0\0", 9));
+	free((char *)(uintptr_t)bytes.p);
+	o.read_only = false;
+	assert_int_equal(open_close(&o), 0);
+	bytes = slurp(data);
+	assert_non_null(memmem(bytes.p, bytes.n, "format\2\0\0", 9));
+	free((char *)(uintptr_t)bytes.p);
+	assert_int_equal(open_close(&o), 0);
+	remove_dir(dir);
+}
+
 static void a_newer_format_is_refused_in_words(void **state)
 {
 	(void)state;
 	const char *dir = temp_dir();
 	make_store(dir);
 	char *data = path_in(dir, "journal/data.mdb");
-	struct span bytes = slurp(data);
-	char *p = (char *)(uintptr_t)bytes.p, *at = p;
-	unsigned n = 0;
-	for (; (at = memmem(at, bytes.n - (size_t)(at - p), "format\2\0\0", 9)); at++, n++)
-		at[6] = 3;
-	assert_true(n > 0);
-	spill(data, bytes);
-	free(p);
+	set_format(data, 3);
 	struct store_options o = options(dir);
 	assert_int_equal(open_close(&o), ERR_STORE_FORMAT);
 	assert_non_null(strstr(why, "format 3"));
@@ -349,6 +377,7 @@ int main(void)
 	    cmocka_unit_test(a_touched_file_is_walked_without_being_asked),
 	    cmocka_unit_test(an_unclean_end_is_walked_and_a_clean_one_is_not),
 	    cmocka_unit_test(an_older_copy_is_noticed),
+	    cmocka_unit_test(a_former_format_is_raised),
 	    cmocka_unit_test(a_newer_format_is_refused_in_words),
 	    cmocka_unit_test(what_is_not_a_journal_is_refused),
 	};
