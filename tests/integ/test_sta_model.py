@@ -168,6 +168,57 @@ def test_datastreams(town, seed):
         assert sorted(s["name"] for s in got) == want, text
 
 
+# A condition about an Observation of a MultiDatastream: (time, results).
+
+def of_row(r, members, path=""):
+    kind = r.randrange(5)
+    if kind == 0:
+        return of_time(r, path + "phenomenonTime")
+    if kind == 1:
+        k = r.randrange(len(members))
+        return f"{path}result{r.choice(['/%d', '[%d]']) % k} eq null", lambda o: o[1][k] is None
+    if kind == 2:
+        v = r.choice([r.randrange(0, 60), "on", "off"])
+        return f"{literal(v)} in {path}result", lambda o: v in o[1]
+    if kind == 3:
+        (a, f), (b, g) = of_row(r, members, path), of_row(r, members, path)
+        word = r.choice(["and", "or"])
+        return f"({a} {word} {b})", lambda o: f(o) and g(o) if word == "and" else f(o) or g(o)
+    k = r.randrange(len(members))
+    a, f = of_result(r, f"{path}result/{k}")
+    return a, lambda o: o[1][k] is not None and f((o[0], o[1][k]))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_multi_datastreams(town, seed):
+    """The Datastreams of a thing side by side: rows, conditions about places in them, order, pages and counts, against the lists."""
+    d, things = town
+    r = random.Random(2000 + seed)
+    model = {name: streams for name, streams in things.items() if len(streams) > 1}
+    back, top, inner = r.random() < .5, r.choice([2, 5, 1000]), r.randrange(1, 6)
+    name = r.choice(sorted(model))
+    members = list(model[name])
+    about, f = of_row(r, members)
+    a = ask(d, "/MultiDatastreams", orderby="name" + (" desc" if back else ""), top=top, select="name,properties,phenomenonTime", count="true",
+            filter="properties/feed eq 'air'", expand=f"ObservedProperties($select=name),Observations($orderby=phenomenonTime desc;$top={inner};$count=true)")
+    assert a["@iot.count"] == len(model)
+    got = every(d, a)
+    assert [m["name"] for m in got] == sorted(model, key=str.encode, reverse=back)
+    for m in got:
+        streams = model[m["name"]]
+        times = sorted({t for obs in streams.values() for t, _ in obs})
+        rows = [(t, [dict(obs).get(t) for obs in streams.values()]) for t in times]
+        assert m["properties"]["members"] == list(streams) and [p["name"] for p in m["ObservedProperties"]] == list(streams)
+        assert m["phenomenonTime"] == f"{times[0]}/{times[-1]}" and m["Observations@iot.count"] == len(rows)
+        assert [(o["phenomenonTime"], o["result"]) for o in m["Observations"]] == rows[::-1][:inner]
+        if m["name"] == name:
+            i, own = ask(d, "/MultiDatastreams", filter=f"name eq {literal(name)}", select="id")["value"][0]["@iot.id"], rows
+    found = every(d, ask(d, f"/MultiDatastreams({i})/Observations", filter=about, top=r.choice([1, 3, 100])))
+    assert [(o["phenomenonTime"], o["result"]) for o in found] == [o for o in own if f(o)], about
+    some = every(d, ask(d, "/MultiDatastreams", filter=f"ObservedProperties/name eq '{members[-1]}' and properties/feed eq 'air'"))
+    assert {m["name"] for m in some} == {n for n, streams in model.items() if members[-1] in streams}
+
+
 @pytest.mark.parametrize("order", ["", "&$orderby=phenomenonTime desc", "&$orderby=result", "&$orderby=result desc,id"])
 def test_pages_while_many_write(town, order):
     """What was there when the first page was asked for comes once, whatever is written meanwhile, also in front of it.

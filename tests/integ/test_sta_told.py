@@ -9,10 +9,11 @@ from kit.access import add_key, grant, must
 from kit.daemon import SLOW, feed
 from test_access import bearer
 from test_sta import ask
+from test_sta_multi_write import multi
 from test_sta_write import FEEDS, observed, place, send, sensor, stream, thing
 
 CHANGES = {"Things": {"description": "other"}, "Locations": {"location": {"type": "Point", "coordinates": [5, 51]}}, "Sensors": {"metadata": "other"},
-           "ObservedProperties": {"description": "other"}, "Datastreams": {"description": "other"}, "FeaturesOfInterest": {"name": "lake"},
+           "ObservedProperties": {"description": "other"}, "Datastreams": {"description": "other"}, "MultiDatastreams": {"description": "other"}, "FeaturesOfInterest": {"name": "lake"},
            "HistoricalLocations": {"time": "2015-07-01T00:00:00.000Z"}, "Observations": {"result": 9}}
 ONE = {"Things": "Thing", "Locations": "Locations", "Sensors": "Sensor", "ObservedProperties": "ObservedProperty", "Datastreams": "Datastream",
        "FeaturesOfInterest": "FeatureOfInterest"}
@@ -40,6 +41,7 @@ def bodies(ids):
     yield "ObservedProperties", observed
     yield "FeaturesOfInterest", feature
     yield "Datastreams", lambda: stream(Thing=link("Things"), Sensor=link("Sensors"), ObservedProperty=link("ObservedProperties"))
+    yield "MultiDatastreams", lambda: multi("both", properties=None, Thing=link("Things"), Sensor=link("Sensors"), ObservedProperties=[link("ObservedProperties")] * 2)
     yield "Observations", lambda: {"result": 8, "phenomenonTime": city.now(-50), "Datastream": link("Datastreams"), "FeatureOfInterest": link("FeaturesOfInterest")}
     yield "HistoricalLocations", lambda: {"time": "2015-03-01T00:40:00.000Z", "Thing": link("Things"), "Locations": [link("Locations")]}
 
@@ -94,6 +96,8 @@ def test_on_every_path(lab):
              "Sensors": [f"Datastreams({d})/Sensor", f"Things({t})/Datastreams({d})/Sensor"], "ObservedProperties": [f"Datastreams({d})/ObservedProperty"],
              "Locations": [f"Things({t})/Locations", f"HistoricalLocations({ids['HistoricalLocations']})/Locations"],
              "Datastreams": [f"Things({t})/Datastreams", f"Sensors({s})/Datastreams", f"ObservedProperties({p})/Datastreams", f"Observations({o})/Datastream"],
+             "MultiDatastreams": [f"Things({t})/MultiDatastreams", f"Sensors({s})/MultiDatastreams", f"ObservedProperties({p})/MultiDatastreams",
+                                  f"MultiDatastreams({ids['MultiDatastreams']})"],
              "FeaturesOfInterest": [f"Observations({o})/FeatureOfInterest"], "HistoricalLocations": [f"Things({t})/HistoricalLocations"],
              "Observations": [f"Datastreams({d})/Observations", f"FeaturesOfInterest({ids['FeaturesOfInterest']})/Observations"]}
     for name, all_of in paths.items():

@@ -192,6 +192,7 @@ static void a_row_reads_back(void **state UNUSED)
 	                          .sensor = 2,
 	                          .property = 3,
 	                          .feature = 4,
+	                          .multi = 1ll << 31,
 	                          .n_places = 2,
 	                          .place = {5, 6}},
 	                   .changed_ms = 7,
