@@ -262,11 +262,13 @@ enum {
 	LIMIT_THINGS_EXAMINED = 20000, /* looked at in one turn of the loop: 2 ms */
 
 	/* entities of SensorThings that were written */
-	LIMIT_ENTITIES = 200000,       /* tombstones too; 1 KB each in memory */
-	LIMIT_ENTITY_BYTES = 16 << 10, /* one: a page of text, as an entry of the register */
-	LIMIT_ENTITY_PLACES = 8,       /* Locations of one Thing: one place in several forms */
-	LIMIT_ENTITY_MOVES = 100,      /* former places of one Thing: they are deleted with it */
-	LIMIT_ENTITY_CHANGE = 256,     /* entities of one request: a Thing with its Datastreams */
+	LIMIT_ENTITIES = 200000,        /* tombstones too; 1 KB each in memory */
+	LIMIT_ENTITY_BYTES = 16 << 10,  /* one: a page of text, as an entry of the register */
+	LIMIT_ENTITY_PLACES = 32,       /* Locations of one Thing: one place in several forms; and
+	                                   Datastreams that a feature shares with others */
+	LIMIT_ENTITY_NAMESAKES = 20000, /* of one name in a feed: each is looked for, 0.1 us */
+	LIMIT_ENTITY_MOVES = 100,       /* former places of one Thing: they are deleted with it */
+	LIMIT_ENTITY_CHANGE = 256,      /* entities of one request: a Thing with its Datastreams */
 	LIMIT_ENTITY_CHANGE_BYTES = 1 << 20, /* and their rows: they share one commit */
 	LIMIT_ENTITY_DEPTH = 16,             /* of the JSON of one: a polygon is five */
 	LIMIT_STA_TOKENS = 1 << 18,          /* of such a body: 5 MB while it is read */

@@ -22,6 +22,9 @@
 enum config_protocol { CONFIG_MQTT, CONFIG_HTTP, CONFIG_ADMIN };
 enum config_access { CONFIG_PUBLIC, CONFIG_RESTRICTED, CONFIG_INTERNAL };
 enum config_priority { CONFIG_URGENT, CONFIG_NORMAL, CONFIG_BULK };
+/* What is asked of entities of SensorThings that are made: what makes data findable and comparable,
+ * or what the standard asks and no more. */
+enum config_rules { CONFIG_STRICT, CONFIG_STANDARD };
 enum config_duplicates { CONFIG_IGNORE, CONFIG_REPLACE, CONFIG_KEEP };
 enum config_bad_time { CONFIG_REFUSE, CONFIG_RECEIVED, CONFIG_FLAG };
 enum config_decode { CONFIG_JSON, CONFIG_SENML };
@@ -62,6 +65,7 @@ struct config_feed {
 	int decode;     /* enum config_decode */
 	bool draft;     /* the schemas may still change in place */
 	bool sensorthings;        /* Things and Datastreams may be made in it */
+	int sensorthings_rules;   /* enum config_rules, for them */
 	char *organisation;       /* whose data it is */
 	bool builtin;             /* not a block: the broker's own; read by administrators only */
 	bool alerts;              /* not a block either: read as others are, published to by none */

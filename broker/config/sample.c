@@ -102,6 +102,7 @@ const char *config_embedded(void)
 	       "        schemas = { \"any\" }\n"
 	       "        decode = senml\n"
 	       "        sensorthings = true\n"
+	       "        sensorthings-rules = standard\n"
 	       "        duplicates = keep\n"
 	       "        max-age = \"0\"\n"
 	       "        keep-series = \"0\"\n"

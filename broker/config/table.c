@@ -13,6 +13,7 @@ static const char *const priorities[] = {"urgent", "normal", "bulk", NULL};
 static const char *const duplicates[] = {"ignore", "replace", "keep", NULL};
 static const char *const bad_times[] = {"refuse", "received", "flag", NULL};
 static const char *const decodes[] = {"json", "senml", NULL};
+static const char *const rules[] = {"strict", "standard", NULL};
 static const char *const registrations[] = {"optional", "required", NULL};
 
 enum { DAY = 86400 };
@@ -150,6 +151,8 @@ const struct row config_rows[] = {
 	 .help = "true: nobody relies on it yet, so a schema version may change in place."},
 	{FEED(sensorthings), .name = "sensorthings", .type = ROW_BOOL, .def = "false",
 	 .help = "true: Things and Datastreams may be made in this feed at /sta/v1.1."},
+	{FEED(sensorthings_rules), .name = "sensorthings-rules", .type = ROW_ENUM, .words = rules, .def = "strict",
+	 .help = "strict | standard: names are unique, definitions URIs, units UCUM; or as SensorThings has it"},
 	{FEED(organisation), .name = "organisation", .type = ROW_WORD, .flags = ROW_DYNAMIC,
 	 .def = "organisation outside of blocks", .example = "gemeente-voorbeeld",
 	 .help = "Whose data this is; its identities read an internal feed without a grant."},

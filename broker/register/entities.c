@@ -106,8 +106,7 @@ static void hold_names(struct entities *e, struct entity *x)
 {
 	char mem[ENTITY_NAME_BYTES];
 	if (x->name[0] && !x->deleted)
-		map_set(&e->names,
-		        name_key(mem, x->type, span_str(x->organisation), span_str(x->name)), x);
+		entity_hold_name(e, x, x->name);
 	if (x->number)
 		map_set(&e->numbers, number_key(mem, x->type, x->number), x);
 	if (x->deleted && !x->number) /* nobody's data: the next of that name may have it */
@@ -156,29 +155,77 @@ static void list_take(struct list_of *l, const struct entity *x)
 	l->n--;
 }
 
-/* A Datastream keeps its Thing, and so does a HistoricalLocation. */
-static struct span part_key(char out[ENTITY_NAME_BYTES], enum sta_type t, int64_t thing)
+/* ---- what is linked to what ---- */
+
+static struct span link_key(char out[ENTITY_NAME_BYTES], enum sta_type t, int64_t to)
 {
 	out[0] = letters[t];
-	memcpy(out + 1, &thing, sizeof(thing));
-	return span_of(out, 1 + sizeof(thing));
+	memcpy(out + 1, &to, sizeof(to));
+	return span_of(out, 1 + sizeof(to));
+}
+
+static void link_put(struct map *m, struct entity *x, int64_t to)
+{
+	char mem[ENTITY_NAME_BYTES];
+	struct span key = link_key(mem, x->type, to);
+	struct list_of *l = map_get(m, key);
+	if (!l) {
+		l = xcalloc(1, sizeof(*l));
+		map_set(m, key, l);
+	}
+	unsigned at = place_of(l, x->id);
+	if (at == l->n || l->p[at] != x) /* the same Location twice is once */
+		list_put(l, x);
+}
+
+static void link_take(struct map *m, const struct entity *x, int64_t to)
+{
+	char mem[ENTITY_NAME_BYTES];
+	struct list_of *l = map_get(m, link_key(mem, x->type, to));
+	unsigned at = l ? place_of(l, x->id) : 0;
+	if (l && at < l->n && l->p[at] == x)
+		list_take(l, x);
+}
+
+static void each_about(struct entities *e, struct entity *x,
+                       void (*each)(struct map *m, struct entity *x, int64_t to))
+{
+	if (x->type == STA_DATASTREAM && x->to.feature)
+		each(&e->about, x, x->to.feature);
+	for (unsigned i = 0; x->type == STA_THING && i < x->to.n_places; i++)
+		each(&e->about, x, x->to.place[i]);
+}
+
+static void unlink_one(struct map *m, struct entity *x, int64_t to)
+{
+	link_take(m, x, to);
+}
+
+void entity_link(struct entities *e, struct entity *x, const struct entity_links *to)
+{
+	each_about(e, x, unlink_one);
+	x->to = *to;
+	each_about(e, x, link_put);
+}
+
+static void free_links(struct map *m)
+{
+	struct list_of *l;
+	for (size_t at = 0; (l = map_next(m, &at, NULL));) {
+		free(l->p);
+		free(l);
+	}
+	map_done(m);
 }
 
 void entity_insert(struct entities *e, struct entity *x)
 {
-	char mem[ENTITY_NAME_BYTES];
 	struct list_of *l = &e->all[x->type];
 	list_put(l, x);
 	l->deleted += x->deleted;
-	if (x->to.thing) {
-		struct span key = part_key(mem, x->type, x->to.thing);
-		struct list_of *parts = map_get(&e->parts, key);
-		if (!parts) {
-			parts = xcalloc(1, sizeof(*parts));
-			map_set(&e->parts, key, parts);
-		}
-		list_put(parts, x);
-	}
+	if (x->to.thing) /* a Datastream keeps its Thing, and so does a HistoricalLocation */
+		link_put(&e->parts, x, x->to.thing);
+	each_about(e, x, link_put);
 	e->n++;
 	e->unfilled += !is_filled(x);
 	e->filled_at = UINT64_MAX;
@@ -196,7 +243,8 @@ void entity_take_out(struct entities *e, struct entity *x)
 	if (x->number) /* its first data came just now */
 		map_remove(&e->numbers, number_key(mem, x->type, x->number));
 	if (x->to.thing)
-		list_take(map_get(&e->parts, part_key(mem, x->type, x->to.thing)), x);
+		link_take(&e->parts, x, x->to.thing);
+	each_about(e, x, unlink_one);
 	e->n--;
 	e->unfilled -= !is_filled(x);
 	entity_drop_name(e, x, x->name);
@@ -246,6 +294,7 @@ int entities_new(struct hub *h, struct entities **ret)
 	map_init(&e->topics);
 	map_init(&e->numbers);
 	map_init(&e->parts);
+	map_init(&e->about);
 	int err = store_scan(hub_store(h), STORE_STATE, (struct span){0}, span_str(row_prefix),
 	                     SIZE_MAX, load_row, e);
 	err = err ? err : load_last(e);
@@ -268,12 +317,8 @@ void entities_free(struct entities *e)
 		}
 		free(e->all[t].p);
 	}
-	struct list_of *parts;
-	for (size_t at = 0; (parts = map_next(&e->parts, &at, NULL));) {
-		free(parts->p);
-		free(parts);
-	}
-	map_done(&e->parts);
+	free_links(&e->parts);
+	free_links(&e->about);
 	map_done(&e->names);
 	map_done(&e->topics);
 	map_done(&e->numbers);
@@ -316,7 +361,15 @@ const struct entity *entities_part_after(const struct entities *e, enum sta_type
                                          int64_t id)
 {
 	char mem[ENTITY_NAME_BYTES];
-	const struct list_of *l = map_get(&e->parts, part_key(mem, t, thing));
+	const struct list_of *l = map_get(&e->parts, link_key(mem, t, thing));
+	return l ? list_after(l, id) : NULL;
+}
+
+const struct entity *entities_about_after(const struct entities *e, enum sta_type t, int64_t place,
+                                          int64_t id)
+{
+	char mem[ENTITY_NAME_BYTES];
+	const struct list_of *l = map_get(&e->about, link_key(mem, t, place));
 	return l ? list_after(l, id) : NULL;
 }
 
@@ -421,7 +474,9 @@ void entity_bury(struct entities *e, struct entity *x)
 void entity_hold_name(struct entities *e, struct entity *x, const char *name)
 {
 	char mem[ENTITY_NAME_BYTES];
-	map_set(&e->names, name_key(mem, x->type, span_str(x->organisation), span_str(name)), x);
+	struct span key = name_key(mem, x->type, span_str(x->organisation), span_str(name));
+	if (!map_get(&e->names, key)) /* of several of one name, the first */
+		map_set(&e->names, key, x);
 }
 
 /* ---- erasing ---- */
@@ -449,7 +504,7 @@ static void erase_one(struct entities *e, struct entity *x)
 	forget(&x->name, "");
 	forget(&x->unit, "");
 	forget(&x->text, "{}");
-	x->to = (struct entity_links){.thing = x->to.thing}; /* by which it is found */
+	entity_link(e, x, &(struct entity_links){.thing = x->to.thing}); /* by which it is found */
 	memset(x->by, 0, sizeof(x->by));
 }
 

@@ -8,7 +8,7 @@
  * An entity belongs to a feed and an organisation. A Thing is a thing of its feed (the level
  * {thing} of its topic), a Datastream one member of that thing's messages: when data of that name
  * comes, it is this Thing's and this Datastream's (entities_fill()). Names are unique for each type
- * within an organisation.
+ * within an organisation, where the feed has strict rules (config.h).
  *
  * A MultiDatastream has a Datastream for each of its results, made with it, in the order of their
  * numbers: they hold members of the thing's messages as any do, and are not shown by themselves.
@@ -51,6 +51,10 @@ const struct entity *entities_part_after(const struct entities *e, enum sta_type
 /* The same of the members of a MultiDatastream. */
 const struct entity *entities_member_after(const struct entities *e, const struct entity *multi,
                                            int64_t id);
+/* The same of the Things that are at a Location, or the Datastreams that name a FeatureOfInterest
+ * or Location as theirs. */
+const struct entity *entities_about_after(const struct entities *e, enum sta_type t, int64_t place,
+                                          int64_t id);
 /* The written Thing or Datastream, perhaps deleted, that this number of the series is; NULL: the
  * series' one stands for itself. */
 const struct entity *entities_of_number(const struct entities *e, enum sta_type t, uint32_t number);

@@ -135,7 +135,10 @@ int entities_replace(struct entities_change *c, const struct entity *x)
 	y->name = z.name;
 	y->unit = z.unit;
 	y->text = z.text;
-	y->to = z.to;
+	if (o->fresh)
+		entity_link(c->e, y, &z.to);
+	else
+		y->to = z.to;
 	pthread_rwlock_unlock(&c->e->lock);
 	z.name = z.text = z.unit = NULL;
 	entity_done(&z);
@@ -230,7 +233,7 @@ static void happen(struct entities *e, struct op *o)
 		x->name = o->next.name;
 		x->unit = o->next.unit;
 		x->text = o->next.text;
-		x->to = o->next.to;
+		entity_link(e, x, &o->next.to);
 		x->changed_ms = o->next.changed_ms;
 		memcpy(x->by, o->next.by, sizeof(x->by));
 		o->next.name = o->next.text = o->next.unit = NULL;
@@ -290,10 +293,17 @@ static void write_last(const struct entities_change *c)
 	        span_of((char *)&last, sizeof(last)));
 }
 
+/* A FeatureOfInterest that is a Location too, which stays: that it is gone has to be said. */
+static bool is_location(const struct entities *e, const struct entity *x)
+{
+	return x->type == STA_FEATURE && entity_find(e, STA_LOCATION, x->id);
+}
+
 static void write_op(const struct entities_change *c, struct op *o, struct buf *b)
 {
 	char key[ENTITY_ROW_BYTES];
-	o->drops = o->removes && o->target->id >= ENTITY_FIRST && !o->target->number;
+	o->drops = o->removes && o->target->id >= ENTITY_FIRST && !o->target->number &&
+	           !is_location(c->e, o->target);
 	if (o->drops) {
 		write_last(c);
 		hub_del(c->e->hub, STORE_STATE,

@@ -28,6 +28,8 @@ struct entities {
 	struct map topics;  /* feed, 0, organisation, 0, thing, 0, member */
 	struct map numbers; /* letter, number in the series */
 	struct map parts;   /* letter, number of a Thing -> struct list_of: what is part of it */
+	struct map about;   /* letter, number of a Location or FeatureOfInterest -> struct list_of:
+	                       Things that are there, Datastreams that are about it */
 	uint64_t filled_at; /* what the series had when numbers were looked for last */
 	unsigned unfilled;
 	void (*told)(void *arg, const struct entity *x); /* NULL: nobody asks */
@@ -38,6 +40,8 @@ struct entities {
  * tombstone. */
 void entity_insert(struct entities *e, struct entity *x);
 void entity_take_out(struct entities *e, struct entity *x);
+/* Its links are others from now on. */
+void entity_link(struct entities *e, struct entity *x, const struct entity_links *to);
 void entity_bury(struct entities *e, struct entity *x);
 /* The name stands for x from now on, or no more. */
 void entity_hold_name(struct entities *e, struct entity *x, const char *name);

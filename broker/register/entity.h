@@ -17,9 +17,11 @@ struct entity_links { /* 0: none */
 	/* Of a Datastream: the MultiDatastream that it is a member of, with its place by its
 	 * number; such a one is not shown by itself. */
 	int64_t multi;
-	/* Of a Thing and a HistoricalLocation: Locations. */
+	/* Of a Thing and a HistoricalLocation: Locations. Of a FeatureOfInterest, and of a Location
+	 * as one: Datastreams that have Observations about it and are about another one. */
 	int64_t place[LIMIT_ENTITY_PLACES];
 	unsigned n_places;
+	bool mixed; /* of a Datastream: not all of its Observations are about its feature */
 };
 
 struct entity {

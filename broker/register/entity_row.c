@@ -50,7 +50,7 @@ void entity_row_write(const struct entity *x, struct buf *out)
 	    (long long)x->to.feature, (long long)x->to.multi);
 	for (unsigned i = 0; i < x->to.n_places; i++)
 		buf_addf(out, "%s%lld", i ? "," : "", (long long)x->to.place[i]);
-	buf_add_str(out, "]},\"entity\":");
+	buf_addf(out, "]%s},\"entity\":", x->to.mixed ? ",\"mixed\":true" : "");
 	buf_add_str(out, x->text);
 	buf_add_char(out, '}');
 }
@@ -95,6 +95,7 @@ int entity_row_read(struct span value, struct entity *ret)
 	ret->to.property = number_of(to, "property");
 	ret->to.feature = number_of(to, "feature");
 	ret->to.multi = number_of(to, "multi");
+	ret->to.mixed = json_is_true(json_object_get(to, "mixed"));
 	for (size_t i = 0; i < json_array_size(places); i++)
 		ret->to.place[ret->to.n_places++] = json_integer_value(json_array_get(places, i));
 	json_decref(row);

@@ -9,6 +9,16 @@
 #include <math.h>
 #include <stdlib.h>
 
+static void become(const struct amend *a, struct point *p)
+{
+	p->kind = (uint8_t)(a->flags - 1);
+	p->flags |= POINT_CORRECTED;
+	if (p->kind == POINT_TEXT)
+		p->text = POINT_NO_TEXT;
+	else
+		p->number = a->offset;
+}
+
 void amends_apply(const struct amend *a, unsigned n, struct point *p)
 {
 	for (unsigned i = 0; i < n; i++, a++) {
@@ -16,6 +26,10 @@ void amends_apply(const struct amend *a, unsigned n, struct point *p)
 			continue;
 		switch ((enum series_amend)a->what) {
 		case SERIES_CORRECT:
+			if (a->flags && a->flags <= POINT_KINDS) {
+				become(a, p);
+				break;
+			}
 			if (p->kind != POINT_NUMBER)
 				break;
 			p->number = p->number * a->factor + a->offset;
@@ -89,6 +103,8 @@ static int check_one(const struct series_correction *c)
 		return ERR_INVALID;
 	if (c->what == SERIES_MOVE && (!c->stream_id || c->moved_ms == c->from_ms))
 		return ERR_INVALID;
+	if (c->becomes > POINT_KINDS || (c->becomes && c->to_ms != c->from_ms + 1))
+		return ERR_INVALID;
 	if (c->what == SERIES_CORRECT && (!isfinite(c->factor) || !isfinite(c->offset)))
 		return ERR_INVALID;
 	return 0;
@@ -102,6 +118,7 @@ static struct series_correction part_of(const struct series_correction *c, unsig
 		one.what = c->part[i].what;
 		one.stream_id = c->part[i].stream_id;
 		one.offset = c->part[i].offset;
+		one.becomes = c->part[i].becomes;
 		one.n_parts = 0;
 	}
 	return one;
@@ -148,11 +165,17 @@ static uint8_t what_of(const struct series_correction *c)
 	return (uint8_t)(c->what == SERIES_MOVE ? SERIES_REJECT : c->what);
 }
 
+/* Of a correction they say what it becomes. */
+static uint16_t flags_of(const struct series_correction *c)
+{
+	return c->what == SERIES_CORRECT ? c->becomes : c->flags;
+}
+
 static int write_one(struct series *s, struct side_txn *t, const struct series_correction *c,
                      uint32_t stream, uint64_t id)
 {
 	const struct row_amend r = {.what = what_of(c),
-	                            .flags = c->flags,
+	                            .flags = flags_of(c),
 	                            .from_ms = c->from_ms,
 	                            .to_ms = c->to_ms,
 	                            .at_ms = clock_wall_ms(s->clock),
@@ -222,7 +245,7 @@ static int take_one(struct series *s, const struct fate *f, uint64_t id)
 	                        .rolled_ms = s->streams[f->stream].since_ms,
 	                        .factor = f->c.factor,
 	                        .offset = f->c.offset,
-	                        .flags = f->c.flags,
+	                        .flags = flags_of(&f->c),
 	                        .what = what_of(&f->c)};
 	return f->c.what == SERIES_DETAIL ? 0 : amend_add(&s->streams[f->stream], &a);
 }

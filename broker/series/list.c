@@ -71,8 +71,11 @@ static struct series_value amended(const struct stream *st, const struct held *h
 	struct point p = {
 	    .time_ms = v.time_ms, .number = v.number, .flags = v.flags, .kind = v.kind};
 	amends_apply(st->amends, st->n_amends, &p);
+	if (p.kind == POINT_TEXT && p.text == POINT_NO_TEXT)
+		v.text = (struct span){0};
 	v.number = p.number;
 	v.flags = p.flags;
+	v.kind = p.kind;
 	return v;
 }
 

@@ -103,7 +103,10 @@ int points_text(struct points *s, struct span text, uint32_t *ret)
 struct span point_text(const struct points *s, const struct point *p)
 {
 	uint16_t n;
-	assert(p->kind == POINT_TEXT && p->text + sizeof(n) <= s->texts.len);
+	assert(p->kind == POINT_TEXT);
+	if (p->text == POINT_NO_TEXT)
+		return (struct span){0};
+	assert(p->text + sizeof(n) <= s->texts.len);
 	memcpy(&n, s->texts.p + p->text, sizeof(n));
 	return span_of(s->texts.p + p->text + sizeof(n), n);
 }

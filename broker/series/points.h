@@ -34,6 +34,8 @@ struct point_flag {
 enum { POINT_FLAG_WORDS = 12 };
 extern const struct point_flag point_flags[POINT_FLAG_WORDS];
 
+#define POINT_NO_TEXT UINT32_MAX /* of a text that is nowhere here: it reads as empty */
+
 struct point {
 	int64_t time_ms;
 	union {

@@ -227,6 +227,7 @@ struct series_part {
 	uint32_t stream_id;
 	enum series_amend what;
 	double offset;
+	uint8_t becomes;
 };
 
 struct series_correction {
@@ -239,7 +240,10 @@ struct series_correction {
 	unsigned n_parts;
 	int64_t from_ms, to_ms;
 	double factor, offset; /* CORRECT: value * factor + offset */
-	uint16_t flags;        /* FLAG: bits to set */
+	/* CORRECT: 1 + enum point_kind of what it is from now on, with offset as its number; a text
+	 * is in the detail. 0: numbers stay numbers, the rest as it is. */
+	uint8_t becomes;
+	uint16_t flags; /* FLAG: bits to set */
 	/* DETAIL, and CORRECT of one observation: from_ms is its time. ERR_NOT_FOUND: there is
 	 * none. */
 	bool has_detail;

@@ -219,15 +219,15 @@ int on_publish(struct session *s, const struct frame *f)
 		return answer_only(s, v.packet_id, 2);
 	if (!may_come(s, &v))
 		return 0;
-	int err;
 	if (unlikely(system_is_bridge_state(v.topic))) {
-		err = v.qos ? answer_only(s, v.packet_id, v.qos) : 0;
+		int err = v.qos ? answer_only(s, v.packet_id, v.qos) : 0;
 		return err ? err : note_id(s, &v);
 	}
 	struct span topic = v.topic, payload = v.payload;
 	bool observation = question_takes(s, topic);
-	if (unlikely(observation) && question_publish(s, &topic, &payload))
-		return refuse_only(s, &v);
+	int err = unlikely(observation) ? question_publish(s, &topic, &payload) : 0;
+	if (err)
+		return err == ERR_AGAIN ? err : refuse_only(s, &v);
 	struct span props = kept_properties(t, &v, observation);
 	uint8_t verdict = VERDICT_STORED;
 	struct span origin = {0}, behalf = {0};

@@ -125,7 +125,7 @@ int question_publish(struct session *s, struct span *ret_topic, struct span *ret
 	buf_clear(&o->payload);
 	buf_clear(&o->properties);
 	if (!t->observe(t->observe_arg, &s->who, *ret_topic, *ret_payload, o))
-		return ERR_MALFORMED;
+		return o->again ? ERR_AGAIN : ERR_MALFORMED;
 	*ret_topic = span_of(o->topic.p, o->topic.len);
 	*ret_payload = span_of(o->payload.p, o->payload.len);
 	return 0;

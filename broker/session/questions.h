@@ -24,7 +24,7 @@ void question_unsubscribed(struct session *s, struct span filter);
 /* Whether what is published there is an Observation to be created. */
 bool question_takes(const struct session *s, struct span topic);
 /* on_publish.c: an Observation, published to such a topic. 0: *ret_topic and *ret_payload are the
- * message that it is, until the next one; else t->observation says why not. */
+ * message that it is, until the next one; ERR_AGAIN: not now; else t->observation says why not. */
 int question_publish(struct session *s, struct span *ret_topic, struct span *ret_payload) MUSTCHECK;
 void questions_let_go(struct session *s); /* the session subscribes to nothing any more */
 

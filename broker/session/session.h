@@ -76,6 +76,7 @@ struct session_observation {
 	struct buf topic, payload; /* of the message; empty before */
 	struct buf properties;     /* user properties that go with it, encoded */
 	int64_t received_ms;       /* the Observation named no time: it is this; 0: it did */
+	bool again;                /* there is no room in the batch now: it is asked again */
 	uint8_t verdict;           /* when it is refused, and why: static */
 	const char *why;
 	char text[200]; /* for why, where it is not static */

@@ -12,11 +12,25 @@ const char *const sta_detail_names[STA_DETAIL_MEMBERS] = {
     [STA_D_RESULT_TIME] = "resultTime",         [STA_D_VALID_TIME] = "validTime",
     [STA_D_PARAMETERS] = "parameters",          [STA_D_RESULT_QUALITY] = "resultQuality",
     [STA_D_PHENOMENON_TIME] = "phenomenonTime", [STA_D_RESULT] = "result",
+    [STA_D_FEATURE] = "FeatureOfInterest",
 };
+
+int sta_detail_time(struct span s, int64_t *ret_ms)
+{
+	char text[RFC3339_BYTES + 16];
+	size_t n = s.n, m = n > 2 ? n - 2 : 0;
+	bool is_short = n > 5 && n < sizeof(text) - 1 && (s.p[n - 5] == '-' || s.p[n - 5] == '+');
+	if (!is_short)
+		return rfc3339_parse(s, ret_ms);
+	memcpy(text, s.p, m);
+	text[m] = ':';
+	memcpy(text + m + 1, s.p + m, 2);
+	return rfc3339_parse(span_of(text, n + 1), ret_ms);
+}
 
 static bool is_instant(struct span s, int64_t *ret)
 {
-	return rfc3339_parse(s, ret) == 0;
+	return sta_detail_time(s, ret) == 0;
 }
 
 static bool is_interval(const char *s, int64_t *ret_from)
@@ -49,7 +63,12 @@ static const char *check(enum sta_detail_member m, const json_t *v)
 		                           : "phenomenonTime is written as "
 		                             "\"2026-11-24T12:00:00Z\", or two of them with a "
 		                             "slash, the earlier one first";
-	case STA_D_RESULT: return s ? NULL : "a result that is kept beside the series is a text";
+	case STA_D_RESULT: return json_is_null(v) ? "a result is anything but null" : NULL;
+	case STA_D_FEATURE:
+		return json_integer_value(json_object_get(v, "@iot.id")) > 0 &&
+		               json_object_size(v) == 1
+		           ? NULL
+		           : "a FeatureOfInterest is {\"@iot.id\": 5}";
 	case STA_DETAIL_MEMBERS: break;
 	}
 	return "an Observation has no such member";
@@ -95,10 +114,28 @@ bool sta_detail_has(struct span text, enum sta_detail_member m)
 	return has;
 }
 
+int64_t sta_detail_feature(struct span text)
+{
+	const char *name = sta_detail_names[STA_D_FEATURE];
+	if (!text.n || !memmem(text.p, text.n, name, strlen(name))) /* few have one */
+		return 0;
+	json_t *j = json_loadb(text.p, text.n, 0, NULL);
+	int64_t id = json_integer_value(json_object_get(json_object_get(j, name), "@iot.id"));
+	json_decref(j);
+	return id;
+}
+
+static json_t *without_feature(struct span s)
+{
+	json_t *j = s.n ? json_loadb(s.p, s.n, 0, NULL) : json_object();
+	if (j)
+		json_object_del(j, sta_detail_names[STA_D_FEATURE]);
+	return j;
+}
+
 bool sta_detail_equal(struct span a, struct span b)
 {
-	json_t *x = a.n ? json_loadb(a.p, a.n, 0, NULL) : json_object(),
-	       *y = b.n ? json_loadb(b.p, b.n, 0, NULL) : json_object();
+	json_t *x = without_feature(a), *y = without_feature(b);
 	bool same = x && y && json_equal(x, y);
 	json_decref(x);
 	json_decref(y);
@@ -129,7 +166,7 @@ void sta_detail_show(json_t *observation, struct span text)
 	{
 		if (strcmp(name, "resultQuality") == 0)
 			show_quality(observation, v);
-		else
+		else if (member_of(name) != STA_D_FEATURE)
 			json_object_set(observation, name, v);
 	}
 	json_decref(j);

@@ -12,7 +12,7 @@
 
 #define PLAIN (JSON_COMPACT | JSON_REAL_PRECISION(17))
 
-enum kind { TEXT = 1, URI, WHEN, OBJECT, UNIT, UNITS, TYPES, COMPLEX, ANY, WORKED_OUT };
+enum kind { TEXT = 1, WHEN, OBJECT, UNIT, UNITS, TYPES, COMPLEX, ANY, WORKED_OUT };
 
 struct member {
 	const char *name;
@@ -44,7 +44,7 @@ static const struct member members[STA_TYPES][10] = {
                               {"phenomenonTime", WORKED_OUT, false},
                               {"resultTime", WORKED_OUT, false}},
     [STA_SENSOR] = {COMMON, {"encodingType", TEXT, true}, {"metadata", ANY, true}},
-    [STA_OBSERVED_PROPERTY] = {COMMON, {"definition", URI, true}},
+    [STA_OBSERVED_PROPERTY] = {COMMON, {"definition", TEXT, true}},
     [STA_FEATURE] = {COMMON, {"encodingType", TEXT, true}, {"feature", ANY, true}},
 };
 
@@ -135,7 +135,6 @@ static const char *wrong_kind(const struct member *m, const json_t *v)
 	const char *s = json_string_value(v);
 	switch (m->kind) {
 	case TEXT: return s && *s ? NULL : "a text that is not empty";
-	case URI: return s && is_uri(s) ? NULL : "a URI, such as http://vocabulary.example/pm25";
 	case WHEN: return is_time(v) ? NULL : "a time such as 2026-11-24T12:00:00Z";
 	case OBJECT: return json_is_object(v) ? NULL : "an object";
 	case UNIT: return wrong_unit(v);
@@ -248,6 +247,7 @@ static void finish_own(struct reader *r, struct sta_draft *d, json_t *own)
 	if (strlen(d->name) > LIMIT_THING_ID_BYTES)
 		fault_at(r, d, "too-long", "name", "at most 255 bytes");
 	d->definition = take_text(own, "definition");
+	d->definition_is_uri = d->definition && is_uri(d->definition);
 	if (unit)
 		add_part(d, unit);
 	d->text = json_dumps(own, PLAIN);
@@ -402,7 +402,7 @@ int sta_draft_read(enum sta_type t, struct span body, struct span old, bool part
 {
 	struct reader r = {.faults = faults, .partial = partial};
 	json_error_t e;
-	json_t *j = json_loadb(body.n ? body.p : "", body.n, JSON_REJECT_DUPLICATES, &e);
+	json_t *j = json_loadb(body.n ? body.p : "", body.n, 0, &e);
 	json_t *before = old.n ? json_loadb(old.p, old.n, 0, NULL) : NULL;
 	struct sta_draft *d = NULL;
 	faults->n = 0;

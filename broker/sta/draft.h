@@ -3,7 +3,8 @@
  * insert). Pure; SensorThings 1.1 (OGC 18-088), clauses 8.2 and 10. Observations are not read here.
  *
  * Members that the service works out (@iot.*, navigation links, phenomenonTime of a Datastream) are
- * passed over, so that what was got can be put; one that the model does not know is a fault.
+ * passed over, so that what was got can be put; one that the model does not know is a fault. Of
+ * members of the same name the last counts, as clients expect that send such.
  * A MultiDatastream has from one to LIMIT_STA_MULTI results: as many multiObservationDataTypes,
  * unitOfMeasurements and, where it names them, ObservedProperties (18-088, clause 12).
  *
@@ -41,6 +42,7 @@ struct sta_draft {
 	/* Of properties, where they say whose it is; NULL: not said. They are not in text. */
 	char *feed, *thing, *member;
 	char *definition; /* of an ObservedProperty */
+	bool definition_is_uri;
 	/* Of a Datastream one, where it says its unit; of a MultiDatastream one for each result. */
 	struct sta_draft_part {
 		char *symbol, *unit_uri; /* NULL: it is null there */

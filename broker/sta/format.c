@@ -88,17 +88,13 @@ static bool is_selected(const struct run *run, const struct sta_options *o, cons
 	return o->n_select == 0;
 }
 
-/* Without $select the columns that an observation of the page has. */
-static json_t *choose(const struct run *run, const struct sta_options *o, const json_t *value)
+/* Without $select all, also those that no observation of the page has. */
+static json_t *choose(const struct run *run, const struct sta_options *o)
 {
 	json_t *names = json_array();
-	for (unsigned c = 0; c < COMPONENTS; c++) {
-		bool used = c == 0 || o->n_select;
-		for (size_t i = 0; !used && i < json_array_size(value); i++)
-			used = json_object_get(json_array_get(value, i), components[c]) != NULL;
-		if (used && is_selected(run, o, components[c]))
+	for (unsigned c = 0; c < COMPONENTS; c++)
+		if (is_selected(run, o, components[c]))
 			json_array_append_new(names, json_string(components[c]));
-	}
 	return names;
 }
 
@@ -150,7 +146,7 @@ int format_data_array(struct run *run, struct page *p, json_t **ret)
 	const struct sta_relation *one = sta_find_relation(STA_OBSERVATION, SPAN("Datastream")),
 	                          *multi =
 	                              sta_find_relation(STA_OBSERVATION, SPAN("MultiDatastream"));
-	json_t *groups = json_array(), *names = choose(run, p->o, p->value), *o;
+	json_t *groups = json_array(), *names = choose(run, p->o), *o;
 	size_t i;
 	int err = 0;
 	json_array_foreach(p->value, i, o)

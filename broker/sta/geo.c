@@ -142,8 +142,10 @@ bool sta_geo_call(struct sta_geo *g, enum sta_function f, const struct sta_value
 	if (!g->geos)
 		return false;
 	GEOSGeometry *x = geometry(g, a, &own_a), *y = b ? geometry(g, b, &own_b) : NULL;
-	if (x && f == STA_F_GEO_LENGTH)
-		good = GEOSLength_r(g->geos, x, &v) == 1 && number(v, ret);
+	if (x && f == STA_F_GEO_LENGTH) /* an area has none */
+		good = GEOSGeom_getDimensions_r(g->geos, x) == 2
+		           ? number(0, ret)
+		           : GEOSLength_r(g->geos, x, &v) == 1 && number(v, ret);
 	else if (x && y && f == STA_F_GEO_DISTANCE)
 		good = GEOSDistance_r(g->geos, x, y, &v) == 1 && number(v, ret);
 	else if (x && y)

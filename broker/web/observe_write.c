@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "series/decimal.h"
 #include "web/place.h"
+#include "json/json.h"
 #include "json/write.h"
 
 enum { HEAD_BYTES = 8 << 10 };
@@ -236,6 +237,25 @@ static void write_stored(struct observe_writer *w, int64_t stored_ms)
 		buf_add_str(w->b, "null");
 }
 
+/* A text that it was changed to stands in its details. */
+static void write_text(struct observe_writer *w, struct span text)
+{
+	struct json_tape t;
+	size_t at;
+	const char *why;
+	uint32_t result = 0;
+	json_tape_init(&t, LIMIT_STA_TOKENS);
+	if (!text.n && w->details.n && json_parse(&t, w->details, &at, &why) == 0)
+		result = json_member(&t, 0, SPAN("result"));
+	if (result && t.tok[result].type == JSON_STRING && w->format != AS_CSV)
+		buf_addf(w->b, "\"%.*s\"", (int)t.tok[result].len, json_text(&t, result).p);
+	else if (w->format == AS_CSV)
+		write_csv_text(w->b, result ? json_text(&t, result) : text);
+	else
+		json_write_string(w->b, result ? json_text(&t, result) : text);
+	json_tape_done(&t);
+}
+
 static void write_value(struct observe_writer *w, const struct series_value *v)
 {
 	struct buf *b = w->b;
@@ -246,10 +266,8 @@ static void write_value(struct observe_writer *w, const struct series_value *v)
 		observe_write_number(b, v->number);
 	else if (v->kind == POINT_BOOL)
 		buf_add_str(b, v->number != 0 ? "true" : "false");
-	else if (csv)
-		write_csv_text(b, v->text);
 	else
-		json_write_string(b, v->text);
+		write_text(w, v->text);
 	if (csv) {
 		buf_add_char(b, ',');
 		observe_write_flags(b, v->flags, " ");
@@ -260,6 +278,10 @@ static void write_value(struct observe_writer *w, const struct series_value *v)
 	}
 	if (w->o->stored)
 		write_stored(w, v->stored_ms);
+	if (!csv && w->details.n) {
+		json_write_name(b, "details");
+		buf_add_span(b, w->details);
+	}
 	row_end(w);
 }
 

@@ -24,6 +24,7 @@ struct observe_writer {
 	struct buf head;  /* of a row: which datastream */
 	struct buf place; /* GeoJSON: its geometry */
 	uint64_t cadence_s;
+	struct span details; /* of the observation that is written next, a JSON object; n 0: none */
 };
 
 void observe_writer_init(struct observe_writer *w, struct buf *b, const struct observe *o,

@@ -164,8 +164,12 @@ static void on_points(struct series_ask *a)
 		observing_fail(g, a->err);
 		return;
 	}
-	for (size_t i = 0; i < a->points.n; i++)
+	for (size_t i = 0; i < a->points.n; i++) {
+		const struct series_detail *d = series_detail(a, i);
+		g->w.details = d ? d->text : (struct span){0};
 		observe_point(&g->w, &a->points, &a->points.p[i]);
+	}
+	g->w.details = (struct span){0};
 	if (is_full(g))
 		page_end(g, !a->more, a->cursor);
 	else if (!a->more)
@@ -313,6 +317,7 @@ static void begin_one(struct observing *g)
 	                         .original = g->o.original,
 	                         .rejected = g->o.rejected,
 	                         .stored = g->o.stored,
+	                         .details = !g->o.figures,
 	                         .descending = g->o.descending,
 	                         .stored_since_ms = g->o.stored_since_ms,
 	                         .arg = g};

@@ -47,6 +47,7 @@ struct sta_things { /* one for a request, used by one thread */
 	/* Whether its Observations are not shown, or as parts of others; NULL: none. */
 	bool (*aside)(void *arg, uint32_t stream);
 	void *written_arg; /* of both */
+	int64_t feature;   /* of the Observation that a walk visits; 0: its Datastream's */
 	struct {           /* the datastream looked up last */
 		bool there;
 		uint32_t id, thing_id;

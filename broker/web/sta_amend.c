@@ -112,6 +112,7 @@ static bool take_body(struct amending *a, const struct sta_found *x)
 	if (a->text)
 		why = sta_observation_read(&a->body, 0, x->n_sides > 0, a->instant[HERE].ms, &a->o,
 		                           &code);
+	a->o.feature = a->instant[HERE].feature; /* it stays what it is about */
 	if (!why && (why = sta_observation_fits(&a->o, x, wrong)))
 		code = "result-type";
 	if (!why)
@@ -152,7 +153,13 @@ static uint32_t stream_at(const struct sta_found *x, unsigned i)
 static void add_part(struct amending *a, uint32_t stream, enum series_amend what, double offset)
 {
 	a->c.part = a->part;
-	a->part[a->c.n_parts++] = (struct series_part){stream, what, offset};
+	a->part[a->c.n_parts++] = (struct series_part){stream, what, offset, 0};
+}
+
+static bool is_text(const struct sta_observation *o)
+{
+	uint8_t type = o->t->tok[o->result].type;
+	return type != JSON_NUMBER && type != JSON_TRUE && type != JSON_FALSE;
 }
 
 /* The i-th result becomes another one. False: refused. */
@@ -173,17 +180,28 @@ static bool change_value(struct amending *a, const struct sta_found *x, unsigned
 		add_part(a, stream_at(x, i), SERIES_CORRECT, is->number);
 		return true;
 	}
+	if (!x->n_sides && (is->kind != POINT_NUMBER || isfinite(is->number))) {
+		add_part(a, stream_at(x, i), SERIES_CORRECT,
+		         is->kind == POINT_TEXT ? 0 : is->number);
+		a->part[a->c.n_parts - 1].becomes = (uint8_t)(1 + is->kind);
+		return true;
+	}
 	if (x->n_sides)
 		snprintf(pointer, sizeof(pointer), "/result/%u", i);
 	sta_refuse(a->r, 400, "result-type", pointer,
-	           "only a number is corrected, to another number; what is no number can be "
-	           "deleted");
+	           x->n_sides ? "of a list only a number is corrected, to another number; what is "
+	                        "no number can be deleted"
+	                      : "it is too large a number");
 	return false;
 }
 
 static void change_here(struct amending *a, const struct sta_found *x)
 {
 	struct sta_instant is = {0}, was = {0};
+	bool multi = x->n_sides > 0,
+	     same = multi || json_equal(a->o.t, a->o.result, a->was.t, a->was.result);
+	a->was.beside = a->instant[HERE].beside;
+	a->o.beside = same ? a->instant[HERE].beside : is_text(&a->o);
 	a->compared = sta_instant_of(&is, &a->o);
 	a->compared_now = sta_instant_of(&was, &a->was);
 	a->c.has_detail = !sta_detail_equal(is.detail, was.detail);

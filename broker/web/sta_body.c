@@ -75,22 +75,23 @@ static bool find_stream(struct rows *s, const struct sta_step *parent, enum sta_
 	return !why;
 }
 
-void sta_post(struct req *r, const struct sta_query *q)
+void sta_post(struct req *r, struct sta_query *q)
 {
 	struct rows *s = rows_new(r, ROWS_ONE);
-	const struct sta_step *parent = q->n_steps > 1 ? &q->step[q->n_steps - 2] : NULL;
+	bool below = q->n_steps > 1;
+	const struct sta_step parent = below ? q->step[q->n_steps - 2] : (struct sta_step){0};
 	enum sta_type type;
 	int64_t stream;
 	const char *code, *why;
-	if (parent && !is_stream(parent->type)) {
-		sta_refuse(r, 405, "method", "", "POST to Datastreams(%lld)/Observations",
-		           (long long)1);
+	s->find.path = sta_parent_path(q);
+	if (below && !is_stream(parent.type)) {
+		sta_refuse(r, 405, "method", "", "POST to Datastreams(1)/Observations");
 		return;
 	}
 	if (!parse_body(s, span_of(r->body.p, r->body.len)))
 		return;
 	struct row *w = row_new(s, 0);
-	if (!find_stream(s, parent, &type, &stream))
+	if (!find_stream(s, below ? &parent : NULL, &type, &stream))
 		return;
 	why = sta_observation_read(&s->body, 0, type == STA_MULTI_DATASTREAM,
 	                           clock_wall_ms(hub_clock(r->web->hub)), &w->o, &code);
@@ -129,7 +130,8 @@ static void set_column(struct row *w, const struct json_tape *t, int column, uin
 		w->o.time = at;
 	else if (column == C_RESULT)
 		w->o.result = at;
-	else if (column == C_FEATURE && json_int64(json_text(t, at), &w->feature))
+	else if (column == C_FEATURE &&
+	         (t->tok[at].type != JSON_NUMBER || json_int64(json_text(t, at), &w->feature)))
 		row_refuse(w, 400, "feature", "FeatureOfInterest/id is a whole number");
 	else if (column >= C_EXTRA && column < C_FEATURE)
 		w->o.extra[column - C_EXTRA] = at;
@@ -237,12 +239,15 @@ static void read_inline(struct rows *s, uint32_t group, int64_t now_ms)
 		struct row *w = row_new(s, stream);
 		why =
 		    sta_observation_read(t, at, type == STA_MULTI_DATASTREAM, now_ms, &w->o, &code);
+		uint32_t feature = why ? 0 : json_member(t, at, SPAN("FeatureOfInterest"));
 		if (why)
 			row_refuse(w, 400, code, "%s", why);
-		else if (json_member(t, at, SPAN("FeatureOfInterest")))
+		else if (read_id(t, feature, &w->feature))
+			sta_find_add(&s->find, STA_FEATURE, w->feature);
+		else if (feature && t->tok[feature].type != JSON_NULL)
 			row_refuse(w, 400, "feature",
-			           "POST an Observation with a FeatureOfInterest by "
-			           "itself");
+			           "POST an Observation with the FeatureOfInterest that is made "
+			           "with it by itself");
 	}
 }
 

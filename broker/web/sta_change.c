@@ -1,9 +1,12 @@
 /* sta_change.c - PATCH (merge), PUT and DELETE of entities. What is derived from data gets a row
  * over it; deleting leaves a tombstone, for what is part of the entity too. */
 #include "web/sta_changing.h"
+#include "web/sta_feature.h"
+#include "web/sta_making.h"
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "sta/build.h"
 #include "sta/patch.h"
 
 #include <stdio.h>
@@ -95,16 +98,69 @@ static bool unlink_from(struct changing *c, const struct entity *x)
 	struct entity y = *x;
 	unsigned n = 0;
 	for (unsigned i = 0; i < x->to.n_places; i++)
-		if (x->to.place[i] != c->id)
+		if (x->to.place[i] != c->id || c->type == STA_FEATURE)
 			y.to.place[n++] = x->to.place[i];
-	if (n == x->to.n_places && x->to.feature != c->id)
+	if (n == x->to.n_places && (c->type != STA_FEATURE || x->to.feature != c->id))
 		return true;
 	y.to.n_places = n;
-	if (x->to.feature == c->id)
+	if (c->type == STA_FEATURE && x->to.feature == c->id)
 		y.to.feature = 0;
 	if (!n && x->type == STA_HISTORICAL_LOCATION)
 		return sta_remove_one(c, x->type, x->id);
 	return sta_went(c, entities_replace(c->change, &y));
+}
+
+/* Those of a Thing that have data and name no feature: it is this Location, and stays it. */
+static bool name_feature(struct changing *c, const struct entity *thing, bool *any)
+{
+	const struct entity *d = NULL;
+	bool row;
+	while ((d = entities_part_after(c->r->web->entities, STA_DATASTREAM, thing->id,
+	                                d ? d->id : 0))) {
+		struct entity y = now_of(c, STA_DATASTREAM, d->id, &row);
+		if (!d->number || y.to.feature || y.to.multi)
+			continue;
+		*any = true;
+		y.to.feature = c->id;
+		if (!sta_went(c, entities_replace(c->change, &y)))
+			return false;
+	}
+	for (d = NULL; (d = entities_part_after(c->r->web->entities, STA_MULTI_DATASTREAM,
+	                                        thing->id, d ? d->id : 0));) {
+		struct entity y = now_of(c, STA_MULTI_DATASTREAM, d->id, &row);
+		if (y.to.feature)
+			continue;
+		*any = true;
+		y.to.feature = c->id;
+		if (!sta_went(c, entities_replace(c->change, &y)))
+			return false;
+	}
+	return true;
+}
+
+/* A Location that Observations are about goes on as a FeatureOfInterest of its number (18-088,
+ * table 25: they do not go with it). */
+static bool keep_feature(struct changing *c)
+{
+	struct entities *e = c->r->web->entities;
+	const struct entity *l = sta_entity_now(c->r, STA_LOCATION, c->id), *x = NULL;
+	if (c->type != STA_LOCATION || !l || sta_entity_now(c->r, STA_FEATURE, c->id))
+		return true;
+	bool any = l->to.n_places || entities_about_after(e, STA_DATASTREAM, c->id, 0);
+	while ((x = entities_about_after(e, STA_THING, c->id, x ? x->id : 0)))
+		if (sta_feature_at(e, x) == c->id && !name_feature(c, x, &any))
+			return false;
+	if (!any)
+		return true;
+	json_t *j = sta_parse(l->text);
+	sta_rename(j, "location", "feature");
+	struct entity f = *l;
+	f.type = STA_FEATURE;
+	f.text = sta_print(j);
+	int err = entities_add(c->change, &f) < 0 ? ERR_TOO_LARGE : 0;
+	free(f.text);
+	sta_drop(j);
+	return sta_went(c, err);
 }
 
 static bool remove_part(struct changing *c, const struct entity *x)
@@ -186,10 +242,10 @@ static bool take_link(struct changing *c, struct entity *x, const struct sta_dra
 	return false;
 }
 
-static bool take_name(struct changing *c, struct entity *x)
+static bool take_name(struct changing *c, const struct feed *f, struct entity *x)
 {
 	const char *name = c->draft->name;
-	if (*name && strcmp(name, x->name ? x->name : "") != 0 &&
+	if (*name && sta_is_strict(f) && strcmp(name, x->name ? x->name : "") != 0 &&
 	    entities_has_name(c->r->web->entities, x->type, span_str(x->organisation),
 	                      span_str(name))) {
 		sta_refuse(c->r, 409, "name-taken", "/name",
@@ -208,15 +264,14 @@ static bool take_draft(struct changing *c)
 	bool row, places = false;
 	char unit[64] = "";
 	struct entity x = now_of(c, c->type, c->id, &row);
+	const struct feed *f = hub_feed(c->r->web->hub, span_str(x.feed));
 	if (!sta_stays(c, d->feed, x.feed, "feed") || !sta_stays(c, d->thing, x.thing, "thing") ||
-	    !sta_stays(c, d->member, x.member, "member") || !take_name(c, &x))
+	    !sta_stays(c, d->member, x.member, "member") || !take_name(c, f, &x) ||
+	    !sta_definition_is_good(c->r, f, d))
 		return false;
 	if (c->type == STA_DATASTREAM && d->n_parts && (d->part->symbol || d->part->unit_uri)) {
-		if (!sta_unit(d->part->symbol, d->part->unit_uri, unit)) {
-			sta_refuse(c->r, 400, "ucum", "/unitOfMeasurement",
-			           "the unit is no UCUM code");
+		if (!sta_take_unit(c->r, f, d->part, "/unitOfMeasurement", unit))
 			return false;
-		}
 		x.unit = unit;
 	}
 	if (row && c->r->method == METHOD_PATCH && x.changed_ms != c->seen_ms)
@@ -244,7 +299,8 @@ static void write_change(struct changing *c)
 	struct req *r = c->r;
 	entities_fill(r->web->entities, r->web->series);
 	c->change = sta_begin(r);
-	if (c->draft ? take_draft(c) : remove_parts(c) && sta_remove_one(c, c->type, c->id))
+	if (c->draft ? take_draft(c)
+	             : keep_feature(c) && remove_parts(c) && sta_remove_one(c, c->type, c->id))
 		sta_commit(r, c->change, committed);
 }
 
@@ -269,72 +325,54 @@ static void rejected(struct series_correction *s)
 		reject_next(c);
 }
 
-static void add_part(struct changing *c, uint32_t stream)
-{
-	c->part[c->rejection.n_parts++] = (struct series_part){stream, SERIES_REJECT, 0};
-}
-
 static void reject_next(struct changing *c)
 {
 	struct series_correction *s = &c->rejection;
-	const struct sta_found *x = NULL;
-	while (c->at < c->find.n && !x) {
-		x = &c->find.one[c->at++];
-		x = x->of && x->last_ms != INT64_MIN ? x : NULL;
-	}
-	if (!x) {
+	if (c->at == c->find.n_spans) {
 		write_change(c);
 		return;
 	}
+	const struct sta_span *x = &c->find.spans[c->at++];
 	*s = (struct series_correction){.what = SERIES_REJECT,
-	                                .thing_id = (uint32_t)x->thing_number,
-	                                .part = c->part,
-	                                .from_ms = SERIES_TIME_MIN,
-	                                .to_ms = x->last_ms + 1,
+	                                .thing_id = x->thing,
+	                                .stream_id = x->stream,
+	                                .from_ms = x->from_ms,
+	                                .to_ms = x->to_ms,
 	                                .reason = SPAN("deleted over SensorThings"),
 	                                .who = c->r->who.name,
 	                                .done = rejected};
-	for (unsigned i = 0; i < x->n_sides; i++)
-		if (x->side[i].number)
-			add_part(c, x->side[i].number);
-	if (!x->n_sides)
-		add_part(c, x->number);
 	c->r->pending++;
 	series_correct(c->r->web->series, s);
 }
 
-static void streams_found(struct req *r)
+static void spans_found(struct req *r)
 {
 	struct changing *c = r->own;
 	if (c->find.err)
 		return;
-	c->at = c->first_stream;
-	reject_next(c);
-}
-
-/* False: there are none. */
-static bool begin_rejecting(struct changing *c)
-{
-	struct req *r = c->r;
-	const struct entity *x = NULL;
-	if (c->draft || c->type != STA_FEATURE)
-		return false;
-	c->first_stream = c->find.n;
-	for (int64_t at = 0; (x = entities_after(r->web->entities, STA_DATASTREAM, at)); at = x->id)
-		if (x->to.feature == c->id)
-			sta_find_add(&c->find, STA_DATASTREAM, x->id);
-	for (int64_t at = 0; (x = entities_after(r->web->entities, STA_MULTI_DATASTREAM, at));
-	     at = x->id)
-		if (x->to.feature == c->id)
-			sta_find_add(&c->find, STA_MULTI_DATASTREAM, x->id);
-	if (c->find.n == c->first_stream)
-		return false;
-	if (r->group)
+	if (c->find.spans_err == ERR_TOO_LARGE)
+		sta_refuse(r, 409, "too-many", "",
+		           "its Observations stand between those about others, in more than %d "
+		           "places: delete them first",
+		           LIMIT_SERIES_AMENDS);
+	else if (c->find.spans_err)
+		sta_refuse(r, 503, "busy", "",
+		           "its Observations cannot be found now: send it again");
+	else if (r->group && c->find.n_spans)
 		sta_refuse(r, 501, "group", "",
 		           "its Observations go with it, which cannot be all or nothing with "
 		           "others: send this without an atomicityGroup");
 	else
-		sta_find_start(&c->find, r, streams_found);
+		reject_next(c);
+}
+
+/* False: it has none. */
+static bool begin_rejecting(struct changing *c)
+{
+	if (c->draft || c->type != STA_FEATURE)
+		return false;
+	c->find.about = c->id;
+	sta_find_start(&c->find, c->r, spans_found);
 	return true;
 }
 

@@ -13,10 +13,9 @@ struct changing {
 	enum sta_type type;
 	int64_t id;
 	int64_t seen_ms; /* the version that a PATCH was merged into */
-	/* of a FeatureOfInterest that is deleted: the streams that are about it */
+	/* of a FeatureOfInterest that is deleted: its Observations go with it */
 	struct series_correction rejection;
-	struct series_part part[LIMIT_STA_MULTI];
-	unsigned first_stream, at; /* in find.one */
+	size_t at; /* in find.spans */
 };
 
 /* ---- sta_change.c; false: it was refused ---- */

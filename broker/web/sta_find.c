@@ -5,6 +5,7 @@
 #include "sta/build.h"
 #include "sta/run.h"
 #include "web/sta_entity.h"
+#include "web/sta_feature.h"
 #include "web/sta_group.h"
 #include "web/sta_multi.h"
 
@@ -279,6 +280,9 @@ static void work(struct job *j)
 	for (size_t i = 0; i < f->n_instants; i++)
 		sta_find_instant(f, &f->instant[i]);
 	const struct sta_request r = {.q = f->path, .source = &f->source};
+	if (f->about)
+		f->spans_err = sta_feature_spans(&f->written, f->about, LIMIT_SERIES_AMENDS,
+		                                 &f->spans, &f->n_spans);
 	f->leads = !f->path || f->path->n_steps == 1 ||
 	           sta_path_leads_to(&r, f->path->step[f->path->n_steps - 1].id) == 0;
 }
@@ -378,6 +382,8 @@ void sta_find_done(struct sta_find *f)
 		free(f->one[i].side);
 	free(f->one);
 	free(f->path);
+	free(f->spans);
+	f->spans = NULL;
 	f->path = NULL;
 	f->one = NULL;
 	f->n = 0;

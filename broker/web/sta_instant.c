@@ -13,7 +13,10 @@ static int follow_one(struct sta_find *f, struct sta_instant *i, uint32_t stream
 	if (!err) {
 		struct point p = a.points.p[0];
 		p.flags = 0; /* words for flags are not part of it */
-		*ret = sta_observation(&a.points, &p, series_detail(&a, 0));
+		const struct series_detail *d = series_detail(&a, 0);
+		*ret = sta_observation(&a.points, &p, d);
+		i->feature = d ? sta_detail_feature(d->text) : 0;
+		i->beside = d && sta_detail_has(d->text, STA_D_RESULT);
 		i->ms = p.time_ms;
 	}
 	series_ask_done(&a);

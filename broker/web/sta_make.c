@@ -5,6 +5,8 @@
 #include "access/audit.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/rfc3339.h"
+#include "sta/build.h"
 #include "json/write.h"
 
 #include <stdio.h>
@@ -34,7 +36,7 @@ static bool all_there(struct making *m)
 {
 	for (unsigned i = 0; i < m->find.n; i++) {
 		const struct sta_found *x = &m->find.one[i];
-		if (x->there)
+		if (x->there && (m->find.leads || x->id != m->parent_id || x->type != m->parent))
 			continue;
 		sta_refuse(m->r, x->id == m->parent_id && x->type == m->parent ? 404 : 400,
 		           "no-such-entity", "", "there is no %s(%lld)", sta_set_name(x->type),
@@ -211,8 +213,9 @@ static int64_t make_thing(struct making *m, struct sta_draft *d)
 	return d->id;
 }
 
-/* A Thing moves: its Locations are these. */
-static bool move(struct making *m, int64_t thing, const struct entity_links *places)
+/* The Locations of a Thing are these; *ret is what it is now, views. */
+static bool set_places(struct making *m, int64_t thing, const struct entity_links *places,
+                       struct entity *ret)
 {
 	const struct sta_found *f = sta_find_of(&m->find, STA_THING, thing);
 	const struct entity *old = entities_pending(m->change, STA_THING, thing);
@@ -231,12 +234,20 @@ static bool move(struct making *m, int64_t thing, const struct entity_links *pla
 		x.organisation = (char *)f->organisation;
 		x.thing = (char *)f->of_thing;
 		x.to = *places;
+		x.to.thing = 0;
 		err = entities_add(m->change, &x) < 0 ? ERR_TOO_LARGE : 0;
 	}
 	if (err)
 		sta_refuse(m->r, 503, "busy", "", "Things(%lld) is being changed: send it again",
 		           (long long)thing);
-	return !err && note_place(m, &x);
+	*ret = x;
+	return !err;
+}
+
+static bool move(struct making *m, int64_t thing, const struct entity_links *places)
+{
+	struct entity x;
+	return set_places(m, thing, places, &x) && note_place(m, &x);
 }
 
 static int64_t make_location(struct making *m, struct sta_draft *d, int64_t thing)
@@ -263,6 +274,33 @@ static int64_t make_location(struct making *m, struct sta_draft *d, int64_t thin
 	return d->id;
 }
 
+static bool time_of(const char *text, int64_t *ret)
+{
+	char time[64];
+	json_t *j = sta_parse(text);
+	bool good =
+	    sta_member(j, "time", time, sizeof(time)) && rfc3339_parse(span_str(time), ret) == 0;
+	sta_drop(j);
+	return good;
+}
+
+/* Where a Thing that was made was last is where it is (18-088, 8.2.3). */
+static bool follow_newest(struct making *m, const struct sta_draft *d, int64_t thing,
+                          const struct entity_links *to)
+{
+	struct entity moved;
+	const struct entity *x = NULL;
+	int64_t own, other;
+	if (thing < ENTITY_FIRST || !to->n_places || !time_of(d->text, &own))
+		return true;
+	while ((x = entities_part_after(m->r->web->entities, STA_HISTORICAL_LOCATION, thing,
+	                                x ? x->id : 0)))
+		if (!entities_goes(m->change, x->type, x->id) && time_of(x->text, &other) &&
+		    other >= own)
+			return true;
+	return set_places(m, thing, to, &moved);
+}
+
 static int64_t make_historical(struct making *m, struct sta_draft *d)
 {
 	struct entity x = {.type = STA_HISTORICAL_LOCATION};
@@ -271,6 +309,8 @@ static int64_t make_historical(struct making *m, struct sta_draft *d)
 	if (!found)
 		return sta_make_missing(m, d, "Thing");
 	if (!take_places(m, d, &x.to))
+		return -1;
+	if (!follow_newest(m, d, thing, &x.to))
 		return -1;
 	x.to.thing = thing;
 	x.thing = (char *)found->of_thing;
@@ -282,7 +322,7 @@ static int64_t make_historical(struct making *m, struct sta_draft *d)
 int64_t sta_make_one(struct making *m, struct sta_draft *d, int64_t thing, int64_t other)
 {
 	struct entity x = {.type = d->type};
-	if (!sta_name_is_free(m, d))
+	if (!sta_definition_is_good(m->r, m->feed, d) || !sta_name_is_free(m, d))
 		return -1;
 	switch (d->type) {
 	case STA_THING: return make_thing(m, d);
@@ -324,22 +364,24 @@ static void found(struct req *r)
 	sta_commit(r, m->change, committed);
 }
 
-void sta_make(struct req *r, const struct sta_query *q)
+void sta_make(struct req *r, struct sta_query *q)
 {
 	struct making *m = xcalloc(1, sizeof(*m));
 	struct sta_faults faults;
+	enum sta_type type = sta_query_type(q);
 	m->r = r;
 	r->own = m;
 	r->own_free = making_free;
-	if (sta_draft_read(sta_query_type(q), span_of(r->body.p, r->body.len), (struct span){0},
-	                   false, &m->draft, &faults)) {
-		sta_refuse_faults(r, &faults);
-		return;
-	}
 	if (q->n_steps > 1) {
 		m->parent = q->step[q->n_steps - 2].type;
 		m->parent_id = q->step[q->n_steps - 2].id;
 		sta_find_add(&m->find, m->parent, m->parent_id);
+	}
+	m->find.path = sta_parent_path(q);
+	if (sta_draft_read(type, span_of(r->body.p, r->body.len), (struct span){0}, false,
+	                   &m->draft, &faults)) {
+		sta_refuse_faults(r, &faults);
+		return;
 	}
 	find_links(m, m->draft);
 	sta_find_start(&m->find, r, found);

@@ -19,6 +19,13 @@ struct making {
 
 /* The first link of a draft to a type; NULL: it has none. */
 const struct sta_draft_link *sta_link_to(const struct sta_draft *d, enum sta_type t);
+/* Whether what is made is held to more than the standard asks (config.h). */
+bool sta_is_strict(const struct feed *f);
+/* The definition of an ObservedProperty, where its feed is strict. False: it was refused. */
+bool sta_definition_is_good(struct req *r, const struct feed *f, const struct sta_draft *d);
+/* The unit as messages have it, "" where they have none. False: it was refused. */
+bool sta_take_unit(struct req *r, const struct feed *f, const struct sta_draft_part *p,
+                   const char *pointer, char out[64]);
 /* False: it was refused. */
 bool sta_name_is_free(struct making *m, const struct sta_draft *d);
 /* The level of the topic, and the right to publish there. */

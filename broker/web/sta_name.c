@@ -32,12 +32,40 @@ static void slug(const char *name, bool senml, char *out, size_t size)
 		snprintf(out, size, senml ? "value" : "thing");
 }
 
-/* "Kitchen", or "Kitchen-2" when a former Thing of that name has the data there. */
+bool sta_is_strict(const struct feed *f)
+{
+	return !f || f->conf->sensorthings_rules == CONFIG_STRICT;
+}
+
+bool sta_definition_is_good(struct req *r, const struct feed *f, const struct sta_draft *d)
+{
+	char pointer[192];
+	if (!d->definition || d->definition_is_uri || !sta_is_strict(f))
+		return true;
+	snprintf(pointer, sizeof(pointer), "%s/definition", d->pointer);
+	sta_refuse(r, 400, "type", pointer,
+	           "definition: a URI, such as http://vocabulary.example/pm25");
+	return false;
+}
+
+bool sta_take_unit(struct req *r, const struct feed *f, const struct sta_draft_part *p,
+                   const char *pointer, char out[64])
+{
+	if (sta_unit(p->symbol, p->unit_uri, out) || !sta_is_strict(f))
+		return true;
+	sta_refuse(r, 400, "ucum", pointer,
+	           "the symbol is no UCUM code, and the definition no ucum:CODE: write Cel, ug/m3, "
+	           "%%, or null for what has no unit");
+	return false;
+}
+
+/* "Kitchen", or "Kitchen-2" when a former Thing of that name has the data there, or another one
+ * where names may repeat. */
 static bool free_name(const struct making *m, const char *thing, const char *wish, bool member,
                       char *out, size_t size)
 {
 	const char *feed = m->feed->conf->name;
-	for (unsigned i = 1; i < 1000; i++) {
+	for (unsigned i = 1; i < LIMIT_ENTITY_NAMESAKES; i++) {
 		if (i == 1)
 			snprintf(out, size, "%s", wish);
 		else
@@ -47,7 +75,7 @@ static bool free_name(const struct making *m, const char *thing, const char *wis
 		    span_str(member ? thing : out), span_str(member ? out : ""));
 		if (!x)
 			return true;
-		if (!x->deleted && !member)
+		if (!x->deleted && !member && sta_is_strict(m->feed))
 			return false;
 	}
 	return false;
@@ -56,7 +84,7 @@ static bool free_name(const struct making *m, const char *thing, const char *wis
 bool sta_name_is_free(struct making *m, const struct sta_draft *d)
 {
 	char pointer[176];
-	if (!d->name[0] || d->type == STA_HISTORICAL_LOCATION ||
+	if (!d->name[0] || d->type == STA_HISTORICAL_LOCATION || !sta_is_strict(m->feed) ||
 	    !entities_has_name(m->r->web->entities, d->type, span_str(m->organisation),
 	                       span_str(d->name)))
 		return true;
@@ -187,13 +215,8 @@ bool sta_name_stream(struct making *m, const struct sta_naming *n, const char *t
 {
 	char wish[STA_NAME_BYTES];
 	bool senml = m->feed->conf->decode == CONFIG_SENML;
-	if (n->part && !sta_unit(n->part->symbol, n->part->unit_uri, x->unit)) {
-		sta_refuse(
-		    m->r, 400, "ucum", n->unit_at,
-		    "the symbol is no UCUM code, and the definition no ucum:CODE: write Cel, "
-		    "ug/m3, %%, or null for what has no unit");
+	if (n->part && !sta_take_unit(m->r, m->feed, n->part, n->unit_at, x->unit))
 		return false;
-	}
 	return (senml ? senml_wish(m, n, wish, sizeof(wish))
 	              : schema_wish(m, n, x->unit, wish, sizeof(wish))) &&
 	       take_member(m, thing, wish, n->wish || !senml, n->member_at, member, size);

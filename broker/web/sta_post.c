@@ -50,7 +50,8 @@ static const char *read_time(struct sta_observation *o)
 	size_t n = is_text ? json_unescape(json_text(t, o->time), text) : 0;
 	const char *slash = memchr(text, '/', n);
 	o->is_interval = slash != NULL;
-	if (rfc3339_parse(span_of(text, slash ? (size_t)(slash - text) : n), &o->ms) == 0 && !slash)
+	if (sta_detail_time(span_of(text, slash ? (size_t)(slash - text) : n), &o->ms) == 0 &&
+	    !slash)
 		return NULL;
 	return check_member(t, STA_D_PHENOMENON_TIME, o->time);
 }
@@ -159,11 +160,7 @@ const char *sta_observation_check(struct sta_observation *o, const char **ret_co
 	if (!o->result)
 		return "the Observation has no result";
 	*ret_code = "result-type";
-	uint8_t type = o->t->tok[o->result].type;
 	const char *why = o->multi ? check_list(o) : NULL;
-	if (!o->multi && (type == JSON_OBJECT || type == JSON_ARRAY))
-		why = "a result is a number, a text or a truth value; a list is one of a "
-		      "MultiDatastream";
 	if (why)
 		return why;
 	*ret_code = "time";
@@ -177,17 +174,34 @@ const char *sta_observation_check(struct sta_observation *o, const char **ret_co
 	return why;
 }
 
-static bool is_long(const struct sta_observation *o)
+static bool is_structure(const struct sta_observation *o)
 {
-	return o->t->tok[o->result].type == JSON_STRING &&
-	       o->t->tok[o->result].len > LIMIT_SERIES_TEXT_BYTES;
+	uint8_t type = o->t->tok[o->result].type;
+	return !o->multi && (type == JSON_OBJECT || type == JSON_ARRAY);
+}
+
+/* A whole number that no double is. */
+static bool is_fine(const struct sta_observation *o)
+{
+	struct span text = json_text(o->t, o->result);
+	int64_t whole;
+	return o->t->tok[o->result].type == JSON_NUMBER && text.n > 15 &&
+	       json_int64(text, &whole) == 0 && (__int128)json_double(text) != whole;
+}
+
+/* The series keep less than it is. */
+static bool is_more(const struct sta_observation *o)
+{
+	return o->beside || is_structure(o) || is_fine(o) ||
+	       (!o->multi && o->t->tok[o->result].type == JSON_STRING &&
+	        o->t->tok[o->result].len > LIMIT_SERIES_TEXT_BYTES);
 }
 
 /* Appends what it has beside time and result (sta/detail.h); nothing, when it has nothing. */
 static void sta_observation_detail(const struct sta_observation *o, struct buf *b)
 {
 	uint32_t at[STA_DETAIL_MEMBERS] = {[STA_D_PHENOMENON_TIME] = o->is_interval ? o->time : 0,
-	                                   [STA_D_RESULT] = is_long(o) ? o->result : 0};
+	                                   [STA_D_RESULT] = is_more(o) ? o->result : 0};
 	bool any = false;
 	for (unsigned i = 0; i < ARRAY_LEN(o->extra); i++)
 		at[i] = o->extra[i];
@@ -198,7 +212,10 @@ static void sta_observation_detail(const struct sta_observation *o, struct buf *
 		write_value(o->t, at[i], b);
 		any = true;
 	}
-	if (any)
+	if (o->feature)
+		buf_addf(b, "%c\"%s\":{\"@iot.id\":%lld}", any ? ',' : '{',
+		         sta_detail_names[STA_D_FEATURE], (long long)o->feature);
+	if (any || o->feature)
 		buf_add_char(b, '}');
 }
 
@@ -210,6 +227,8 @@ static struct sta_value value_of(const struct sta_observation *o, uint32_t at)
 		v.kind = POINT_NUMBER;
 		v.number = json_double(json_text(o->t, at));
 		break;
+	case JSON_OBJECT:
+	case JSON_ARRAY: /* as text; what it is, is in the detail */
 	case JSON_STRING:
 		v.kind = POINT_TEXT;
 		v.text = json_text(o->t, at); /* escapes are rare: then it is another one */
@@ -248,12 +267,13 @@ static const char *write_property(const struct feed *f, const struct sta_observa
 	sta_observation_detail(o, &detail);
 	if (detail.err) {
 		*ret_code = "too-large";
-		why = "resultTime, validTime, parameters and resultQuality of an Observation have "
-		      "at most 8192 bytes together";
+		why = "resultTime, validTime, parameters, resultQuality and a result that is no "
+		      "number or short text have at most 8192 bytes together";
 	} else if (detail.len && f->privacy) {
 		*ret_code = "not-kept";
-		why = "this feed keeps no resultTime, validTime, parameters and resultQuality: "
-		      "what its privacy steps do not see is not kept; leave them out";
+		why = "this feed keeps no resultTime, validTime, parameters, resultQuality and no "
+		      "FeatureOfInterest of its own: what its privacy steps do not see is not "
+		      "kept; leave them out";
 	} else if (detail.len) {
 		struct span text = span_of(detail.p, detail.len);
 		size_t n = wire_user_property_size(name, text);
@@ -283,8 +303,9 @@ static bool has_role(const struct json_tape *t, uint32_t at, const char *role)
 
 static void write_when(const struct sta_observation *o, struct buf *b)
 {
-	if (o->time && !o->is_interval) {
-		struct span as = json_text(o->t, o->time);
+	struct span as = o->time ? json_text(o->t, o->time) : (struct span){0};
+	int64_t ms;
+	if (o->time && !o->is_interval && rfc3339_parse(as, &ms) == 0) {
 		buf_addf(b, "\"%.*s\"", (int)as.n, as.p);
 		return;
 	}
@@ -418,7 +439,13 @@ static void write_result(const struct sta_observation *o, const char *member, co
 	buf_addf(b, ",\"t\":%lld", (long long)(o->ms / 1000));
 	if (o->ms % 1000)
 		buf_addf(b, ".%03d", (int)(o->ms % 1000));
-	json_write_name(b, type == JSON_STRING ? "vs" : type == JSON_NUMBER ? "v" : "vb");
+	if (is_structure(o)) {
+		json_write_name(b, "vs");
+		json_write_string(b, json_text(o->t, value));
+		json_write_name(b, "result");
+	} else {
+		json_write_name(b, type == JSON_STRING ? "vs" : type == JSON_NUMBER ? "v" : "vb");
+	}
 	write_value(o->t, value, b);
 }
 

@@ -6,6 +6,7 @@
  * Observation of a key means is the feed's: duplicates = ignore, the first counts: the same result
  * again is 200, another is 409; replace, the last counts; keep, both stay. While one is being
  * written its key is held, so that two who write at the same time are told apart. */
+#include "web/sta_feature.h"
 #include "web/sta_group.h"
 
 #include "base/err.h"
@@ -249,7 +250,7 @@ void rows_go(struct rows *s)
 	publish(p);
 }
 
-/* ---- FeatureOfInterest: a Datastream's Observations are about one ---- */
+/* ---- FeatureOfInterest ---- */
 
 static void feature_kept(void *arg, int err)
 {
@@ -260,79 +261,29 @@ static void feature_kept(void *arg, int err)
 		begin_publishing(s);
 }
 
-static int64_t make_feature(struct rows *s, const struct sta_found *x)
+static struct entities_change *begin_change(void *arg)
 {
-	const struct sta_draft *d = s->inline_feature;
-	struct entity e = {.type = STA_FEATURE,
-	                   .feed = (char *)x->feed,
-	                   .organisation = (char *)x->organisation,
-	                   .name = d->name,
-	                   .text = d->text};
-	if (entities_has_name(s->r->web->entities, STA_FEATURE, span_str(x->organisation),
-	                      span_str(d->name))) {
-		row_refuse(&s->row[0], 409, "name-taken",
-		           "%s has a FeatureOfInterest with that name: link to it",
-		           x->organisation);
-		return -1;
-	}
-	return entities_add(s->change, &e);
+	return sta_begin(arg);
 }
 
-/* The stream's row says which; a derived Datastream gets a row for it. */
-static int keep_feature(struct rows *s, const struct sta_found *x, int64_t feature)
+static void take_feature(struct rows *s, struct row *w)
 {
-	const struct entity *old = sta_entity_now(s->r, x->type, x->id);
-	struct entity e = {.type = x->type,
-	                   .id = x->id,
-	                   .feed = (char *)x->feed,
-	                   .organisation = (char *)x->organisation,
-	                   .thing = (char *)x->of_thing,
-	                   .member = (char *)x->member};
-	if (old && !old->deleted)
-		e = *old;
-	e.to.feature = feature;
-	if (old)
-		return entities_replace(s->change, &e);
-	e.to.thing = x->thing;
-	return entities_add(s->change, &e) < 0 ? ERR_TOO_LARGE : 0;
-}
-
-static void check_feature(struct rows *s, struct row *w)
-{
-	struct sta_found *x = &s->find.one[w->stream];
-	int64_t feature = w->feature;
-	if (w->status || (!feature && !(s->inline_feature && s->kind == ROWS_ONE)))
+	struct sta_featuring f = {
+	    .web = s->r->web, .r = s->r, .change = s->change, .begin = begin_change, .arg = s->r};
+	struct sta_feature_refusal why;
+	const struct sta_found *y =
+	    w->feature ? sta_find_of(&s->find, STA_FEATURE, w->feature) : NULL;
+	if (w->status)
 		return;
-	const struct sta_found *y = feature ? sta_find_of(&s->find, STA_FEATURE, feature) : NULL;
-	if (feature && (!y || !y->there)) {
+	if (w->feature && (!y || !y->there)) {
 		row_refuse(w, 400, "no-such-entity", "there is no FeaturesOfInterest(%lld)",
-		           (long long)feature);
+		           (long long)w->feature);
 		return;
 	}
-	if (x->feature ? x->feature == feature : feature && feature == x->thing_number)
-		return;
-	if (x->feature) {
-		row_refuse(
-		    w, 400, "feature",
-		    "the Observations of this %s are about FeaturesOfInterest(%lld): link to it; "
-		    "what is about another one is another %s",
-		    sta_entity_name(x->type), (long long)x->feature, sta_entity_name(x->type));
-		return;
-	}
-	if (x->type == STA_MULTI_DATASTREAM && !x->written) {
-		row_refuse(
-		    w, 400, "feature",
-		    "the Observations of a MultiDatastream that nobody wrote are about where "
-		    "its Thing is");
-		return;
-	}
-	s->change = s->change ? s->change : sta_begin(s->r);
-	if (s->inline_feature)
-		feature = make_feature(s, x);
-	if (feature > 0 && keep_feature(s, x, feature) == 0)
-		x->feature = feature;
-	else if (!w->status)
-		row_refuse(w, 503, "busy", "the Datastream is being changed: send it again");
+	if (!sta_feature_take(&f, &s->find.one[w->stream], w->feature,
+	                      s->kind == ROWS_ONE ? s->inline_feature : NULL, &w->o, &why))
+		row_refuse(w, why.status, why.code, "%s", why.why);
+	s->change = f.change;
 }
 
 /* ---- after the look-up ---- */
@@ -345,7 +296,7 @@ static void check_row(struct rows *s, struct row *w, const struct sta_instant *i
 	char why[200];
 	if (w->status)
 		return;
-	if (!x->there) {
+	if (!x->there || !s->find.leads) {
 		row_refuse(w, 404, "no-such-entity", "there is no such %s",
 		           sta_entity_name(x->type));
 	} else if (strcmp(x->organisation, r->who.organisation) != 0) {
@@ -379,7 +330,7 @@ static void found(struct req *r)
 	for (size_t i = 0; i < s->n; i++)
 		check_row(s, &s->row[i], &s->find.instant[i]);
 	for (size_t i = 0; i < s->n; i++)
-		check_feature(s, &s->row[i]);
+		take_feature(s, &s->row[i]);
 	bool refused = false;
 	for (size_t i = 0; i < s->n; i++)
 		refused |= s->row[i].status >= 300;

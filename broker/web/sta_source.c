@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "register/register.h"
 #include "sta/build.h"
+#include "sta/detail.h"
 #include "web/sta_entity.h"
 #include "web/sta_multi.h"
 
@@ -259,6 +260,7 @@ static int walk_raw(const struct walking *w, uint32_t stream, const struct inner
 			const struct point *p = &a.points.p[i];
 			const struct series_detail *d = series_detail(&a, i);
 			int64_t id = sta_timed_id(stream, d ? d->number_ms : p->time_ms);
+			w->t->feature = d ? sta_detail_feature(d->text) : 0;
 			token.at = series_behind(&a, i).at;
 			token.time_ms = p->time_ms;
 			if (id >= 0)

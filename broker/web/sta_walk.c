@@ -5,6 +5,10 @@
 
 #include "base/err.h"
 #include "sta/build.h"
+#include "web/sta_entity.h"
+#include "web/sta_feature.h"
+
+#include <stdlib.h>
 
 enum { TOKEN_BYTES = 1 + sizeof(int64_t) };
 
@@ -14,7 +18,26 @@ struct passing { /* from the inner source to the asker */
 	sta_visit *visit;
 	void *arg;
 	uint32_t stream; /* in front of the token; 0: not */
+	int64_t feature; /* of a FeatureOfInterest's Observations: only those that are about it */
+	struct {         /* the feature of the datastream that came last */
+		uint32_t stream;
+		int64_t feature;
+	} last;
 };
+
+static bool is_about(struct passing *p, int64_t observation)
+{
+	int64_t own = ((const struct sta_things *)p->w->inner.arg)->feature;
+	uint32_t stream = (uint32_t)(observation >> STA_ID_SHIFT);
+	if (own || observation < 0)
+		return observation < 0 || own == p->feature;
+	if (stream != p->last.stream) {
+		p->last.stream = stream;
+		if (sta_feature_of_stream(p->w, stream, &p->last.feature))
+			p->last.feature = 0;
+	}
+	return p->last.feature == p->feature;
+}
 
 static int pass_on(void *arg, int64_t id, json_t *entity, struct span token)
 {
@@ -36,7 +59,7 @@ static int pass_on(void *arg, int64_t id, json_t *entity, struct span token)
 		sta_drop(j);
 		return rc;
 	}
-	if (sta_is_hidden(w, p->l->type, id))
+	if (sta_is_hidden(w, p->l->type, id) || (p->feature && !is_about(p, id)))
 		return 0;
 	if (p->l->type != STA_OBSERVATION)
 		sta_lay_over(w, p->l->type, id, entity);
@@ -63,8 +86,10 @@ static int64_t inner_id(const struct sta_written *w, const struct sta_list *l)
 static int walk_derived(struct sta_written *w, const struct sta_list *l, sta_visit *visit,
                         void *arg)
 {
-	struct passing p = {w, l, visit, arg, 0};
+	struct passing p = {w, l, visit, arg};
 	struct sta_list inner = *l;
+	if (l->relation && l->relation->from == STA_FEATURE)
+		p.feature = l->id;
 	if (l->relation) {
 		inner.id = inner_id(w, l);
 		if (!inner.id)
@@ -99,6 +124,17 @@ static bool is_linked(const struct sta_written *w, const struct sta_list *l, con
 	return from == STA_LOCATION && has_place(x, l->id);
 }
 
+/* Under the lock: the next Location that is a FeatureOfInterest. */
+static const struct entity *next_place(const struct sta_written *w, int64_t after)
+{
+	const struct entity *x = NULL, *f;
+	do {
+		x = entities_after(w->entities, STA_LOCATION, x ? x->id : after);
+		f = x ? entities_get(w->entities, STA_FEATURE, x->id) : NULL;
+	} while (f); /* a row of its own, or a tombstone */
+	return x;
+}
+
 /* Under the lock: the next one behind after that a relation may lead to; is_linked() decides. */
 static const struct entity *next_written(const struct sta_written *w, const struct sta_list *l,
                                          enum sta_type type, int64_t after)
@@ -106,6 +142,11 @@ static const struct entity *next_written(const struct sta_written *w, const stru
 	enum sta_type from = l->relation ? l->relation->from : STA_TYPES;
 	const struct entity *x = NULL, *best = NULL;
 	after = MAX_OF(after, ENTITY_FIRST - 1);
+	if (type == STA_FEATURE && from == STA_TYPES) { /* Locations are features too */
+		x = entities_after(w->entities, type, after);
+		best = next_place(w, after);
+		return x && (!best || x->id < best->id) ? x : best;
+	}
 	if (from == STA_THING && type != STA_LOCATION)
 		return entities_part_after(w->entities, type, l->id, after);
 	if (type != STA_LOCATION || from == STA_TYPES)
@@ -121,15 +162,15 @@ static const struct entity *next_written(const struct sta_written *w, const stru
 }
 
 static int walk_written(struct sta_written *w, const struct sta_list *l, int64_t after,
-                        enum sta_type type, sta_visit *visit, void *arg)
+                        sta_visit *visit, void *arg)
 {
 	for (;;) {
-		char token[TOKEN_BYTES] = {type == l->type ? 'w' : 'x'};
+		char token[TOKEN_BYTES] = {'w'};
 		uint32_t number = 0;
 		json_t *j = NULL;
 		const struct entity *x;
 		entities_lock(w->entities);
-		while ((x = next_written(w, l, type, after))) {
+		while ((x = next_written(w, l, l->type, after))) {
 			after = x->id;
 			number = x->number;
 			if (is_linked(w, l, x) && sta_may_see(w, x) &&
@@ -148,49 +189,30 @@ static int walk_written(struct sta_written *w, const struct sta_list *l, int64_t
 	}
 }
 
-/* The datastreams whose Observations are about a written FeatureOfInterest or Location, the first
- * one above after; 0: none. */
-static uint32_t next_stream_at(const struct sta_written *w, int64_t feature, uint32_t after)
-{
-	uint32_t best = 0;
-	entities_lock(w->entities);
-	for (const struct entity *x = entities_after(w->entities, STA_DATASTREAM, 0); x;
-	     x = entities_after(w->entities, STA_DATASTREAM, x->id)) {
-		uint32_t number = x->id < ENTITY_FIRST ? (uint32_t)x->id : x->number;
-		if (x->to.multi || number <= after || (best && number >= best))
-			continue;
-		const struct entity *y = entities_get(w->entities, STA_THING, x->to.thing);
-		if (x->to.feature ? x->to.feature == feature : y && has_place(y, feature))
-			best = number;
-	}
-	entities_unlock(w->entities);
-	return best;
-}
-
 static int walk_feature(struct sta_written *w, const struct sta_list *l, sta_visit *visit,
                         void *arg)
 {
-	struct passing p = {w, l, visit, arg, 0};
+	struct passing p = {w, l, visit, arg, .feature = l->id};
 	struct sta_list inner = *l;
-	uint32_t from = 0;
-	int rc = 0;
+	uint32_t from = 0, *streams;
+	size_t n;
 	if (l->token.n && l->token.n < sizeof(from))
 		return ERR_MALFORMED;
 	if (l->token.n)
 		memcpy(&from, l->token.p, sizeof(from));
 	inner.relation = sta_find_relation(STA_DATASTREAM, SPAN("Observations"));
-	p.stream = from ? next_stream_at(w, l->id, from - 1) : next_stream_at(w, l->id, 0);
-	for (; p.stream && !rc; p.stream = next_stream_at(w, l->id, p.stream)) {
-		inner.id = p.stream;
+	int rc = sta_feature_streams(w, l->id, &streams, &n);
+	for (size_t i = 0; i < n && !rc; i++) {
+		if (streams[i] < from)
+			continue;
+		inner.id = p.stream = streams[i];
 		inner.token = p.stream == from
 		                  ? span_of(l->token.p + sizeof(from), l->token.n - sizeof(from))
 		                  : (struct span){0};
 		rc = w->inner.walk(w->inner.arg, &inner, pass_on, &p);
-		if (rc == ERR_NOT_FOUND)
-			rc = 0;
-		if (rc)
-			break;
+		rc = rc == ERR_NOT_FOUND ? 0 : rc; /* it may not be seen */
 	}
+	free(streams);
 	return rc;
 }
 
@@ -212,11 +234,10 @@ static int walk_observations(struct sta_written *w, const struct sta_list *l, st
 	return rc;
 }
 
-static bool is_ours(const struct sta_list *l, int64_t *ret_after, char *ret_kind)
+static bool is_ours(const struct sta_list *l, int64_t *ret_after)
 {
-	if (l->token.n != TOKEN_BYTES || (l->token.p[0] != 'w' && l->token.p[0] != 'x'))
+	if (l->token.n != TOKEN_BYTES || l->token.p[0] != 'w')
 		return false;
-	*ret_kind = l->token.p[0];
 	memcpy(ret_after, l->token.p + 1, sizeof(*ret_after));
 	return true;
 }
@@ -225,20 +246,12 @@ int sta_written_walk(void *arg, const struct sta_list *l, sta_visit *visit, void
 {
 	struct sta_written *w = arg;
 	int64_t after = 0;
-	char kind = 0;
-	int rc = 0;
-	bool ours = is_ours(l, &after, &kind);
 	if (l->type == STA_OBSERVATION)
 		return walk_observations(w, l, visit, visit_arg);
 	if (l->relation && l->relation->from == STA_MULTI_DATASTREAM && l->id >= ENTITY_FIRST)
 		return sta_over_properties(w, l, visit, visit_arg);
-	if (!ours)
-		rc = walk_derived(w, l, visit, visit_arg);
-	if (!rc && kind != 'x')
-		rc = walk_written(w, l, after, l->type, visit, visit_arg);
-	if (!rc && l->type == STA_FEATURE && !l->relation) /* Locations are features too */
-		rc = walk_written(w, l, kind == 'x' ? after : 0, STA_LOCATION, visit, visit_arg);
-	return rc;
+	int rc = is_ours(l, &after) ? 0 : walk_derived(w, l, visit, visit_arg);
+	return rc ? rc : walk_written(w, l, after, visit, visit_arg);
 }
 
 bool sta_written_count(void *arg, const struct sta_list *l, uint64_t *ret)
@@ -262,7 +275,7 @@ bool sta_written_count(void *arg, const struct sta_list *l, uint64_t *ret)
 			return observations;
 		}
 	} else if (from != STA_MULTI_DATASTREAM && l->relation &&
-	           (deleted || l->id >= ENTITY_FIRST)) {
+	           (deleted || l->id >= ENTITY_FIRST || from == STA_FEATURE)) {
 		return false;
 	}
 	bool over = observations && (!l->relation || from == STA_FEATURE);

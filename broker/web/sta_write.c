@@ -283,7 +283,20 @@ void post_sta(struct req *r)
 		sta_post(r, q);
 	else
 		sta_make(r, q);
+	if (!r->own) /* else it has it */
+		free(q);
+}
+
+struct sta_query *sta_parent_path(struct sta_query *q)
+{
+	if (q->n_steps > 2) {
+		q->n_steps--;
+		q->what = STA_WHAT_ENTITY;
+		q->many = false;
+		return q;
+	}
 	free(q);
+	return NULL;
 }
 
 void change_sta(struct req *r)

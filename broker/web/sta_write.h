@@ -5,6 +5,7 @@
  *   sta_change_multi.c   the same of MultiDatastreams and what is part of them
  *   sta_post.c    an Observation as a message         sta_rows.h    POST of one and of many
  *   sta_amend.c   PATCH and DELETE of an Observation  sta_batch.h   $batch
+ *   sta_feature.h what Observations are about
  *
  * A request first looks up, on the reader pool, what it names; then it is decided, written and
  * answered on the loop. Whose an entity is: oudp-http(7), SensorThings. */
@@ -49,6 +50,7 @@ struct sta_found {
 	unsigned n_sides;
 	char definition[512]; /* of a written ObservedProperty; "": none, or a longer one */
 	int64_t last_ms;      /* of a stream: its newest observation; INT64_MIN: none */
+	bool settled;         /* what its Observations are about, by those of this request */
 };
 
 struct sta_value {    /* one result */
@@ -67,6 +69,8 @@ struct sta_instant {
 	unsigned n_values;
 	struct span detail; /* what comes with it beside (sta/detail.h) */
 	bool follow;        /* ms is part of a number: it is looked for where it was moved to */
+	int64_t feature; /* follow, found: what it is about, where that is not its Datastream's */
+	bool beside;     /* follow, found: its result is in its detail */
 	/* found */
 	bool stands, same, rejected;
 	char *now; /* follow: the Observation as it stands, JSON; the caller's to free */
@@ -87,6 +91,12 @@ struct sta_find { /* part of what a request owns; the request waits meanwhile */
 	/* A path that has to lead to the first one, malloc'ed; NULL: by its number alone. */
 	struct sta_query *path;
 	bool leads; /* found: it does */
+	/* A FeatureOfInterest whose Observations are looked for, 0: none; where they stand, spans
+	 * of all datastreams (sta_feature.h). */
+	int64_t about;
+	struct sta_span *spans;
+	size_t n_spans;
+	int spans_err; /* ERR_TOO_LARGE, or of the store */
 	void (*done)(struct req *r);
 };
 /* What is to be written, for the comparison with what stands; what value and detail look into is
@@ -137,11 +147,15 @@ bool sta_schema_has(const struct schema *sc, const char *member);
 /* The UCUM code of a unit, in out; false: it is none. "" without a unit. */
 bool sta_unit(const char *symbol, const char *uri, char out[64]);
 
-/* ---- the verbs ---- */
-void sta_make(struct req *r, const struct sta_query *q);
-/* What the path ends in. The two take it over. */
+/* Of the path of a set: the path to the entity before it, for sta_find, where that has to be gone;
+ * NULL: its number says all. Takes it over. */
+struct sta_query *sta_parent_path(struct sta_query *q);
+
+/* ---- the verbs; they take the path over ---- */
+void sta_make(struct req *r, struct sta_query *q);
+void sta_post(struct req *r, struct sta_query *q); /* sta_body.c */
+/* What the path ends in. */
 void sta_change(struct req *r, struct sta_query *path);
-void sta_post(struct req *r, const struct sta_query *q); /* sta_body.c */
 void sta_rows(struct req *r);
 /* Observations in the Datastreams that were made; false: there are none. Else it answers, and the
  * request's own things are freed. */
@@ -156,7 +170,9 @@ struct sta_observation {
 	uint32_t extra[4];         /* of sta_detail_names the first; 0: none */
 	bool is_interval;          /* its time */
 	bool multi;                /* of a MultiDatastream: its result is a list */
+	bool beside;               /* its result is to be in its detail, whatever it is */
 	int64_t ms;
+	int64_t feature;  /* what it is about; 0: what its Datastream is */
 	char pointer[24]; /* what is wrong with it: in its result, or "" */
 };
 /* Results, and the i-th; 0: null. */

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "sta/build.h"
 #include "web/sta_entity.h"
+#include "web/sta_feature.h"
 #include "web/sta_multi.h"
 
 /* ---- what stands where ---- */
@@ -128,17 +129,25 @@ static bool sensor_is_needless(struct sta_written *w, int64_t thing)
 	       w->inner.walk(w->inner.arg, &l, first_of_its_own, w) == 0;
 }
 
-/* Where a Thing of the series is, as somebody wrote; 0: nobody did. */
+/* The feature that a Thing of the series has from where somebody wrote that it is; 0: nobody did.
+ */
 int64_t sta_place_of(const struct sta_written *w, int64_t thing)
 {
 	int64_t place = 0;
 	entities_lock(w->entities);
 	const struct entity *x = entities_of_number(w->entities, STA_THING, (uint32_t)thing);
 	x = x ? x : entities_get(w->entities, STA_THING, thing);
-	if (x && !x->deleted && x->to.n_places)
-		place = x->to.place[0];
+	if (x && !x->deleted)
+		place = sta_feature_at(w->entities, x);
 	entities_unlock(w->entities);
 	return place;
+}
+
+/* A written Thing that never said where it is has a derived feature only for Observations that have
+ * no other. */
+static bool feature_is_needless(struct sta_written *w, int64_t thing)
+{
+	return written_for(w, STA_THING, thing) > 0 && !sta_feature_is_used(w, (uint32_t)thing);
 }
 
 /* Of what is derived: it is not shown, or not under this number. */
@@ -156,7 +165,7 @@ bool sta_is_hidden(struct sta_written *w, enum sta_type t, int64_t id)
 	default:
 		return state(w, t, id) == GONE || sta_shown_as(w, STA_THING, id) < 0 ||
 		       (t == STA_SENSOR && sensor_is_needless(w, id)) ||
-		       (t == STA_FEATURE && sta_place_of(w, id));
+		       (t == STA_FEATURE && (sta_place_of(w, id) || feature_is_needless(w, id)));
 	}
 }
 
@@ -274,23 +283,6 @@ static int64_t linked_to(const struct sta_written *w, enum sta_type from, int64_
 	return other;
 }
 
-/* The FeatureOfInterest of a datastream's Observations: the one that they name, the Location of
- * their Thing, or where it says it is. */
-static int feature_of(struct sta_written *w, const struct sta_relation *r, int64_t id, int64_t *ret)
-{
-	int64_t thing, stream = sta_shown_as(w, STA_DATASTREAM, id >> STA_ID_SHIFT);
-	int64_t other = stream > 0 ? linked_to(w, STA_DATASTREAM, stream, STA_FEATURE) : 0;
-	if (!other) {
-		int err = w->inner.one(w->inner.arg, r, id, &thing);
-		if (err)
-			return err;
-		other = sta_place_of(w, thing);
-		other = other ? other : thing;
-	}
-	*ret = other;
-	return 0;
-}
-
 /* From an Observation of a written MultiDatastream. */
 static int one_of_multi(struct sta_written *w, const struct sta_relation *r, int64_t multi,
                         int64_t *ret)
@@ -316,7 +308,7 @@ static int written_one(void *arg, const struct sta_relation *r, int64_t id, int6
 		return 0;
 	}
 	if (r->from == STA_OBSERVATION && r->to == STA_FEATURE)
-		return feature_of(w, r, id, ret);
+		return sta_feature_of(w, id, ret);
 	int err = w->inner.one(w->inner.arg, r, id, &other);
 	if (!err && (r->to == STA_THING || r->to == STA_DATASTREAM))
 		other = sta_shown_as(w, r->to, other);
