@@ -114,9 +114,17 @@ static int export_series(struct export *e)
 	buf_init(&feed, 4096);
 	buf_init(&url, 8192);
 	text_percent(&feed, span_str(e->feed));
-	buf_addf(&url, "/v1/observations?from=0001-01-01&rejected=true&limit=all&feed=%s",
+	buf_addf(&url,
+	         "/v1/observations?from=0001-01-01&rejected=true&stored=true&limit=all&feed=%s",
 	         buf_str(&feed));
 	int err = export_file(e, "observations.csv", buf_str(&url), "text/csv", true);
+	buf_clear(&url);
+	buf_addf(&url,
+	         "/v1/observations?from=0001-01-01&aggregate=count,min,max,sum,first,last&"
+	         "interval=PT1H&limit=all&feed=%s",
+	         buf_str(&feed));
+	if (!err) /* keep-series may have left no more than these */
+		err = export_file(e, "hours.csv", buf_str(&url), "text/csv", true);
 	buf_clear(&url);
 	buf_addf(&url, "/v1/datastreams?format=csv&limit=all&feed=%s", buf_str(&feed));
 	if (!err)

@@ -425,7 +425,7 @@ def test_import_and_export(tmp_path):
         out = tmp_path / "export"
         r = d.oudp("feed", "export", "air", str(out))
         assert r.returncode == 0, r
-        assert sorted(os.listdir(out)) == ["datastreams.csv", "events.ndjson", "feed.json", "observations.csv", "things.ndjson"]
+        assert sorted(os.listdir(out)) == ["datastreams.csv", "events.ndjson", "feed.json", "hours.csv", "observations.csv", "things.ndjson"]
         events = [json.loads(x) for x in (out / "events.ndjson").read_text().splitlines()]
         assert len(events) == 1000 and events[3]["data"]["pm25"] == 3.5 and events[3]["data"]["state"] == 'a;"b"'
         observed = list(csv.DictReader(open(out / "observations.csv", newline="", encoding="utf-8")))

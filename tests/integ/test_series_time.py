@@ -63,7 +63,7 @@ def test_what_is_too_old_is_gone_for_good(tmp_path):
     city.write_schema(d.schemas, "test-place", 1, place_schema())
     now = int(time.time()) * 1000
     with d:
-        post_lines(d, "air", [{"id": "a", "time": rfc(now - (20 - i) * 86400000 + 3600000), "state": f"SECRET-{i:02}-{'x' * 20}"} for i in range(20)])
+        post_lines(d, "air", [{"id": "a", "time": rfc(now - (20 - i) * 86400000 + 3600000), "pm25": i, "state": f"SECRET-{i:02}-{'x' * 20}"} for i in range(20)])
         d.feeds["air"]["keep-series"] = "5d"
         d.write_conf()
         d.reload()
@@ -73,8 +73,14 @@ def test_what_is_too_old_is_gone_for_good(tmp_path):
         assert [r["value"][:9] for r in rows(d, path)] == [f"SECRET-{i}" for i in range(15, 20)]
         assert rows(d, path, original="true", rejected="true", **{"stored-since": rfc(now - 86400000)}) == rows(d, path)
         assert d.oudp("feed", "trim", "air", "--keep", "5").returncode == 0
+        assert d.oudp("feed", "export", "air", str(tmp_path / "export")).returncode == 0
+        observed = list(csv.DictReader(open(tmp_path / "export" / "observations.csv", newline="", encoding="utf-8")))
+        assert [r["value"][:9] for r in observed if r["property"] == "state"] == [f"SECRET-{i}" for i in range(15, 20)]
+        assert all(abs(parse(r["stored"]) - now) < 60000 for r in observed)
+        hours = list(csv.DictReader(open(tmp_path / "export" / "hours.csv", newline="", encoding="utf-8")))
+        assert sorted(float(r["sum"]) for r in hours if r["property"] == "pm25") == list(range(20))  # also of the others
         report = d.oudp("feed", "report", "air", "--privacy").stdout
-        assert "15 messages, 15 observations (the last 20" in report, report
+        assert "15 messages, 30 observations (the last 20" in report, report
         backup = tmp_path / "backup"
         assert d.oudp("backup", str(backup)).returncode == 0
     assert d.oudp("compact").returncode == 0
@@ -82,7 +88,7 @@ def test_what_is_too_old_is_gone_for_good(tmp_path):
         held = b"".join(p.read_bytes() for p in pathlib.Path(folder).rglob("*") if p.is_file())
         assert b"SECRET-15" in held and not any(b"SECRET-%02d" % i in held for i in range(15)), folder
     with d:  # and it is said after a start, too
-        assert d.admin("GET", "/v1/feeds/air/privacy").json()["deleted"]["observations"] == 15
+        assert d.admin("GET", "/v1/feeds/air/privacy").json()["deleted"]["observations"] == 30
 
 
 def test_when_it_was_stored(tmp_path):
