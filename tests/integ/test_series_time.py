@@ -1,8 +1,10 @@
 """The time series and time itself: when an observation was stored, and when it goes."""
 import csv
 import io
+import json
 import pathlib
 import random
+import threading
 import time
 import urllib.parse
 
@@ -130,3 +132,38 @@ def test_when_it_was_stored(tmp_path):
         latest = rows(d, "/v1/observations", stored="true")[0]
         assert parse(latest["stored"]) // 1000 * 1000 >= middle
         assert d.get(path + "?stored=true&aggregate=mean&interval=PT1H").status == 400
+
+
+def test_a_backup_under_load_is_a_prefix(tmp_path):
+    """Series first, journal second: a restored copy opens, and its series have each of its records once, in order."""
+    d = Daemon(tmp_path / "from", FEEDS)
+    other = Daemon(tmp_path / "to", FEEDS)
+    for x in (d, other):
+        city.write_schema(x.schemas, "test-place", 1, place_schema())
+    stop, sent = threading.Event(), [0]
+
+    def load():
+        while not stop.is_set():
+            n = sent[0]
+            post_lines(d, "air", [payload(f"t{k % 5}", T0 + (n + k) * 1000, (n + k) % 900) for k in range(500)])
+            sent[0] = n + 500
+    with d:
+        t = threading.Thread(target=load)
+        t.start()
+        try:
+            for i in range(3):
+                wait_for("more of it", lambda at=sent[0]: sent[0] > at + 1000)
+                before = sent[0]
+                assert d.oudp("backup", str(tmp_path / f"b{i}")).returncode == 0
+        finally:
+            stop.set()
+            t.join()
+    assert other.oudp("restore", str(tmp_path / "b2"), "--data-dir", other.data_dir).returncode == 0
+    with other:
+        last = other.feed("air")["last"]
+        assert before <= last <= sent[0]
+        for k in range(5):
+            path = f"/v1/datastreams/{stream(other, f't{k}')['id']}/observations"
+            got = [(parse(r["time"]) - T0) // 1000 for r in
+                   (json.loads(x) for x in other.get(path + "?limit=all&format=ndjson").body.splitlines())]
+            assert got == list(range(k, last, 5))
