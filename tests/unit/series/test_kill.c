@@ -1,5 +1,6 @@
 /* kill -9 at any moment: each observation of an acknowledged message is in the series, exactly
- * once. SERIES_KILLS (25), SERIES_SEED. */
+ * once: as it is, or in the figures of its hour when it came too late. SERIES_KILLS (25),
+ * SERIES_SEED. */
 #include "unit/random.h"
 #include "unit/series/scene.h"
 
@@ -8,17 +9,25 @@
 #include <time.h>
 
 static const char conf[] = "feed \"k\" { topics = { \"k/{thing}\" } schemas = { "
-                           "\"air-quality-observed/1\" } max-age = \"0\" duplicates = keep }\n";
-enum { THINGS = 7 };
-static const int64_t START = 1795521600000 - 20 * 86400000ll;
+                           "\"air-quality-observed/1\" } max-age = \"0\" duplicates = keep "
+                           "keep-series = \"60d\" keep-rollups = \"1y\" }\n";
+enum { THINGS = 7, LATE_HOURS = 5 };
+static const int64_t START = 1795521600000 - 20 * 86400000ll, HOUR = 3600000;
+static const int64_t LATE = 1795521600000 - 100 * 86400000ll;
 
 /* Record n of the feed says this: everything follows from n. Every ninth comes late. */
 static unsigned thing_of(uint64_t n)
 {
 	return (unsigned)(n % THINGS);
 }
+static bool is_late(uint64_t n)
+{
+	return n % 11 == 5;
+}
 static int64_t time_of(uint64_t n)
 {
+	if (is_late(n))
+		return LATE + (int64_t)(n % LATE_HOURS) * HOUR + (int64_t)(n % 100000) * 30;
 	return START + (int64_t)(n % 9 == 0 && n > 500 ? n - 500 : n) * 1000 + (int64_t)(n % 3);
 }
 static unsigned value_of(uint64_t n)
@@ -29,7 +38,7 @@ static unsigned value_of(uint64_t n)
 static void put(struct scene *x, uint64_t n)
 {
 	char topic[16], payload[128];
-	snprintf(topic, sizeof(topic), "k/%u", thing_of(n));
+	snprintf(topic, sizeof(topic), is_late(n) ? "k/late" : "k/%u", thing_of(n));
 	snprintf(payload, sizeof(payload), "{\"dateObserved\":\"%s\",\"pm25\":%u.5}",
 	         scene_time(time_of(n)), value_of(n));
 	scene_answers = 0;
@@ -62,6 +71,8 @@ static void load(struct scene *x)
 		scene_turn(x);
 		if (rnd() % 8 == 0 && series_flush(x->series))
 			_exit(3);
+		if (rnd() % 8 == 0) /* late ones join their hours */
+			clock_advance(&x->b.clock, (LIMIT_SERIES_EXPIRE_S + 61) * 1000ll);
 	}
 }
 
@@ -78,7 +89,7 @@ static void check_thing(struct scene *x, unsigned thing, uint64_t last)
 	int64_t(*want)[2] = malloc((last / THINGS + 2) * sizeof(*want));
 	size_t n = 0;
 	for (uint64_t i = 1; i <= last; i++) {
-		if (thing_of(i) != thing)
+		if (thing_of(i) != thing || is_late(i))
 			continue;
 		want[n][0] = time_of(i);
 		want[n++][1] = value_of(i);
@@ -102,6 +113,37 @@ static void check_thing(struct scene *x, unsigned thing, uint64_t last)
 		points_done(&got);
 	}
 	free(want);
+}
+
+static void check_late(struct scene *x, uint64_t last)
+{
+	struct series_bucket want[LATE_HOURS] = {{0}};
+	int64_t edges[LATE_HOURS + 1];
+	assert_int_equal(series_flush(x->series), 0);
+	clock_advance(&x->b.clock, (LIMIT_SERIES_EXPIRE_S + 61) * 1000ll);
+	while (series_work(x->series))
+		;
+	for (uint64_t i = 1; i <= last; i++) {
+		if (!is_late(i))
+			continue;
+		want[i % LATE_HOURS].count++;
+		want[i % LATE_HOURS].sum += value_of(i) + 0.5;
+	}
+	for (int i = 0; i <= LATE_HOURS; i++)
+		edges[i] = LATE + i * HOUR;
+	struct series_ask a = {.what = SERIES_AGGREGATE,
+	                       .id = scene_stream(x, "k", "late", "pm25"),
+	                       .edges = edges,
+	                       .n_edges = LATE_HOURS + 1};
+	if (!a.id)
+		return;
+	assert_int_equal(series_step(x->series, &a), 0);
+	assert_int_equal(a.n, LATE_HOURS);
+	for (int i = 0; i < LATE_HOURS; i++) {
+		assert_int_equal(a.buckets[i].count, want[i].count);
+		assert_true(a.buckets[i].sum == want[i].sum);
+	}
+	series_ask_done(&a);
 }
 
 static void every_kill_keeps_the_books(void **unused UNUSED)
@@ -132,6 +174,7 @@ static void every_kill_keeps_the_books(void **unused UNUSED)
 		last = now;
 		for (unsigned t = 0; t < THINGS; t++)
 			check_thing(&x, t, last);
+		check_late(&x, last);
 		if (rnd() % 3 == 0)
 			assert_int_equal(series_flush(x.series), 0);
 		close_again(&x);
