@@ -376,6 +376,41 @@ static int remove_one(const char *path, const struct stat *st UNUSED, int type U
 	return remove(path);
 }
 
+/* So far behind that a start would take long: nothing new has room until it has caught up. */
+static void publishers_wait_for_the_series(void **unused UNUSED)
+{
+	struct scene x;
+	struct series_stats st;
+	scene_open(&x, conf);
+	put(&x, "1", NOW - HOUR, 1);
+	scene_turn(&x);
+	struct feed *f = hub_feed(x.b.hub, SPAN("a"));
+	const uint64_t last = f->last;
+	static const uint64_t behind[] = {LIMIT_SERIES_LAG_RECORDS, LIMIT_SERIES_LAG_RECORDS + 1,
+	                                  LIMIT_SERIES_LAG_RECORDS / 2,
+	                                  LIMIT_SERIES_LAG_RECORDS / 2 - 1};
+	for (unsigned i = 0; i < ARRAY_LEN(behind); i++) {
+		bool waits = i == 1 || i == 2;
+		f->last = last + behind[i] - hub_feed(x.b.hub, SPAN("p"))->last;
+		series_record(x.series, f);
+		series_commit(x.series, 0);
+		f->last = last;
+		series_second(x.series);
+		series_stats(x.series, &st);
+		assert_int_equal(st.lag_records, behind[i]);
+		assert_int_equal(st.throttling, waits);
+		int err = broker_put(&x.b, "p/1",
+		                     "{\"dateObserved\":\"2026-11-24T11:00:00Z\",\"status\":"
+		                     "\"free\"}",
+		                     scene_answer);
+		assert_int_equal(err, waits ? ERR_AGAIN : 0);
+		broker_turn(&x.b);
+	}
+	series_record(x.series, f);
+	series_commit(x.series, 0);
+	scene_close(&x);
+}
+
 static void an_older_journal_is_refused(void **unused UNUSED)
 {
 	struct scene x;
@@ -558,6 +593,7 @@ int main(void)
 	    cmocka_unit_test(a_flipped_bit_is_isolated),
 	    cmocka_unit_test(a_trim_is_counted),
 	    cmocka_unit_test(retention_waits_for_the_checkpoint),
+	    cmocka_unit_test(publishers_wait_for_the_series),
 	    cmocka_unit_test(an_older_journal_is_refused),
 	    cmocka_unit_test(a_backup_is_whole),
 	    cmocka_unit_test(an_erased_thing_is_gone),
