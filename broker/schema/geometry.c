@@ -66,7 +66,9 @@ static int depth_of(const struct json_tape *t, uint32_t type)
 	} types[] = {
 	    {{"Point", 5}, 0},       {{"LineString", 10}, 1},      {{"Polygon", 7}, 2},
 	    {{"MultiPoint", 10}, 1}, {{"MultiLineString", 15}, 2}, {{"MultiPolygon", 12}, 3}};
-	for (unsigned i = 0; i < ARRAY_LEN(types) && t->tok[type].type == JSON_STRING; i++)
+	if (t->tok[type].type != JSON_STRING)
+		return -1;
+	for (unsigned i = 0; i < ARRAY_LEN(types); i++)
 		if (json_string_is(t, type, types[i].name))
 			return types[i].depth;
 	return -1;
