@@ -25,7 +25,8 @@ static const char *const parameters[] = {
     [OBSERVE_STREAMS] = "feed thing property observed-property organisation bbox radius tz limit "
                         "cursor format stored-since crs",
     [OBSERVE_CHART] = "from to last tz width height lang original",
-    [OBSERVE_FRESH] = "feed organisation tz"};
+    [OBSERVE_FRESH] = "feed organisation tz",
+    [OBSERVE_PLACES] = "feed organisation from to last tz limit cursor format crs"};
 
 struct reading {
 	const struct query *q;
@@ -260,7 +261,7 @@ static void read_page(struct reading *r, enum observe_way way)
 	bool streams = way == OBSERVE_STREAMS;
 	uint64_t most = streams ? LIMIT_SERIES_PAGE_STREAMS : LIMIT_SERIES_PAGE_ROWS;
 	o->limit = streams ? STREAMS_DEFAULT : LIMIT_DEFAULT;
-	if (query_get(r->q, "limit", &v) && span_is(v, "all"))
+	if (way != OBSERVE_PLACES && query_get(r->q, "limit", &v) && span_is(v, "all"))
 		o->limit = UINT64_MAX;
 	else
 		read_number(r, "limit", 1, most, &o->limit);

@@ -29,7 +29,8 @@ enum observe_way {                  /* which parameters there are */
 	           OBSERVE_MANY,    /* of many: filters; without a time the latest of each */
 	           OBSERVE_STREAMS, /* a list of datastreams */
 	           OBSERVE_CHART,   /* a drawing of one datastream */
-	           OBSERVE_FRESH    /* of one thing */
+	           OBSERVE_FRESH,   /* of one thing */
+	           OBSERVE_PLACES   /* where it was */
 };
 
 /* A page's end, to go on from: in which datastream, and where in it. "12", "12:1795521600000:3". */

@@ -116,25 +116,15 @@ void observe_list_begin(struct observe_writer *w)
 		                  "count,first,last,last_stored,fresh,value,x,y,bbox\r\n");
 		break;
 	case AS_JSON: buf_add_str(w->b, "{\"datastreams\":["); break;
-	case AS_GEOJSON:
-		buf_add_str(w->b, "{\"type\":\"FeatureCollection\",");
-		if (w->o->crs == CRS_RD)
-			buf_addf(w->b, "\"coordRefSys\":\"%s\",", crs_uri(CRS_RD));
-		buf_add_str(w->b, "\"features\":[");
-		break;
+	case AS_GEOJSON: observe_features_begin(w); break;
 	default: break;
 	}
 }
 
 static void csv_text(struct buf *b, struct span s)
 {
-	buf_add_str(b, ",\"");
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '"')
-			buf_add_char(b, '"');
-		buf_add_char(b, s.p[i]);
-	}
-	buf_add_char(b, '"');
+	buf_add_char(b, ',');
+	observe_write_csv_text(b, s);
 }
 
 static void csv_time(struct observe_writer *w, bool has, int64_t ms)

@@ -60,14 +60,14 @@ void observe_write_time(struct observe_writer *w, struct buf *b, int64_t ms)
 	buf_add(b, text, n + 2);
 }
 
-static void write_bare_time(struct observe_writer *w, int64_t ms)
+void observe_write_bare_time(struct observe_writer *w, int64_t ms)
 {
 	char text[ZONE_TIME_BYTES];
 	buf_add(w->b, text, zone_format(w->o->zone, ms, text));
 }
 
 /* RFC 4180: quotes are doubled. */
-static void write_csv_text(struct buf *b, struct span s)
+void observe_write_csv_text(struct buf *b, struct span s)
 {
 	buf_add_char(b, '"');
 	for (size_t i = 0; i < s.n; i++) {
@@ -121,6 +121,14 @@ static void write_csv_names(struct observe_writer *w)
 	buf_add_str(w->b, "\r\n");
 }
 
+void observe_features_begin(struct observe_writer *w)
+{
+	buf_add_str(w->b, "{\"type\":\"FeatureCollection\",");
+	if (w->o->crs == CRS_RD)
+		buf_addf(w->b, "\"coordRefSys\":\"%s\",", crs_uri(CRS_RD));
+	buf_add_str(w->b, "\"features\":[");
+}
+
 void observe_begin(struct observe_writer *w, const struct series_stream *s,
                    const struct config_feed *feed)
 {
@@ -138,11 +146,7 @@ void observe_begin(struct observe_writer *w, const struct series_stream *s,
 		json_write_string(w->b, span_str(w->o->zone_name));
 		buf_add_str(w->b, ",\"observations\":[");
 		break;
-	default:
-		buf_add_str(w->b, "{\"type\":\"FeatureCollection\",");
-		if (w->o->crs == CRS_RD)
-			buf_addf(w->b, "\"coordRefSys\":\"%s\",", crs_uri(CRS_RD));
-		buf_add_str(w->b, "\"features\":[");
+	default: observe_features_begin(w);
 	}
 	if (s)
 		observe_stream(w, s);
@@ -164,7 +168,7 @@ void observe_stream(struct observe_writer *w, const struct series_stream *s)
 		const struct span texts[] = {s->feed, s->thing, s->member, s->unit};
 		for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
 			buf_add_char(b, ',');
-			write_csv_text(b, texts[i]);
+			observe_write_csv_text(b, texts[i]);
 		}
 		buf_add_char(b, ',');
 		return;
@@ -200,7 +204,7 @@ static void row_begin(struct observe_writer *w, int64_t time_ms)
 	switch (w->format) {
 	case AS_CSV:
 		buf_add(b, w->head.p, w->head.len);
-		write_bare_time(w, time_ms);
+		observe_write_bare_time(w, time_ms);
 		return;
 	case AS_NDJSON: buf_add_char(b, '{'); break;
 	case AS_JSON: buf_add_str(b, first ? "\n{" : ",\n{"); break;
@@ -230,7 +234,7 @@ static void write_stored(struct observe_writer *w, int64_t stored_ms)
 	else
 		json_write_name(w->b, "stored");
 	if (w->format == AS_CSV && stored_ms)
-		write_bare_time(w, stored_ms);
+		observe_write_bare_time(w, stored_ms);
 	else if (stored_ms)
 		observe_write_time(w, w->b, stored_ms);
 	else if (w->format != AS_CSV)
@@ -250,7 +254,7 @@ static void write_text(struct observe_writer *w, struct span text)
 	if (result && t.tok[result].type == JSON_STRING && w->format != AS_CSV)
 		buf_addf(w->b, "\"%.*s\"", (int)t.tok[result].len, json_text(&t, result).p);
 	else if (w->format == AS_CSV)
-		write_csv_text(w->b, result ? json_text(&t, result) : text);
+		observe_write_csv_text(w->b, result ? json_text(&t, result) : text);
 	else
 		json_write_string(w->b, result ? json_text(&t, result) : text);
 	json_tape_done(&t);
@@ -335,7 +339,7 @@ void observe_bucket(struct observe_writer *w, const struct series_bucket *k)
 	row_begin(w, k->from_ms);
 	if (csv) {
 		buf_add_char(b, ',');
-		write_bare_time(w, k->to_ms);
+		observe_write_bare_time(w, k->to_ms);
 	} else {
 		buf_add_str(b, ",\"until\":");
 		observe_write_time(w, b, k->to_ms);

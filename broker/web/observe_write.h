@@ -57,6 +57,11 @@ void observe_write_flags(struct buf *b, unsigned flags, const char *sep);
 void observe_write_number(struct buf *b, double v);
 /* Its place as GeoJSON, in the system asked for; null where that has none. */
 void observe_write_geometry(struct observe_writer *w, struct buf *b, const struct series_stream *s);
+/* As a column: in quotes, RFC 4180. */
+void observe_write_csv_text(struct buf *b, struct span s);
+void observe_write_bare_time(struct observe_writer *w, int64_t ms);
+/* Of GeoJSON, up to the first feature; observe_end() ends it. */
+void observe_features_begin(struct observe_writer *w);
 /* A time in quotes, in the zone asked for. */
 void observe_write_time(struct observe_writer *w, struct buf *b, int64_t ms);
 

@@ -34,6 +34,7 @@ static const struct answers {
     {"POST /v1/series/_rebuild", "202 403 409", "Rebuild"},
     {"GET /v1/series/_rebuild", "200 403", "Rebuild"},
     {"POST /v1/series/_correct", "200 403 404", "Corrected"},
+    {"GET /v1/things/{thing}/places", "200 304", "Places PlaceFeatures"},
     {"GET /v1/things/{thing}/freshness", "200 404 503", "Freshness"},
     {"GET /v1/schemas/{name}/{version}", "200 404", "Document"},
     {"GET /v1/things", "200", "Things"},

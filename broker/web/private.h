@@ -21,6 +21,8 @@
  *   charting.c  chart.svg                  zones.c     time zones by name
  *   administer.c  how a change ended
  *   freshness.c is a thing silent?         correcting.c  of observations
+ *   where_was.c where one was              where.c     bbox= and radius=
+ *   place.c     places as they are answered
  *   keep.h      connections from request to request: keep.c, behind.c, linger.c, stalled.c */
 #ifndef WEB_PRIVATE_H
 #define WEB_PRIVATE_H
@@ -450,6 +452,7 @@ void post_correction(struct req *r); /* correcting.c */
 void post_rebuild(struct req *r);    /* rebuilding.c */
 void get_rebuild(struct req *r);
 void get_thing_freshness(struct req *r); /* freshness.c */
+void get_thing_places(struct req *r);    /* where_was.c */
 /* More of a stream into r->out. */
 enum live_state observing_fill(struct req *r);
 void observing_free(struct observing *g); /* accepts NULL; the request goes away */

@@ -3,6 +3,7 @@ things of which only the register knows where they are."""
 import csv
 import io
 import math
+import time
 import urllib.parse
 
 import pytest
@@ -193,6 +194,53 @@ def test_where_the_register_has_it(d, name):
     wait_for("erased", lambda: things(d, "datastreams", there) == [])
 
 
+def test_where_it_was(d, name):
+    """By observed time, each place that it was not at before; in pages, in every format, and after a late message."""
+    begin = int(time.time()) // 60 * 60 - 3600
+    told = {0: "point", 10: "road", 20: "block"}
+
+    def stamp(minute):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begin + 60 * minute))
+
+    def put(minute, g):
+        with d.client(name) as c:
+            assert c.publish(f"city/air/{name}", city.air(3, time=stamp(minute), location=GEOMETRIES[g][0])).reason == 0
+    for minute, g in [*told.items(), (30, "block")]:
+        put(minute, g)
+    put(15, "poles")
+    told[15] = "poles"
+    expected = [("air", stamp(m), geometry(GEOMETRIES[told[m]][1])) for m in sorted(told)]
+    path = f"/v1/things/{name}/places"
+
+    def get(query=""):
+        a = d.get(path + query)
+        assert a.status == 200, a
+        return a
+
+    def told_by(places):
+        return [(p["feed"], p["time"][:19] + "Z", p["location"]) for p in places]
+    whole = get().json()
+    assert whole["thing"] == name and whole["next"] is None and told_by(whole["places"]) == expected
+    assert {p["owner"] for p in whole["places"]} == {"gemeente-test"}
+    pages, cursor = [], ""
+    while cursor is not None:
+        a = get("?limit=1" + cursor).json()
+        assert len(a["places"]) <= 1
+        pages += a["places"]
+        cursor = a["next"] and "&cursor=" + a["next"]
+    assert told_by(pages) == expected
+    assert told_by(get(f"?from={stamp(10)}&to={stamp(20)}").json()["places"]) == expected[1:3]
+    assert get("?feed=air&last=PT1S").json()["places"] == [] and get().headers["etag"]
+    assert [f["geometry"] for f in get("?format=geojson").json()["features"]] == [g for _, _, g in expected]
+    assert len(get("?format=ndjson").body.splitlines()) == 4
+    table = list(csv.DictReader(io.StringIO(get("?format=csv").body.decode())))
+    assert [bool(r["bbox"]) for r in table] == [False, True, True, True] and table[0]["x"] == "5.1000000" and table[0]["feed"] == "air"
+    assert float(list(csv.DictReader(io.StringIO(get("?format=csv&crs=EPSG:28992").body.decode())))[0]["x"]) > 10000
+    assert d.get("/v1/things/nobody/places").json()["places"] == []
+    for bad in ("?limit=all", "?limit=0", "?bbox=1,2,3,4", "?from=x"):
+        assert d.get(path + bad).status == 400, bad
+
+
 def test_after_a_restart(own):
     """Rows and records, as they were; and what only the register knows."""
     d = write_schema(own({"air": feed("city/air/{thing}", ["test-place/1"])}))
@@ -231,5 +279,11 @@ def test_a_grant_for_an_area(own):
             assert c.publish(f"city/air/{thing}", city.air(3, location=GEOMETRIES[thing][0])).reason == 0
     a = web.request(d.web_port, "GET", "/v1/datastreams", None, bearer(key), timeout=10 * SLOW).json()
     assert sorted(s["thing"] for s in a["datastreams"]) == ["road", "x"]
+    with d.client("admin") as c:  # it was elsewhere before
+        assert c.publish("city/air/road", city.air(3, time=city.now(-600), location=GEOMETRIES["block"][0])).reason == 0
+    a = web.request(d.web_port, "GET", "/v1/things/road/places", None, bearer(key), timeout=10 * SLOW).json()
+    assert [p["location"] for p in a["places"]] == [geometry(GEOMETRIES["road"][1])]
+    a = web.request(d.web_port, "GET", "/v1/things/block/places", None, bearer(key), timeout=10 * SLOW).json()
+    assert a["places"] == []
     a = web.request(d.web_port, "GET", "/v1/feeds/air/events?after=0", None, bearer(key), timeout=10 * SLOW).json()
     assert sorted(e["subject"] for e in a if "sequence" in e) == ["road", "x"]

@@ -114,13 +114,14 @@ def more(d):
     for kind in ("", "&format=csv", "&format=ndjson", "&format=geojson"):
         yield "GET", "/v1/datastreams", "/v1/datastreams?limit=5" + kind, None, {}
         yield "GET", "/v1/things/{thing}/datastreams", "/v1/things/a/datastreams?limit=5" + kind, None, {}
+        yield "GET", "/v1/things/{thing}/places", "/v1/things/road/places?limit=5" + kind, None, {}
         yield "GET", "/v1/observations", "/v1/observations?limit=5" + kind, None, {}
         yield "GET", "/v1/observations", "/v1/observations?last=P30D&aggregate=mean,min,max,sum,count,first,last,present&interval=P1D" + kind, None, {}
         yield "GET", "/v1/datastreams/{id}/observations", "/v1/datastreams/1/observations?last=P30D" + kind, None, {}
         yield "GET", "/v1/datastreams/{id}/observations", "/v1/datastreams/1/observations?last=P30D&aggregate=mean,count&interval=PT1H" + kind, None, {}
     yield from of_sensorthings()
-    for path in ("/v1/datastreams", "/v1/observations", "/v1/things/{thing}/datastreams", "/v1/datastreams/{id}", "/v1/datastreams/{id}/observations",
-                 "/v1/datastreams/{id}/chart.svg"):
+    for path in ("/v1/datastreams", "/v1/observations", "/v1/things/{thing}/datastreams", "/v1/things/{thing}/places", "/v1/datastreams/{id}",
+                 "/v1/datastreams/{id}/observations", "/v1/datastreams/{id}/chart.svg"):
         filled = concrete(path, FILL) + ("?from=2026-01-01&to=2026-02-01" if "observ" in path or "chart" in path else "")
         tag = d.get(filled).headers.get("etag")
         yield "GET", path, filled, None, {"If-None-Match": tag or "-"}
