@@ -85,6 +85,7 @@ int cmd_feed(struct cli *c, int argc, char **argv);
 int cmd_thing(struct cli *c, int argc, char **argv);
 int cmd_series(struct cli *c, int argc, char **argv);
 int cmd_quarantine(struct cli *c, int argc, char **argv);
+int cmd_refusals(struct cli *c, int argc, char **argv);
 int cmd_status(struct cli *c, int argc, char **argv);
 int cmd_reload(struct cli *c, int argc, char **argv);
 int cmd_bench(struct cli *c, int argc, char **argv);

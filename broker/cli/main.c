@@ -113,6 +113,10 @@ static const struct command commands[] = {
      "  --unrouted       instead of FEED: messages that no feed takes\n"
      "  --after ID       rows after this one      --limit N   at most so many (100)\n"
      "  --time=received  retry: the time it was received counts as its time\n"},
+    {"refusals", cmd_refusals, "",
+     "how much of whom was refused since the start, and why the last time",
+     "  What is yours, and of feeds that you administer; the administrator sees all. The messages\n"
+     "  themselves stand in the quarantine.\n"},
     {"organisation", cmd_organisation, "list | add NAME | end NAME",
      "who has identities and is granted rights",
      "  add NAME         a-z, 0-9, '.' and '-'\n"

@@ -38,6 +38,11 @@ def test_each_source_has_its_own(own):
         assert b.publish("city/air/w-1", city.air(1)).reason == 0x87
         assert b.publish("nowhere/else", "x").reason in (0x87, 0x90)
     assert d.post("/v1/feeds/air/events?thing=v-1", "x" * 300, {"Content-Type": "application/json", **bearer(other)}).status == 413
+    shown = d.oudp("refusals")
+    row = next(x for x in shown.stdout.splitlines() if "bad" in x and "v-1" in x)
+    assert shown.returncode == 0 and "unfit 3, limit 1" in row and "larger than the grant" in row and "good" not in shown.stdout
+    assert {x["identity"] for x in json.loads(d.oudp("refusals", "--json").stdout)} == {"bad"}
+    assert d.oudp("refusals", "more").returncode == 2
     got = {(x["identity"], x["feed"], x["thing"]): x for x in refusals(d)}
     assert {k[0] for k in got} == {"bad"}
     one = got["bad", "air", "v-1"]

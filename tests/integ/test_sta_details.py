@@ -1,14 +1,15 @@
 """What an Observation has beside its result and time: read back as it was sent, changed, moved to another time, and kept as long as it is."""
 import json
+import random
 import re
 import time
 
 import pytest
 
 from kit import city
-from kit.daemon import feed
+from kit.daemon import Daemon, feed
 from test_erase import bytes_in
-from test_sta import ask
+from test_sta import ask, every
 from test_sta_write import make_stream, send
 
 FEEDS = {"air": feed("city/air/{thing}"),
@@ -226,3 +227,109 @@ def test_a_backup_has_it(lab, tmp_path):
     lab.data_dir = copy
     with lab:
         assert shown(ask(lab, f"/Observations({i})")) == {**whole(0), "phenomenonTime": at(3)}
+
+
+def test_v1_has_them_and_the_original(lab):
+    """As they are now, and with original=true as they came; a number that became a text is in no figure; also after a death."""
+    t, s = make_stream(lab)
+    ids = [send(lab, "POST", f"/Datastreams({s})/Observations", whole(k)) for k in range(3)]
+    send(lab, "PATCH", f"/Observations({ids[0]})", {"result": 50, "resultTime": at(30)}, 200)
+    send(lab, "PATCH", f"/Observations({ids[1]})", {"result": "too \"hot\""}, 200)
+    n = ids[0] >> 42
+
+    def rows(**more):
+        return lab.get(f"/v1/datastreams/{n}/observations?from={at(-1)}" + "".join(f"&{k}={v}" for k, v in more.items())).json()["observations"]
+    for again in (False, True):
+        now, was = rows(), rows(original="true")
+        assert [x["value"] for x in now] == [50, "too \"hot\"", 22] and [x["value"] for x in was] == [20, 21, 22]
+        assert [x["details"]["resultTime"] for x in now] == [at(30), at(2), at(3)] and [x["details"]["resultTime"] for x in was] == [at(1), at(2), at(3)]
+        assert all("result" not in x["details"] for x in was) and "corrected" in now[1]["quality"]
+        figures, = rows(aggregate="mean,count", interval="P1D")[-1:]
+        assert (figures["mean"], figures["count"]) == (36, 3)
+        assert ask(lab, f"/Observations({ids[1]})")["result"] == "too \"hot\""
+        if not again:
+            lab.restart()
+    send(lab, "PATCH", f"/Observations({ids[1]})", {"result": 21}, 200)
+    assert [x["value"] for x in rows()] == [50, 21, 22] and "result" not in rows()[1]["details"]
+
+
+# ---- generated ones, against lists ----
+
+def span_of(text):
+    a, _, b = text.partition("/")
+    return a, b or a
+
+
+def before(a, b):
+    """a ends before b begins; an interval does not have its last moment."""
+    (a0, a1), (b0, _) = span_of(a), span_of(b)
+    return a1 <= b0 if a0 != a1 else a0 < b0
+
+
+def generated(r, k):
+    o = {"phenomenonTime": at(k) if r.random() < .7 else f"{at(k)}/{at(k + r.randrange(1, 9))}", "result": r.choice([k, k / 4, f"word {k % 5}", k % 2 == 0, {"a": k}, [k]])}
+    if r.random() < .6:
+        o["resultTime"] = at(r.randrange(60))
+    if r.random() < .5:
+        a = r.randrange(50)
+        o["validTime"] = f"{at(a)}/{at(a + r.randrange(1, 20))}"
+    if r.random() < .6:
+        o["parameters"] = {"n": r.randrange(5), "by": {"name": r.choice("abc")}}
+    if r.random() < .5:
+        o["resultQuality"] = r.choice(["good", "bad", {"code": r.randrange(3)}, ["x", "y"]])
+    return o
+
+
+def condition(r):
+    kind = r.randrange(9)
+    if kind == 0:
+        a, f = condition(r)
+        return f"not ({a})", lambda o: not f(o)
+    if kind == 1:
+        (a, f), (b, g) = condition(r), condition(r)
+        word = r.choice(["and", "or"])
+        return f"({a} {word} {b})", lambda o: f(o) and g(o) if word == "and" else f(o) or g(o)
+    if kind in (2, 3):
+        m = r.choice(["resultTime", "validTime", "phenomenonTime"])
+        a = r.randrange(60)
+        t = r.choice([at(a), f"{at(a)}/{at(a + 7)}"])
+        if r.random() < .5:
+            return f"{m} lt {t}", lambda o: m in o and before(o[m], t)
+        return f"{m} gt {t}", lambda o: m in o and before(t, o[m])
+    if kind == 4:
+        m = r.choice(MEMBERS)
+        return (f"{m} eq null", lambda o: m not in o) if r.random() < .5 else (f"{m} ne null", lambda o: m in o)
+    if kind == 5:
+        n = r.randrange(5)
+        return f"parameters/n ge {n}", lambda o: o.get("parameters", {}).get("n", -1) >= n
+    if kind == 6:
+        c = r.choice("abc")
+        return f"parameters/by/name eq '{c}'", lambda o: o.get("parameters", {}).get("by", {}).get("name") == c
+    if kind == 7:
+        n = r.randrange(3)
+        return f"resultQuality/code eq {n}", lambda o: isinstance(o.get("resultQuality"), dict) and o["resultQuality"]["code"] == n
+    return "resultQuality eq 'good'", lambda o: o.get("resultQuality") == "good"
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    r = random.Random(88)
+    with Daemon(tmp_path_factory.mktemp("details"), FEEDS) as d:
+        _, s = make_stream(d)
+        sent = [generated(r, k) for k in range(60)]
+        for o in sent:
+            send(d, "POST", f"/Datastreams({s})/Observations", o)
+        yield d, s, sent
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_generated_questions(many, seed):
+    d, s, sent = many
+    r = random.Random(seed)
+    for _ in range(8):
+        text, f = condition(r)
+        want = [o for o in sent if f(o)]
+        a = ask(d, f"/Datastreams({s})/Observations", filter=text, top=r.choice([3, 100]), count="true")
+        assert a["@iot.count"] == len(want), text
+        got = every(d, a)
+        assert [{k: v for k, v in shown(o).items() if v is not None or k in w} for o, w in zip(got, want)] == want, text
