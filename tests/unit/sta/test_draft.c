@@ -73,7 +73,7 @@ static void tells_what_is_wrong_and_where(void **state UNUSED)
 	bad(STA_THING, "{" THING ",\"Locations\":[{\"@iot.id\":\"x\"}]}", "link", "/Locations/0");
 	bad(STA_THING, "{" THING ",\"Locations\":[{" THING "}]}", "missing",
 	    "/Locations/0/location");
-	bad(STA_OBSERVED_PROPERTY, "{" THING ",\"definition\":\"no uri\"}", "type", "/definition");
+	bad(STA_OBSERVED_PROPERTY, "{" THING ",\"definition\":1}", "type", "/definition");
 	bad(STA_LOCATION,
 	    "{" THING ",\"encodingType\":\"application/geo+json\",\"location\":\"here\"}",
 	    "geometry", "/location");
