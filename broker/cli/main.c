@@ -100,6 +100,7 @@ static const struct command commands[] = {
      "  --aggregate mean,max,... --interval PERIOD   mean min max sum count first last present\n"
      "  --tz ZONE        whose days, and of the times shown (UTC)\n"
      "  --limit N        rows (1000)   --desc  newest first   --original  before corrections\n"
+     "  --stored         when each was stored    --stored-since TIME  then or later\n"
      "  --csv            all of it as CSV        --chart  drawn\n"
      "  correct          --factor F and --offset O: value * F + O\n"
      "  flag, reject     marks observations as doubtful, or takes them out of every answer\n"

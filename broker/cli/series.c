@@ -33,6 +33,8 @@ enum {
 	OPT_CHART,
 	OPT_DESC,
 	OPT_ORIGINAL,
+	OPT_STORED,
+	OPT_STORED_SINCE,
 	OPT_FACTOR,
 	OPT_OFFSET,
 	OPT_REASON
@@ -55,6 +57,8 @@ static const struct option options[] = {{"feed", required_argument, NULL, OPT_FE
                                         {"chart", no_argument, NULL, OPT_CHART},
                                         {"desc", no_argument, NULL, OPT_DESC},
                                         {"original", no_argument, NULL, OPT_ORIGINAL},
+                                        {"stored", no_argument, NULL, OPT_STORED},
+                                        {"stored-since", required_argument, NULL, OPT_STORED_SINCE},
                                         {"factor", required_argument, NULL, OPT_FACTOR},
                                         {"offset", required_argument, NULL, OPT_OFFSET},
                                         {"reason", required_argument, NULL, OPT_REASON},
@@ -86,8 +90,8 @@ static void add_given(struct buf *url, const struct asked *a, const int *which, 
 }
 
 static const int of_where[] = {OPT_FEED, OPT_THING, OPT_PROPERTY, OPT_BBOX, OPT_RADIUS, OPT_CRS};
-static const int of_when[] = {OPT_FROM,  OPT_TO,        OPT_LAST,     OPT_TZ,
-                              OPT_LIMIT, OPT_AGGREGATE, OPT_INTERVAL, OPT_CRS};
+static const int of_when[] = {OPT_FROM,      OPT_TO,       OPT_LAST, OPT_TZ,          OPT_LIMIT,
+                              OPT_AGGREGATE, OPT_INTERVAL, OPT_CRS,  OPT_STORED_SINCE};
 
 /* ---- which datastreams ---- */
 
@@ -213,6 +217,8 @@ static void observations_url(struct buf *url, uint64_t id, const struct asked *a
 	buf_init(url, 16 << 10);
 	buf_addf(url, "/v1/datastreams/%llu/observations?", (unsigned long long)id);
 	buf_addf(url, "original=%s", of(a, OPT_ORIGINAL) ? "true" : "false");
+	if (of(a, OPT_STORED))
+		buf_add_str(url, "&stored=true");
 	if (of(a, OPT_DESC))
 		buf_add_str(url, "&order=desc");
 	add_given(url, a, of_when, ARRAY_LEN(of_when));

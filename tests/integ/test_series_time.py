@@ -129,6 +129,9 @@ def test_when_it_was_stored(tmp_path):
             assert len(many) == 100 and many[0]["stored"]
             d.stop()
             d.start()
+        r = d.oudp("series", "query", "a", "--stored-since", rfc(middle), "--stored", "--limit", "3")
+        assert r.returncode == 0 and len(r.stdout.splitlines()) == 4 and "stored" in r.stdout.splitlines()[0], r
+        assert r.stdout.splitlines()[1].split()[0] == rfc(T0 + 30000), r
         latest = rows(d, "/v1/observations", stored="true")[0]
         assert parse(latest["stored"]) // 1000 * 1000 >= middle
         assert d.get(path + "?stored=true&aggregate=mean&interval=PT1H").status == 400

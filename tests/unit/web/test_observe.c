@@ -134,6 +134,8 @@ static void wrong_values(void **state)
 	    {"aggregate=mean&interval=1h", "interval"},
 	    {"aggregate=mean&interval=PT1H&order=desc", "order"},
 	    {"aggregate=mean&interval=PT1H&stored-since=2026-11-24", "stored-since"},
+	    {"aggregate=mean&interval=PT1H&stored=true", "stored"},
+	    {"stored=yes", "stored"},
 	    {"order=up", "order"},
 	    {"limit=0", "limit"},
 	    {"limit=10001", "limit"},
