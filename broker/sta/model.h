@@ -18,7 +18,7 @@ enum sta_type {
 	STA_OBSERVED_PROPERTY,
 	STA_OBSERVATION,
 	STA_FEATURE,
-	STA_MULTI_DATASTREAM, /* the result of its Observations is a list, that of others is none */
+	STA_MULTI_DATASTREAM, /* the result of its Observations is a list */
 	STA_TYPES
 };
 

@@ -147,17 +147,25 @@ static void add_self(const struct run *run, enum sta_type t, int64_t id, json_t 
 	json_object_set_new(out, "@iot.selfLink", text(url));
 }
 
+/* An Observation is one of a Datastream or of a MultiDatastream: then its result is a list. */
+static bool is_multi(const struct run *run, int64_t id, const json_t *entity)
+{
+	const struct sta_source *s = run->r->source;
+	const struct sta_relation *r = sta_find_relation(STA_OBSERVATION, SPAN("MultiDatastream"));
+	int64_t other;
+	return json_is_array(json_object_get(entity, "result")) &&
+	       s->one(s->arg, r, id, &other) == 0;
+}
+
 static void add_all(const struct run *run, enum sta_type t, int64_t id, json_t *entity, json_t *out)
 {
 	json_object_set_new(out, "@iot.id", json_integer(id));
 	add_self(run, t, id, out);
 	json_object_update(out, entity);
 	const struct sta_relation *r;
-	/* An Observation is one of a Datastream or of a MultiDatastream, whose result is a list. */
-	bool list = json_is_array(json_object_get(entity, "result"));
-	enum sta_type not = t != STA_OBSERVATION ? STA_TYPES
-	                    : list               ? STA_DATASTREAM
-	                                         : STA_MULTI_DATASTREAM;
+	enum sta_type not = t != STA_OBSERVATION        ? STA_TYPES
+	                    : is_multi(run, id, entity) ? STA_DATASTREAM
+	                                                : STA_MULTI_DATASTREAM;
 	for (unsigned i = 0; (r = sta_relation_at(t, i)); i++)
 		if (r->to != not )
 			add_link(run, t, id, r, out);

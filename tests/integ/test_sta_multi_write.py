@@ -386,6 +386,21 @@ def test_its_feature_of_interest(lab):
     assert results(lab, n) == [] and len(results(lab, m)) == 1 and ask(lab, f"/MultiDatastreams({n})")["name"]
 
 
+def test_a_list_in_a_datastream(lab):
+    """Is a result like any other: it makes no Observation of a MultiDatastream."""
+    t = send(lab, "POST", "/Things", thing("plain", properties={"feed": "lab"}, Datastreams=[stream()]))
+    s = ask(lab, f"/Things({t})/Datastreams")["value"][0]["@iot.id"]
+    o = send(lab, "POST", f"/Datastreams({s})/Observations", {"result": [1, {"a": 2}], "phenomenonTime": at(0)})
+    _, m = make(lab)
+    p = observe(lab, m, [1, 2], 0)
+    for i, of, is_not in ((o, "Datastream", "MultiDatastream"), (p, "MultiDatastream", "Datastream")):
+        a = ask(lab, f"/Observations({i})", expand="Datastream,MultiDatastream")
+        assert a[of]["name"] and a[is_not] is None
+        a = ask(lab, f"/Observations({i})")
+        assert f"{of}@iot.navigationLink" in a and f"{is_not}@iot.navigationLink" not in a
+    assert len(ask(lab, "/Observations", resultFormat="dataArray")["value"]) == 2
+
+
 # over other ways
 
 def test_batch(lab):
