@@ -3,6 +3,7 @@
  *   sta_write.c   which request is what; refusals     sta_find.c    what a request is about
  *   sta_make.c    POST of entities, with deep insert  sta_change.c  PATCH, PUT and DELETE of them
  *   sta_change_multi.c   the same of MultiDatastreams and what is part of them
+ *   sta_observation.c    an Observation as a body has it
  *   sta_post.c    an Observation as a message         sta_rows.h    POST of one and of many
  *   sta_amend.c   PATCH and DELETE of an Observation  sta_batch.h   $batch
  *   sta_feature.h what Observations are about
@@ -163,7 +164,7 @@ bool sta_rows_inline(struct req *r, const struct sta_draft *d);
 void sta_amend(struct req *r, struct sta_query *path);
 void sta_batch(struct req *r);
 
-/* ---- one Observation as a message: sta_post.c ---- */
+/* ---- one Observation: sta_observation.c ---- */
 struct sta_observation {
 	const struct json_tape *t; /* of the body */
 	uint32_t time, result;     /* tokens; time 0: not given */
@@ -187,6 +188,14 @@ const char *sta_observation_read(const struct json_tape *t, uint32_t token, bool
                                  const char **ret_code);
 /* The same of members that were found one by one. */
 const char *sta_observation_check(struct sta_observation *o, const char **ret_code);
+/* Appends what it has beside time and result (sta/detail.h); nothing, when it has nothing. */
+void sta_observation_detail(const struct sta_observation *o, struct buf *out);
+/* An object, or a list that is none of results of a MultiDatastream. */
+bool sta_observation_is_structure(const struct sta_observation *o);
+/* A value of the body as it stands there. */
+void sta_write_value(const struct json_tape *t, uint32_t at, struct buf *b);
+
+/* ---- as a message: sta_post.c ---- */
 struct sta_message {
 	struct buf *payload, *properties; /* the caller's, empty */
 	const char *code;                 /* when there is none */

@@ -103,7 +103,7 @@ class Town:
 
     def when(self, m):
         t = city.parse_time(m.group(0))
-        if self.began - 0.01 <= t <= self.ended + 0.01:
+        if self.began - 1 <= t <= self.ended + 0.01:  # when something was stored is told in whole seconds
             return "<then>"
         return "<now>" if t >= self.asked - 1 else "<made>" if t <= self.made else m.group(0)
 
