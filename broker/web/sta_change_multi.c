@@ -1,5 +1,6 @@
 /* sta_change_multi.c - a MultiDatastream is changed and deleted together with its members. */
 #include "web/sta_changing.h"
+#include "web/sta_making.h"
 
 #include "base/err.h"
 
@@ -38,10 +39,9 @@ static bool change_member(struct changing *c, const struct entity *multi, const 
 	snprintf(what, sizeof(what), "members/%u", i);
 	if (!sta_stays(c, part->member, old->member, what))
 		return false;
-	if (!sta_unit(part->symbol, part->unit_uri, unit)) {
-		sta_refuse(c->r, 400, "ucum", pointer, "the unit is no UCUM code");
+	if (!sta_take_unit(c->r, hub_feed(c->r->web->hub, span_str(multi->feed)), part, pointer,
+	                   unit))
 		return false;
-	}
 	x.unit = unit;
 	x.to.sensor = multi->to.sensor;
 	x.to.property = property ? property : x.to.property;

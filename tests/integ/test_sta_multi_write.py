@@ -275,6 +275,20 @@ def test_types_of_results(lab):
     assert ask(lab, f"/Observations({observe(lab, m, [None] * 4 + [1], 20)})")["result"] == [None] * 4 + [1]
 
 
+def test_rules_of_the_standard(own):
+    """sensorthings-rules = standard: names, units and definitions as others write them."""
+    d = own({"lab": feed("lab/{thing}", ["any"], decode="senml", sensorthings=True, sensorthings_rules="standard", max_age="0")}).start()
+    t = send(d, "POST", "/Things", thing("a"))
+    p = {**observed("x"), "definition": "no uri"}
+    m = [send(d, "POST", f"/Things({t})/MultiDatastreams", multi("same", symbols=("furlong", "°"), properties=None, ObservedProperties=[p, p])) for _ in range(2)]
+    for i in m:
+        assert [u["symbol"] for u in ask(d, f"/MultiDatastreams({i})")["unitOfMeasurements"]] == ["furlong", "°"]
+        observe(d, i, [1, 2], 0)
+        send(d, "PATCH", f"/MultiDatastreams({i})", {"unitOfMeasurements": units("ell", "deg"), "name": "other"}, 200)
+        assert [r for _, r in results(d, i)] == [[1, 2]]
+    assert len({x for i in m for x in ask(d, f"/MultiDatastreams({i})")["properties"]["members"]}) == 4
+
+
 def test_the_key(lab):
     _, m = make(lab)
     o = observe(lab, m, [1, 2], 0)
