@@ -2,6 +2,8 @@
 
 tests/fixtures/journal-N-series-M.tar.xz holds journal/, series/ and expected.json. With a new number of either format, before
 it is merged: FORMATS_MAKE=1 OUDPD_BIN=<the last build of the former one> pytest tests/integ/test_formats.py -k make"""
+import csv
+import io
 import json
 import os
 import re
@@ -57,6 +59,20 @@ def answers(d, boxes=True):
     return json.loads(json.dumps(out))
 
 
+def check_stored(d, series):
+    """When each was stored is known since series 4; before, all of a piece of which something was stored since is told."""
+    def table(more):
+        path = "/v1/observations?from=2026-01-01&to=2027-01-01&format=csv&limit=all&stored=true" + more
+        return list(csv.DictReader(io.StringIO(d.get(path, timeout=60).body.decode())))
+    all_ = table("")
+    newest = max(s["lastStored"] for s in d.get("/v1/datastreams?limit=1000").json()["datastreams"])
+    assert len(all_) > 1000 and all(bool(r["stored"]) == (series >= 4) for r in all_)
+    assert table("&stored-since=2026-01-01T00:00:00Z") == all_
+    assert table("&stored-since=2027-01-01T00:00:00Z") == []
+    since = table("&stored-since=" + newest)
+    assert since and (series < 4 or all(r["stored"][:19] == newest[:19] for r in since))
+
+
 @pytest.mark.parametrize("name", KNOWN)
 def test_is_opened(tmp_path, name):
     d = daemon(tmp_path)
@@ -69,6 +85,7 @@ def test_is_opened(tmp_path, name):
             got = answers(d, ",bbox" in json.dumps(expected))
             for what, value in expected.items():
                 assert got[what] == value, what
+            check_stored(d, int(re.search(r"series-(\d+)", name)[1]))
     with d:
         r = d.oudp("rebuild")
         assert r.returncode == 0 and ", 0 put back" in r.stdout, r
