@@ -213,6 +213,12 @@ static void the_rest(void **state)
 	json_write_time(&b, 1795521600001);
 	assert_string_equal(buf_str(&b), "\"2026-11-24T12:00:00.001Z\"");
 	buf_clear(&b);
+	buf_add_char(&b, '{');
+	json_write_time_member(&b, "from", 0);
+	json_write_time_member(&b, "to", 1795521600001);
+	assert_string_equal(buf_str(&b), "{\"from\":\"1970-01-01T00:00:00.000Z\","
+	                                 "\"to\":\"2026-11-24T12:00:00.001Z\"");
+	buf_clear(&b);
 	json_write_pointer_token(&b, SPAN("a/b~c~1/"));
 	json_write_pointer_token(&b, SPAN(""));
 	json_write_pointer_token(&b, SPAN("plain \"x\""));
