@@ -34,7 +34,19 @@ def outside_address():
     return address
 
 
-given = set()  # of this process: nobody listens at them yet
+given = []  # of this process: names that other test processes see, until this one ends
+
+
+def take_port(port):
+    """Nobody listens at many of these yet, or just now; whoever draws the same one finds its name taken."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0oudp-test-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    given.append(name)
+    return True
 
 
 def free_ports(n):
@@ -47,8 +59,7 @@ def free_ports(n):
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in given:
-            given.add(port)
+        if take_port(port):
             found.append(port)
     return found
 
