@@ -389,7 +389,7 @@ int aggregate_step(struct series *s, struct series_ask *a)
 		return err;
 	a->buckets = asking_rows(a, sizeof(*a->buckets), &g.limit);
 	g.end_ms = a->edges[a->n_edges - 1];
-	err = sight_open(s, a->id, g.k->at_ms, g.end_ms, &g.sight);
+	err = sight_open(s, a->id, g.k->at_ms, g.end_ms, 0, &g.sight);
 	if (err)
 		return err;
 	while (!err && g.k->at_ms < MIN_OF(g.end_ms, g.sight.since_ms) && !g.full &&

@@ -40,6 +40,7 @@ static struct tail_point *tail_add(struct series *s, struct stream *st)
 
 static void tail_put(struct series *s, struct stream *st, const struct tail_point *p)
 {
+	st->mixed = st->tail_n && (st->mixed || p->time_ms < st->tail[st->tail_n - 1].time_ms);
 	*tail_add(s, st) = *p;
 	s->tail_bytes += point_bytes(p);
 	if (st->count == 0 || p->time_ms < st->first_ms)

@@ -93,6 +93,7 @@ struct stream {
 	bool dirty;   /* its row is not what it should be */
 	bool gone;    /* erased: the number stays empty */
 	bool told;    /* that too many are implausible */
+	bool mixed;   /* its tail may not be in the order of time */
 	uint32_t version;
 };
 
@@ -431,8 +432,10 @@ struct sight { /* one datastream, as one step sees it */
 	unsigned n_amends;
 	enum config_duplicates duplicates;
 	int64_t keep_from_ms, since_ms;
+	int64_t from_ms; /* the tail is whole from here on: as asked, or later */
 };
-int sight_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms,
+/* newest: 0, or so many of the newest are enough: a long tail is then not copied as a whole. */
+int sight_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms, size_t newest,
                struct sight *ret) MUSTCHECK;
 void sight_close(struct sight *v);
 

@@ -16,6 +16,7 @@ struct raw {
 	struct points disk;
 	struct waiting_details waiting;
 	uint32_t *of;           /* of the points in order: which detail; NULL: none has any */
+	int64_t begin_ms;       /* where what is asked for begins */
 	int64_t from_ms, to_ms; /* what this step may tell */
 	int64_t horizon_ms;     /* forwards: all before it; backwards: all from it on */
 	uint32_t since_s;       /* 0: not asked */
@@ -254,7 +255,7 @@ static int tell(struct raw *r, const struct points *all, size_t limit)
 		a->private_->first_nth = place_of(all, (size_t)(nth(r, all, begin) - all->p));
 	}
 	bool cut = i < all->n;
-	bool over = a->descending ? r->horizon_ms <= r->from_ms : r->horizon_ms >= r->to_ms;
+	bool over = a->descending ? r->horizon_ms <= r->begin_ms : r->horizon_ms >= r->to_ms;
 	if (!cut && !over)
 		c = (struct series_cursor){a->descending ? r->horizon_ms - 1 : r->horizon_ms, 0,
 		                           true};
@@ -301,12 +302,15 @@ int raw_step(struct series *s, struct series_ask *a)
 	r.since_s = (uint32_t)(a->stored_since_ms / 1000);
 	if (a->details)
 		details_copy(s, a->id, r.from_ms, r.to_ms, &r.waiting);
-	int err = sight_open(s, a->id, r.from_ms, r.to_ms, &r.sight);
+	/* what is left out by since is looked at all the same */
+	size_t newest = a->descending && !r.since_s ? r.want : 0;
+	int err = sight_open(s, a->id, r.from_ms, r.to_ms, newest, &r.sight);
 	if (err) {
 		waiting_details_free(&r.waiting);
 		return err;
 	}
-	r.from_ms = MAX_OF(r.from_ms, MAX_OF(r.sight.keep_from_ms, r.sight.since_ms));
+	r.begin_ms = MAX_OF(r.from_ms, MAX_OF(r.sight.keep_from_ms, r.sight.since_ms));
+	r.from_ms = MAX_OF(r.begin_ms, r.sight.from_ms);
 	points_init(&r.disk, SIZE_MAX);
 	points_init(&all, SIZE_MAX);
 	if (r.from_ms < r.to_ms) {

@@ -25,6 +25,34 @@ static int copy_text(struct points *to, const struct tail_point *p, uint32_t *re
 	return p->kind == POINT_TEXT ? points_text(to, text_span(p->text), ret) : 0;
 }
 
+/* Arrivals come about in their order, so the last ones have about the newest times; a few more, for
+ * those that do not. Any bound is right: it only says from when on the tail is whole. */
+static int64_t newest_from(const struct stream *st, int64_t from_ms, int64_t to_ms, size_t newest)
+{
+	enum { MORE = 32 };
+	int64_t bound = INT64_MAX;
+	size_t left = newest + MORE;
+	if (!newest || st->tail_n < 2 * left)
+		return from_ms;
+	for (uint32_t i = st->tail_n; i-- > 0 && left;) {
+		int64_t t = st->tail[i].time_ms;
+		if (t < from_ms || t >= to_ms)
+			continue;
+		bound = MIN_OF(bound, t);
+		left--;
+	}
+	return left ? from_ms : bound;
+}
+
+/* Of the tail: nothing before it is of from_ms or later. */
+static uint32_t tail_begin(const struct stream *st, int64_t from_ms)
+{
+	uint32_t i = st->mixed ? 0 : st->tail_n;
+	while (i > 0 && st->tail[i - 1].time_ms >= from_ms)
+		i--;
+	return i;
+}
+
 static int copy_tail(const struct stream *st, int64_t from_ms, int64_t to_ms, struct points *to,
                      struct copied *c)
 {
@@ -32,7 +60,7 @@ static int copy_tail(const struct stream *st, int64_t from_ms, int64_t to_ms, st
 	                     .flush_sequence = st->flush_sequence,
 	                     .in_flush = st->flushing > 0,
 	                     .on_disk = st->on_disk};
-	for (uint32_t i = 0; i < st->tail_n; i++) {
+	for (uint32_t i = tail_begin(st, from_ms); i < st->tail_n; i++) {
 		const struct tail_point *p = &st->tail[i];
 		uint32_t text = 0;
 		if (i == st->flushing)
@@ -69,7 +97,7 @@ static int copy_amends(const struct stream *st, struct sight *v)
 	return 0;
 }
 
-static int copy_memory(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms,
+static int copy_memory(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms, size_t newest,
                        struct sight *v, struct copied *c)
 {
 	int err = ERR_NOT_FOUND;
@@ -80,7 +108,8 @@ static int copy_memory(struct series *s, uint32_t id, int64_t from_ms, int64_t t
 		v->duplicates = src->duplicates;
 		v->keep_from_ms = keep_from(s, src);
 		v->since_ms = st->since_ms;
-		err = copy_tail(st, from_ms, to_ms, &v->tail, c);
+		v->from_ms = newest_from(st, from_ms, to_ms, st->n_amends ? 0 : newest);
+		err = copy_tail(st, v->from_ms, to_ms, &v->tail, c);
 		err = err ? err : copy_amends(st, v);
 	}
 	pthread_mutex_unlock(&s->state);
@@ -107,11 +136,12 @@ static int row_sequence(struct side_view *view, uint32_t id, uint64_t *ret, int6
 }
 
 /* 0, ERR_AGAIN: the disk went on meanwhile. */
-static int try_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms, struct sight *v)
+static int try_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms, size_t newest,
+                    struct sight *v)
 {
 	struct copied c;
 	uint64_t at;
-	int err = copy_memory(s, id, from_ms, to_ms, v, &c);
+	int err = copy_memory(s, id, from_ms, to_ms, newest, v, &c);
 	err = err ? err : side_view_open(s->side, &v->view);
 	err = err ? err : row_sequence(v->view, id, &at, &v->since_ms);
 	if (err)
@@ -127,12 +157,13 @@ static int try_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_m
 	return err;
 }
 
-int sight_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms, struct sight *ret)
+int sight_open(struct series *s, uint32_t id, int64_t from_ms, int64_t to_ms, size_t newest,
+               struct sight *ret)
 {
 	for (int i = 0; i < TRIES; i++) {
 		*ret = (struct sight){0};
 		points_init(&ret->tail, SIZE_MAX);
-		int err = try_open(s, id, from_ms, to_ms, ret);
+		int err = try_open(s, id, from_ms, to_ms, newest, ret);
 		if (!err)
 			return 0;
 		sight_close(ret);

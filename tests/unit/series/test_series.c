@@ -476,6 +476,53 @@ static void ties_that_come_meanwhile(void **unused UNUSED)
 	free(p);
 }
 
+/* A page of the newest looks at the end of a long tail only, whatever order it came in. */
+static void newest_of_a_long_tail(void **unused UNUSED)
+{
+	enum { ROUNDS = 12, EACH = 60 };
+	struct play *p = calloc(1, sizeof(*p));
+	p->want = malloc(ROUNDS * EACH * sizeof(*p->want));
+	for (unsigned f = 0; f < FEEDS; f++)
+		p->m.s[f][0].p = malloc(ROUNDS * EACH * sizeof(struct truth));
+	scene_open(&p->x, conf);
+	for (int round = 0; round < ROUNDS; round++)
+		for (unsigned f = 0; f < FEEDS; f++) {
+			struct sent some[EACH];
+			int spread = round % 3 ? 40 : 1; /* seconds; 1: in order */
+			for (int i = 0; i < EACH; i++)
+				some[i] = (struct sent){
+				    f, 0,
+				    START +
+				        (round * EACH + i + (int)(rnd() % (unsigned)spread)) * 1000,
+				    (int)(rnd() % 1000)};
+			send_all(p, some, EACH);
+			if (round == 7)
+				assert_int_equal(series_flush(p->x.series), 0);
+			static const size_t limits[] = {1, 7, 50};
+			for (unsigned k = 0; k < ARRAY_LEN(limits); k++) {
+				char name[2] = {(char)feeds[f], 0};
+				struct points got;
+				struct series_ask a = {.id = scene_stream(&p->x, name, "0", "pm25"),
+				                       .to_ms = SERIES_TIME_MAX,
+				                       .descending = true};
+				size_t n =
+				    model_raw(&p->m.s[f][0], 0, SERIES_TIME_MAX, false, p->want);
+				scene_raw(&p->x, a, limits[k], &got);
+				assert_int_equal(got.n, n);
+				for (size_t i = 0; i < n; i++)
+					assert_true(got.p[i].time_ms ==
+					                p->want[n - 1 - i].time_ms &&
+					            got.p[i].number == p->want[n - 1 - i].number);
+				points_done(&got);
+			}
+		}
+	scene_close(&p->x);
+	for (unsigned f = 0; f < FEEDS; f++)
+		free(p->m.s[f][0].p);
+	free(p->want);
+	free(p);
+}
+
 /* The first of one time is on disk and older than asked for; another came since, and is ignored. */
 static void ignored_ones_are_never_told(void **unused UNUSED)
 {
@@ -501,8 +548,8 @@ static void ignored_ones_are_never_told(void **unused UNUSED)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(any_order_of_events),
-	                                   cmocka_unit_test(ties_that_come_meanwhile),
-	                                   cmocka_unit_test(ignored_ones_are_never_told)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(any_order_of_events), cmocka_unit_test(ties_that_come_meanwhile),
+	    cmocka_unit_test(newest_of_a_long_tail), cmocka_unit_test(ignored_ones_are_never_told)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
