@@ -165,6 +165,7 @@ static void places(struct page *p)
 {
 	static const char *const all[][3] = {
 	    {"/grants", "Wie mag wat", "Who may do what"},
+	    {"/refusals", "Wat is geweigerd", "What was refused"},
 	    {"/admin/subscribers", "Wie loopt achter", "Who is behind"},
 	    {"/admin/certificates", "Certificaten", "Certificates"}};
 	html_class(&p->h, "ul", "tiles");

@@ -160,6 +160,17 @@ static void signs(struct page *p, const struct feed *f, const struct seen_feed *
 	html_close(h, "ul");
 }
 
+/* Of this feed: what one sent, or all for who administers it. */
+static void refused(struct page *p, const struct feed *f)
+{
+	if (!p->r->who.administrator && !p->r->who.principal)
+		return;
+	html_open(&p->h, "p");
+	html_link(&p->h, page_url_of(p, "/refusals?feed=", f->name),
+	          say(p, "Wat is geweigerd, en waarom", "What was refused, and why"));
+	html_close(&p->h, "p");
+}
+
 static void latest(struct page *p, const struct feed *f, const struct seen_feed *sf)
 {
 	const struct seen_thing *shown[ROWS_SHOWN];
@@ -221,6 +232,7 @@ void get_feed_page(struct req *r)
 		html_element(&p.h, "p", "lead", about);
 	const struct seen_feed *sf = seen_of(&r->web->seen, f);
 	signs(&p, f, sf);
+	refused(&p, f);
 	html_class(&p.h, "div", "columns");
 	latest(&p, f, sf);
 	contract(&p, f);

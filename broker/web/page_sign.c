@@ -122,6 +122,10 @@ static void known(struct page *p)
 	html_open(h, "p");
 	html_link(h, page_url(p, "/grants"), say(p, "Wat u mag", "What you may do"));
 	html_close(h, "p");
+	html_open(h, "p");
+	html_link(h, page_url(p, "/refusals"),
+	          say(p, "Wat van u is geweigerd", "What was refused of yours"));
+	html_close(h, "p");
 	if (is_signed_in(p->r))
 		button(p, "/sign-out", say(p, "Log uit", "Sign out"));
 	else

@@ -16,6 +16,7 @@
  *   page_map.c    things: map and table        page_thing.c  one thing, its code
  *   page_schema.c schemas, try a payload       page_admin.c  quarantine, lag, certificates
  *   page_chart.c  charts in pages            page_silent.c things long silent
+ *   page_grants.c who may do what            page_refused.c what was refused of whom
  *   assets.c      style, script, map library   words.h       words, numbers, times */
 #ifndef WEB_PAGES_H
 #define WEB_PAGES_H

@@ -386,6 +386,7 @@ void post_sign(struct req *r);
 void post_sign_out(struct req *r);
 void get_grants_page(struct req *r); /* page_grants.c */
 void post_grant_page(struct req *r);
+void get_refusals_page(struct req *r); /* page_refused.c */
 void get_asset(struct req *r);
 void get_theme(struct req *r);
 void get_logo(struct req *r);

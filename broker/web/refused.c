@@ -1,21 +1,58 @@
 /* refused.c - GET /v1/refusals: how much of whom was refused, and why the last time, to who may
  * know it: the source itself, who administers the feed, the administrator. */
-#include "ingest/refusals.h"
-#include "web/private.h"
+#include "web/refused.h"
+
 #include "json/write.h"
 
 enum { LISTED = 1000 }; /* those that were refused last */
 
-static bool may_know(const struct req *r, const struct refusal_source *s)
+/* ---- who may know ---- */
+
+enum knows { NOTHING, ALL, NOT_WHERE };
+
+static enum knows knows(const struct req *r, const struct refusal_source *s)
 {
 	const struct feed *f = s->feed.n ? hub_feed(r->web->hub, s->feed) : NULL;
-	if (r->who.administrator)
-		return true;
-	if (r->who.principal && span_eq(s->identity, r->who.name) &&
-	    span_is(s->organisation, r->who.organisation))
-		return true;
-	return f && access_check(&r->who, ACCESS_ADMIN, f, (struct span){0}) == 0;
+	if (r->who.administrator ||
+	    (f && !access_check(&r->who, ACCESS_ADMIN, f, (struct span){0})))
+		return ALL;
+	if (!r->who.principal || !span_eq(s->identity, r->who.name) ||
+	    !span_is(s->organisation, r->who.organisation))
+		return NOTHING;
+	return f && access_sees(&r->who, f) ? ALL : NOT_WHERE;
 }
+
+static void sum_nowhere(const struct req *r, const struct refusal_source *last,
+                        struct refusal_source *sum)
+{
+	const struct refusals *t = ingest_refusals(r->web->ingest);
+	*sum = *last;
+	sum->feed = sum->thing = (struct span){0};
+	for (const struct refusal_source *s = last; (s = refusals_next(t, s));) {
+		if (knows(r, s) != NOT_WHERE)
+			continue;
+		for (unsigned k = 0; k < REFUSAL_KINDS; k++)
+			sum->count[k] += s->count[k];
+		sum->first_ms = MIN_OF(sum->first_ms, s->first_ms);
+	}
+}
+
+const struct refusal_source *refused_next(const struct req *r, struct refused_walk *w)
+{
+	while ((w->at = refusals_next(ingest_refusals(r->web->ingest), w->at))) {
+		enum knows k = knows(r, w->at);
+		if (k == ALL)
+			return w->at;
+		if (k == NOTHING || w->was_nowhere)
+			continue;
+		w->was_nowhere = true;
+		sum_nowhere(r, w->at, &w->nowhere);
+		return &w->nowhere;
+	}
+	return NULL;
+}
+
+/* ---- as JSON ---- */
 
 static void write_text(struct buf *b, const char *name, struct span s)
 {
@@ -46,14 +83,12 @@ static void write_source(struct buf *b, const struct refusal_source *s)
 void get_refused(struct req *r)
 {
 	struct buf *b = &r->out;
-	const struct refusals *t = ingest_refusals(r->web->ingest);
+	struct refused_walk w = {0};
 	unsigned n = 0;
 	if (!only_query(r, ""))
 		return;
 	buf_add_str(b, "{\"refusals\":[");
-	for (const struct refusal_source *s = NULL; (s = refusals_next(t, s)) && n < LISTED;) {
-		if (!may_know(r, s))
-			continue;
+	for (const struct refusal_source *s; n < LISTED && (s = refused_next(r, &w));) {
 		if (n++)
 			buf_add_char(b, ',');
 		write_source(b, s);

@@ -163,6 +163,7 @@ static const struct row {
     {METHOD_GET, "/admin/subscribers", get_lag, API, true, NULL, "", ""},
     {METHOD_GET, "/grants", get_grants_page, API, false, NULL, "", ""},
     {METHOD_POST, "/grants/{grant}", post_grant_page, API, false, NULL, "", ""},
+    {METHOD_GET, "/refusals", get_refusals_page, API, false, NULL, "", ""},
     {METHOD_GET, "/sign-in", get_sign, API, false, NULL, "", "", true},
     {METHOD_POST, "/sign-in", post_sign, API, false, NULL, "", "", true},
     {METHOD_POST, "/sign-out", post_sign_out, API, false, NULL, "", ""},

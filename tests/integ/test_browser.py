@@ -69,7 +69,7 @@ def test_in_a_browser(own, tmp_path):
             "pages": [["home", "/", False], ["feed", "/feeds/place", False], ["empty", "/feeds/empty", False], ["map", "/map", False],
                       ["map-property", "/map?feed=place&property=pm25&near=52.08,4.3", False], ["thing", "/t/markt", False],
                       ["schemas", "/schemas", False], ["schema", "/schemas/air-quality-observed/1", False],
-                      ["absent", "/feeds/none", False], ["admin", "/admin", True], ["sign", "/sign-in", False], ["grants", "/grants", True],
+                      ["absent", "/feeds/none", False], ["admin", "/admin", True], ["sign", "/sign-in", False], ["grants", "/grants", True], ["refusals", "/refusals", True],
                       ["certificates", "/admin/certificates", True], ["lag", "/admin/subscribers", True], ["refused", "/admin/quarantine/place", True]]}
     tap = os.path.join(shots, "tap")
     with open(tap, "w", encoding="utf-8") as out:

@@ -69,6 +69,9 @@ class Town:
             assert c.publish("seen/zzz", at(ZUID, 3)).reason == 0
             assert c.publish("seen/zzz", b"[]").reason == 0x99
             assert c.publish("open/plain", city.air(4, "2026-01-01T00:00:04Z", note="n")).reason == 0
+        with self.d.client("t", user="", password=self.keys["none"]) as c:  # what was refused names no feed
+            for topic in ("hidden/only", "nowhere/x", "hidden-raw/x", "hidden/both"):
+                assert c.publish(topic, at(DAM, 5)).reason == 0x87
         self.ended = time.time()
 
     def sta(self, path, body):
@@ -178,7 +181,7 @@ STA = ["", *("/" + s + q for s in KINDS for q in ("", "?$count=true", "?$top=1&$
        "/FeaturesOfInterest?$expand=Observations($count=true)", "/Datastreams?$select=distinct:name"]
 STA += [f"/Datastreams({n}){x}" for n in ("V0", "H0") for x in ("", "/Thing", "/Observations", "/ObservedProperty", "/Thing/Datastreams")]
 PAGES = ("/", "/?lang=en", "/map", "/map?feed=hidden", "/map?bbox=" + CENTRE, "/feeds/hidden", "/feeds/seen", "/schemas", "/schemas/test-place/1", "/schemas/hidden-too/1",
-         "/grants", "/sign-in", "/admin", "/t/none")
+         "/grants", "/refusals", "/refusals?feed=hidden", "/sign-in", "/admin", "/t/none")
 
 
 def paths(d):

@@ -98,7 +98,7 @@ def lived(broker):
 
 FEEDS["place"] = feed("city/place/{thing}", ["air-quality-observed/1"], title="Plaatsen")
 PAGES = ["/", "/feeds/open", "/feeds/raw", "/map", "/map?feed=place&property=pm25", "/map?near=52.08,4.3&radius=5000", "/map?silent=1",
-         "/t/markt", "/t/pole-1", "/schemas", "/schemas/air-quality-observed/1", "/schemas/test-air/1", "/sign-in", "/grants"]
+         "/t/markt", "/t/pole-1", "/schemas", "/schemas/air-quality-observed/1", "/schemas/test-air/1", "/sign-in", "/grants", "/refusals"]
 ADMIN = ["/admin", "/admin/certificates", "/admin/subscribers", "/admin/quarantine/told", "/admin/quarantine/_unrouted", "/admin/quarantine/air"]
 
 

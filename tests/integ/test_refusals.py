@@ -7,6 +7,7 @@ from kit import city, web
 from kit.access import add_key, grant, must
 from kit.daemon import TOP, wait_for
 from test_access import bearer
+from test_pages import Page
 from test_sta import ask
 from test_sta_write import FEEDS, make_stream, send, stream, thing
 
@@ -59,6 +60,70 @@ def test_each_source_has_its_own(own):
     text = web.request(d.admin_port, "GET", "/metrics").body.decode()
     metrics = {name: float(value) for name, value in re.findall(r"^(oudp_refus\S+) (\S+)$", text, re.M)}
     assert [metrics[f'oudp_refusals_total{{kind="{k}"}}'] for k in KINDS] == [4, 1, 1, 1, 0] and metrics["oudp_refused_sources"] == len(got)
+
+
+def page(d, where=None, headers=None, query="", language="en"):
+    a = web.request(where or d.web_port, "GET", "/refusals" + query, headers={"Accept": "text/html", "Accept-Language": language, **(headers or {})})
+    assert a.status == 200 and a.headers["content-type"].startswith("text/html")
+    return Page(a.body.decode())
+
+
+def test_the_page(own):
+    """To each its own, with what to do about each kind that there is, and no other."""
+    d = own(FEEDS).start()
+    must(d, "organisation", "add", "vendor", "--title", "V")
+    good, bad, keeper = (add_key(d, name) for name in ("good", "bad", "keeper"))
+    grant(d, "air", "publish", identity="bad", thing="v-*", size=200)
+    grant(d, "air", "read,admin", identity="keeper")
+    assert "Nothing was refused" in page(d, headers=bearer(bad)).words()
+    evil = "v-<b>&\"'"
+    with d.client("b", user="", password=bad) as c:
+        for k in range(3):
+            assert c.publish("city/air/" + evil, city.air(5000 + k)).reason == 0x99
+        assert c.publish("city/air/w-1", city.air(1)).reason == 0x87
+        assert c.publish("nowhere/else", "x").reason in (0x87, 0x90)
+    hers = page(d, headers=bearer(bad))
+    assert evil in hers.words() and "3 × not as agreed" in hers.words() and "maximum" in hers.words() and "1 × not allowed" in hers.words()
+    assert {a["href"] for a in hers.find("a") if a["href"].startswith("#")} == {"#main", "#unfit", "#denied", "#unrouted"}
+    assert {a["id"] for a in hers.find("h3")} == {"unfit", "denied", "unrouted"} and "no feed" in hers.words()
+    assert not [u for u in hers.links if u.startswith("/feeds/") or "/admin" in u], "she may not read it"
+    dutch = page(d, headers=bearer(bad), language="nl").words()
+    assert "3 × past niet bij de afspraken" in dutch and "1 × niet toegestaan" in dutch and "geen feed" in dutch
+    # of its feed to who keeps it, of all to the administrator, of nothing to others
+    kept = page(d, headers=bearer(keeper))
+    assert "bad vendor" in kept.words() and "3 ×" in kept.words() and "unrouted" not in str(kept.elements) and "/feeds/air" in kept.links
+    assert "Nothing was refused" in page(d, headers=bearer(good)).words()
+    stranger = page(d)
+    assert "signed in" in stranger.words() and "vendor" not in stranger.words() and "/sign-in" in stranger.links
+    with d.client("a") as c:
+        assert c.publish("nowhere/at/all", "x").reason == 0x90
+    everything = page(d, d.socket_path)
+    assert {"/admin/quarantine/air", "/admin/quarantine/_unrouted"} <= set(everything.links) and "without a name" in everything.words()
+    assert {a["id"] for a in everything.find("h3")} == {"unfit", "denied", "unrouted"}
+    # of one feed: where its page leads
+    feed = web.request(d.web_port, "GET", "/feeds/air", headers={"Accept": "text/html", **bearer(keeper)})
+    assert "/refusals?feed=air" in Page(feed.body.decode()).links
+    assert not any("/refusals" in u for u in Page(web.request(d.web_port, "GET", "/feeds/air", headers={"Accept": "text/html"}).body.decode()).links)
+    one = page(d, d.socket_path, query="?feed=air").words()
+    assert "bad" in one and "no feed" not in one
+    assert "Nothing was refused" in page(d, d.socket_path, query="?feed=lab").words()
+
+
+def test_what_one_does_not_see_has_no_name(own):
+    """One's own on feeds that one does not see is one source, with what no feed takes."""
+    d = own(FEEDS).start()
+    must(d, "organisation", "add", "vendor", "--title", "V")
+    key = add_key(d, "bad")
+    with d.client("b", user="", password=key) as c:
+        for topic in ("city/air/x", "nowhere/else", "city/air/y", "city/air/x"):
+            assert c.publish(topic, city.air(1)).reason == 0x87
+    one, = refusals(d, bearer(key))
+    assert (one["feed"], one["thing"], counts(one)) == (None, None, {"denied": 4}) and one["first"] <= one["last"]
+    assert {(x["feed"], x["thing"]) for x in refusals(d)} == {("air", "x"), ("air", "y"), (None, None)}
+    shown = page(d, headers=bearer(key)).words()
+    assert "4 × not allowed" in shown and "air" not in shown
+    grant(d, "air", "read", identity="bad")
+    assert {(x["feed"], x["thing"]) for x in refusals(d, bearer(key))} == {("air", "x"), ("air", "y"), (None, None)}
 
 
 def test_what_sensorthings_refuses_counts(own):
