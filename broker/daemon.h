@@ -21,6 +21,7 @@ struct daemon {
 	struct entities *entities;
 	struct eraser *eraser;
 	struct series *series;
+	struct promises *promises;
 	struct access *access;
 	struct ending *ending;
 	struct silence *silence;

@@ -21,6 +21,7 @@
 #include "register/erase.h"
 #include "schema/catalog.h"
 #include "series/engine.h"
+#include "series/promise.h"
 #include "session/session.h"
 #include "status/silence.h"
 #include "status/status.h"
@@ -241,6 +242,7 @@ static void drain_step(struct daemon *d)
 static int on_turn(void *arg)
 {
 	struct daemon *d = arg;
+	promises_turn(d->promises);
 	tcp_turn(d->tcp);
 	web_turn(d->web);
 	sessions_flush(d->sessions);
@@ -278,6 +280,7 @@ static void on_second(void *arg)
 		sessions_system_end(d->sessions);
 	}
 	series_second(d->series);
+	promises_second(d->promises);
 	silence_tick(d->silence);
 	ending_second(d->ending);
 	hub_retention(d->hub);
@@ -425,6 +428,7 @@ static void open_listeners(struct daemon *d)
 	                        .things = d->things,
 	                        .entities = d->entities,
 	                        .series = d->series,
+	                        .promises = d->promises,
 	                        .eraser = d->eraser,
 	                        .ops = {.arg = d,
 	                                .reload = reload,
@@ -462,6 +466,7 @@ static void build(struct daemon *d)
 	err = things_new(d->hub, &d->things);
 	if (!err)
 		open_series(d, &why);
+	err = err ? err : promises_new(d->hub, d->series, &d->promises);
 	err = err ? err : access_new(d->hub, &d->access);
 	d->addresses = addresses_new();
 	err = err ? err : entities_new(d->hub, &d->entities);
@@ -541,6 +546,7 @@ static void take_down(struct daemon *d)
 	eraser_free(d->eraser);
 	entities_free(d->entities);
 	things_free(d->things);
+	promises_free(d->promises);
 	series_close(d->series);
 	access_free(d->access);
 	hub_close(d->hub);

@@ -208,7 +208,8 @@ static int each_stream(struct series *s, const struct series_correction *c, uint
 			continue;
 		if (n == max)
 			return ERR_TOO_LARGE;
-		if (c->what != SERIES_DETAIL && s->streams[id].n_amends == LIMIT_SERIES_AMENDS)
+		if (c->what != SERIES_DETAIL &&
+		    s->streams[id].n_amends + c->ahead >= LIMIT_SERIES_AMENDS)
 			return ERR_TOO_LARGE;
 		ids[n++] = id;
 	}
@@ -236,6 +237,34 @@ static int write_rows(struct series *s, struct side_txn *t, const struct fate *f
 	return err;
 }
 
+/* ---- promises: in the same transaction, so that each is kept once ---- */
+
+static const char promised_key[] = "promised";
+
+int promised_load(struct series *s, struct side_view *v)
+{
+	struct span value;
+	int err = side_get(v, SIDE_META, span_str(promised_key), &value);
+	if (err == ERR_NOT_FOUND)
+		return 0;
+	if (err || value.n != sizeof(s->promised))
+		return err ? err : ERR_STORE_DAMAGED;
+	memcpy(&s->promised, value.p, sizeof(s->promised));
+	return 0;
+}
+
+uint64_t series_promised(const struct series *s)
+{
+	return s->promised;
+}
+
+static void keep_promise(struct side_txn *t, uint64_t number)
+{
+	if (number)
+		side_put(t, SIDE_META, span_str(promised_key),
+		         span_of((const char *)&number, sizeof(number)));
+}
+
 /* Into memory, behind the commit; under the lock. */
 static int take_one(struct series *s, const struct fate *f, uint64_t id)
 {
@@ -259,13 +288,15 @@ static int write_all(struct series *s, struct series_correction *c, const struct
 	if (err)
 		return err;
 	err = write_rows(s, t, f, n, id);
-	if (err) {
+	if (err || c->trial) {
 		side_abort(t);
 		return err;
 	}
+	keep_promise(t, c->promise);
 	err = side_commit(t);
 	if (err)
 		return err;
+	s->promised = MAX_OF(s->promised, c->promise);
 	pthread_mutex_lock(&s->state);
 	for (unsigned i = 0; i < n && !err; i++)
 		err = take_one(s, &f[i], id);
@@ -303,6 +334,8 @@ static int amend(struct series *s, struct series_correction *c)
 {
 	struct fate *f = NULL;
 	unsigned n = 0;
+	if (c->promise && c->promise <= s->promised)
+		return 0;
 	int err = check(c);
 	err = err ? err : find_fates(s, c, &f, &n);
 	for (unsigned i = 0; i < n && !err; i++)

@@ -305,7 +305,7 @@ int details_correct(struct series *s, struct side_txn *t, const struct series_co
 	if (!c->has_detail && c->what != SERIES_MOVE)
 		return 0;
 	int err = mark_at(s, k.stream, k.time_ms, &k.mark);
-	if (!err && c->what == SERIES_MOVE)
+	if (!err && c->what == SERIES_MOVE && !c->trial)
 		err = mark_at(s, k.stream, c->moved_ms, &there_mark);
 	err = err ? err : look_at(v, k.stream, k.time_ms, &here);
 	if (!err && here.n >= LIMIT_SERIES_DETAIL_CHANGES)

@@ -194,6 +194,7 @@ int series_load(struct series *s, struct buf *why)
 	err = err ? err : load_table(s, v, SIDE_STREAM, load_stream);
 	err = err ? err : load_table(s, v, SIDE_AMEND, load_amend);
 	err = err ? err : erase_load(s, v);
+	err = err ? err : promised_load(s, v);
 	side_view_close(v);
 	if (err && !why->len)
 		buf_addf(why, "the series cannot be read: %s", err_text(err));

@@ -11,7 +11,9 @@
  *   hours.c    figures of hours, kept for the next answer
  *   near.c     things by where they are
  *   details.c  what came with observations beside time and result
- *   raw.c aggregate.c list.c ask.c            answers */
+ *   raw.c aggregate.c list.c ask.c            answers
+ *
+ * promise.c stands before it: corrections that are one with a commit of the journal. */
 #ifndef SERIES_PRIVATE_H
 #define SERIES_PRIVATE_H
 
@@ -196,6 +198,7 @@ struct series {
 	uint32_t n_details, cap_details, details_flushing;
 	uint64_t tail_points, tail_bytes;
 	uint64_t next_amend;
+	uint64_t promised; /* the last promise that was kept: promise.h */
 	struct series_stats stats;
 	struct series_rebuild rebuilt; /* what is told of it */
 	struct news *news;             /* LIMIT_QUALITY_NEWS of them */
@@ -392,6 +395,7 @@ int details_write(struct series *s) MUSTCHECK;
 /* Those before that time go. The thread's. */
 int details_expire(struct series *s, uint32_t stream, int64_t before_ms) MUSTCHECK;
 /* Rows of a correction; t sees what was written. */
+int promised_load(struct series *s, struct side_view *v) MUSTCHECK; /* amend.c */
 int details_correct(struct series *s, struct side_txn *t, const struct series_correction *c,
                     uint64_t id) MUSTCHECK;
 void details_free(struct series *s);

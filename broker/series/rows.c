@@ -17,7 +17,8 @@ enum {
 	HAS_CHANGED = 4,
 	HAS_SHARE = 8,
 	TOLD = 16,
-	ROLLED = 1
+	ROLLED = 1,
+	HAS_DETAIL = 1
 };
 
 /* ---- bytes ---- */
@@ -369,6 +370,57 @@ int row_detail_read(struct span key, struct span value, struct row_detail *ret)
 	r.at_ms = (int64_t)take(&in, 8);
 	r.who = take_text(&in);
 	r.text = take_text(&in);
+	*ret = r;
+	return close_row(&in);
+}
+
+void row_promise_write(struct span key, const struct row_promise *r, struct buf *out)
+{
+	assert(r->n_parts <= ARRAY_LEN(r->part));
+	size_t at = begin(out, r->has_detail ? HAS_DETAIL : 0);
+	put(out, r->thing, 4);
+	put(out, (uint64_t)r->from_ms, 8);
+	put(out, (uint64_t)r->to_ms, 8);
+	put(out, (uint64_t)r->moved_ms, 8);
+	if (r->has_detail)
+		put_text(out, r->detail);
+	put_text(out, r->who);
+	put_text(out, r->reason);
+	put(out, r->n_parts, 1);
+	for (unsigned i = 0; i < r->n_parts; i++) {
+		put(out, r->part[i].stream, 4);
+		put(out, r->part[i].what, 1);
+		put(out, r->part[i].becomes, 1);
+		put_double(out, r->part[i].offset);
+	}
+	end(key, out, at);
+}
+
+int row_promise_read(struct span key, struct span value, struct row_promise *ret)
+{
+	struct in in;
+	unsigned flags;
+	int err = open_row(key, value, &in, &flags);
+	if (err)
+		return err;
+	struct row_promise r = {.thing = (uint32_t)take(&in, 4)};
+	r.from_ms = (int64_t)take(&in, 8);
+	r.to_ms = (int64_t)take(&in, 8);
+	r.moved_ms = (int64_t)take(&in, 8);
+	r.has_detail = flags & HAS_DETAIL;
+	if (r.has_detail)
+		r.detail = take_text(&in);
+	r.who = take_text(&in);
+	r.reason = take_text(&in);
+	r.n_parts = (unsigned)take(&in, 1);
+	if (r.n_parts > ARRAY_LEN(r.part))
+		return ERR_STORE_DAMAGED;
+	for (unsigned i = 0; i < r.n_parts; i++) {
+		r.part[i].stream = (uint32_t)take(&in, 4);
+		r.part[i].what = (uint8_t)take(&in, 1);
+		r.part[i].becomes = (uint8_t)take(&in, 1);
+		r.part[i].offset = take_double(&in);
+	}
 	*ret = r;
 	return close_row(&in);
 }

@@ -11,12 +11,14 @@
  *           point those of the north-east corner, the first being the south-west one
  *   amend   key u32 stream, u64 id        what is corrected, see struct row_amend
  *   detail  key u32 stream, i64 time, u32 mark of the value, u64 id: 0 as it came, else of the
- *           correction                    see struct row_detail */
+ *           correction                    see struct row_detail
+ *   promise is a row of the journal's state: promise.h; see struct row_promise */
 #ifndef SERIES_ROWS_H
 #define SERIES_ROWS_H
 
 #include "base/box.h"
 #include "base/buf.h"
+#include "base/limits.h"
 
 #include <stdbool.h>
 
@@ -92,17 +94,34 @@ struct row_detail {
 	struct span who, text;
 };
 
+/* A correction that a commit of the journal has promised (promise.h): of one thing, in parts. */
+struct row_promise_part {
+	uint32_t stream;
+	uint8_t what, becomes; /* enum series_amend; as of struct series_part */
+	double offset;
+};
+struct row_promise {
+	uint32_t thing;
+	int64_t from_ms, to_ms, moved_ms;
+	bool has_detail;
+	struct span detail, who, reason;
+	unsigned n_parts;
+	struct row_promise_part part[LIMIT_STA_MULTI];
+};
+
 /* Appends the row for this key to out. */
 void row_thing_write(struct span key, const struct row_thing *r, struct buf *out);
 void row_stream_write(struct span key, const struct row_stream *r, struct buf *out);
 void row_amend_write(struct span key, const struct row_amend *r, struct buf *out);
 void row_place_write(struct span key, const struct box *place, struct buf *out);
 void row_detail_write(struct span key, const struct row_detail *r, struct buf *out);
+void row_promise_write(struct span key, const struct row_promise *r, struct buf *out);
 /* 0, ERR_STORE_FORMAT (newer) or ERR_STORE_DAMAGED; spans are views into value. */
 int row_thing_read(struct span key, struct span value, struct row_thing *ret) MUSTCHECK;
 int row_stream_read(struct span key, struct span value, struct row_stream *ret) MUSTCHECK;
 int row_amend_read(struct span key, struct span value, struct row_amend *ret) MUSTCHECK;
 int row_detail_read(struct span key, struct span value, struct row_detail *ret) MUSTCHECK;
+int row_promise_read(struct span key, struct span value, struct row_promise *ret) MUSTCHECK;
 int row_place_read(struct span key, struct span value, struct box *ret) MUSTCHECK;
 
 /* Keys. out has room for CHUNK_KEY_BYTES, of details for DETAIL_KEY_BYTES. */

@@ -251,6 +251,11 @@ struct series_correction {
 	int64_t moved_ms;   /* MOVE: from from_ms to here */
 	struct span reason; /* for people, at most LIMIT_SERIES_REASON_BYTES */
 	struct span who;
+	/* Only whether it could be written is answered; what is to stand at moved_ms need not be
+	 * there yet. ahead: so many others of the same datastreams are to come before it. */
+	bool trial;
+	unsigned ahead;
+	uint64_t promise; /* promise.h: its number, done once; 0: none was promised */
 	/* the answer */
 	int err;
 	uint64_t id;     /* of the correction */
@@ -264,5 +269,7 @@ struct series_correction {
 /* c lives until done(). An erasure covers the series alone: records that the journal still holds
  * are erased by whoever asks, before; else their thing comes back with the next one. */
 void series_correct(struct series *s, struct series_correction *c);
+/* The last promise that was kept. Before any is, in this process. */
+uint64_t series_promised(const struct series *s);
 
 #endif

@@ -59,6 +59,12 @@ static void answered(const struct answer *a, int err)
 		p->next(p);
 }
 
+void post_wait(struct req *r)
+{
+	if (list_empty(&r->room_node))
+		list_append(&r->web->room, &r->room_node);
+}
+
 bool post_publish(struct post *p, struct ingest_message *m, uint64_t token)
 {
 	struct req *r = p->req;
@@ -69,8 +75,7 @@ bool post_publish(struct post *p, struct ingest_message *m, uint64_t token)
 		r->pending++;
 		return true;
 	}
-	if (list_empty(&r->room_node))
-		list_append(&r->web->room, &r->room_node);
+	post_wait(r);
 	return false;
 }
 

@@ -35,6 +35,8 @@ struct post {
 struct post *post_new(struct req *r, struct feed *f);
 /* False: no room; the request waits for it and p->next is called then. */
 bool post_publish(struct post *p, struct ingest_message *m, uint64_t token);
+/* No room: p->next is called when there may be some. */
+void post_wait(struct req *r);
 /* A trial (ingest.h): 0, it fits; ERR_AGAIN, not now; ERR_INVALID, refused, and p->take will hear
  * why. */
 int post_try(struct post *p, struct ingest_message *m, uint64_t token) MUSTCHECK;

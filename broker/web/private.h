@@ -72,7 +72,8 @@ struct web {
 	struct things *things;
 	struct entities *entities;
 	struct series *series; /* NULL: none here */
-	struct grid *crs;      /* made when first asked for */
+	struct promises *promises;
+	struct grid *crs; /* made when first asked for */
 	bool crs_tried;
 	struct map zones;    /* name -> struct zone, as they are asked for */
 	unsigned observings; /* answers from the series that are being made */

@@ -3,18 +3,22 @@
  * stands there, and the original can be asked for (original=true at /v1). Of a MultiDatastream one
  * correction has the parts of all its datastreams.
  *
- * Another phenomenonTime: the Observation is published with it as any other is, then the series
- * reject the one that stood before and give its number to the new one. Who was cut off between the
- * two sends the same again: what was published stands there then, and only its number is missing.
+ * Another phenomenonTime: the Observation is published with it as any other is, and in the same
+ * commit it is promised (series/promise.h) that the series reject the one that stood before and
+ * give its number to the new one. In a group (sta_group.h) every correction is promised in the
+ * commit of the group. What has no room in the series is found by a trial, before anything is
+ * written.
  */
 #include "access/audit.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "series/promise.h"
 #include "sta/patch.h"
 #include "web/sta_entity.h"
+#include "web/sta_group.h"
 #include "web/sta_multi.h"
+#include "web/sta_rows.h"
 #include "web/sta_tell.h"
-#include "web/sta_write.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,13 +36,35 @@ struct amending {
 	struct sta_observation o, was;
 	struct buf payload, properties;
 	int64_t id;
+	bool holds, holds_there; /* sta_hold(): itself, in a group; where it is to stand */
+	bool moves;              /* a message is published with it */
+	bool spent;              /* a trial has charged the grant */
+	bool promised;
+	int refused; /* by admission, with a status */
+	char reason[400];
 };
 
 enum { HERE, THERE };
 
+static const struct sta_found *stream_of_it(const struct amending *a)
+{
+	return &a->find.one[a->instant[HERE].stream];
+}
+
+static void let_go(struct amending *a)
+{
+	if (a->holds)
+		sta_let_go(a->r->web, STA_OBSERVATION, a->id, 0);
+	if (a->holds_there)
+		sta_let_go(a->r->web, stream_of_it(a)->type, stream_of_it(a)->id,
+		           a->instant[THERE].ms);
+	a->holds = a->holds_there = false;
+}
+
 static void amending_free(void *arg)
 {
 	struct amending *a = arg;
+	let_go(a);
 	a->find.instant = NULL;
 	sta_find_done(&a->find);
 	json_tape_done(&a->body);
@@ -52,30 +78,49 @@ static void amending_free(void *arg)
 	free(a);
 }
 
-static void amended(struct series_correction *c)
+/* False: it is not to go on. */
+static bool went(struct amending *a, int err)
 {
-	struct amending *a = container_of(c, struct amending, c);
 	struct req *r = a->r;
 	r->pending--;
 	if (!r->wsi) {
 		req_release(r);
-		return;
+		return false;
 	}
-	if (c->err == ERR_TOO_LARGE) {
+	if (err == ERR_TOO_LARGE)
 		sta_refuse(r, 507, "too-many", "",
 		           "its Datastream has %d corrections, or this Observation %d: no more "
 		           "can be kept",
 		           LIMIT_SERIES_AMENDS, LIMIT_SERIES_DETAIL_CHANGES);
-	} else if (c->err) {
-		sta_refuse(r, 503, "busy", "", "it could not be changed: %s", err_text(c->err));
-	} else {
-		sta_audit(
-		    r, r->method == METHOD_DELETE ? "sensorthings.delete" : "sensorthings.change",
-		    STA_OBSERVATION, a->id);
-		if (r->method != METHOD_DELETE)
-			sta_teller_changed(r->web->teller, STA_OBSERVATION, a->id);
-		respond(r, 200, NULL);
-	}
+	else if (err && a->promised)
+		sta_refuse(r, 507, "store-full", "",
+		           "the store is full: ask what stands there before you send it again");
+	else if (err)
+		sta_refuse(r, 503, "busy", "", "it could not be changed: %s", err_text(err));
+	return !err;
+}
+
+static void finish(struct amending *a, int err)
+{
+	struct req *r = a->r;
+	if (!went(a, err))
+		return;
+	let_go(a);
+	sta_audit(r, r->method == METHOD_DELETE ? "sensorthings.delete" : "sensorthings.change",
+	          STA_OBSERVATION, a->id);
+	if (r->method != METHOD_DELETE)
+		sta_teller_changed(r->web->teller, STA_OBSERVATION, a->id);
+	respond(r, 200, NULL);
+}
+
+static void amended(struct series_correction *c)
+{
+	finish(container_of(c, struct amending, c), c->err);
+}
+
+static void kept(void *arg, int err)
+{
+	finish(arg, err);
 }
 
 /* ---- what it is to be ---- */
@@ -139,10 +184,59 @@ static bool read_now(struct amending *a, const struct sta_found *x)
 
 /* ---- in its place ---- */
 
+static void publish(struct post *p);
+static const struct sta_waiting amending_waits;
+
+static void take(struct post *p, const struct result *one)
+{
+	struct req *r = p->req;
+	struct amending *a = r->own;
+	int status = post_status(one);
+	if (a->promised) /* it is one with the promise, which is told too */
+		return;
+	if (status >= 300) { /* publish() says it: an answer frees the request */
+		a->refused = status;
+		snprintf(a->reason, sizeof(a->reason), "%s",
+		         status == 507 ? post_full : one->reason);
+	} else if (r->group) {
+		a->refused = 409;
+		snprintf(a->reason, sizeof(a->reason), "%s",
+		         "the same message came already: send this without an atomicityGroup");
+	} else {
+		a->moves = false; /* the same message came already, and stands there */
+	}
+}
+
+/* It will be written, as far as the series are concerned. */
+static void tried(struct series_correction *c)
+{
+	struct amending *a = container_of(c, struct amending, c);
+	if (!went(a, c->err))
+		return;
+	c->trial = false;
+	if (a->r->group) {
+		sta_group_ready(a->r, &amending_waits);
+		return;
+	}
+	req_wait(a->r);
+	publish(a->r->post);
+}
+
+/* Alone it is one transaction of the series; with something else it is a promise. */
 static void correct(struct amending *a)
 {
-	a->r->pending++;
-	series_correct(a->r->web->series, &a->c);
+	struct req *r = a->r;
+	bool alone = !a->moves && !r->group;
+	a->c.trial = !alone;
+	a->c.ahead = r->group ? sta_group_waiting(r->group) : 0;
+	a->c.done = alone ? amended : tried;
+	if (!alone) {
+		struct post *p = r->post ? r->post : post_new(r, NULL);
+		p->next = publish;
+		p->take = take;
+	}
+	r->pending++;
+	series_correct(r->web->series, &a->c);
 }
 
 static uint32_t stream_at(const struct sta_found *x, unsigned i)
@@ -226,48 +320,83 @@ static void reject(struct amending *a, const struct sta_found *x)
 
 /* ---- to another time ---- */
 
-static void applied(struct req *r)
+static size_t bytes_of(struct req *r, unsigned *ret_n)
 {
-	struct amending *a = r->own;
-	if (!a->find.err)
-		correct(a);
+	const struct amending *a = r->own;
+	*ret_n = a->moves;
+	return promise_bytes(&a->c) + (a->moves ? sta_message_bytes(stream_of_it(a), &a->o) : 0);
 }
 
-static void take(struct post *p, const struct result *one)
+/* False: refused. */
+static bool message_of(struct amending *a, struct ingest_message *ret)
 {
-	struct req *r = p->req;
-	struct amending *a = r->own;
-	int status = post_status(one);
-	if (status >= 300)
-		sta_refuse(r, status, status == 507 ? "store-full" : "refused", "", "%s",
-		           status == 507 ? post_full : one->reason);
-	else
-		a->instant[THERE].stands = true;
-}
-
-static void publish(struct post *p)
-{
-	struct amending *a = p->req->own;
 	struct sta_message m = {&a->payload, &a->properties, ""};
-	const struct sta_found *x = &a->find.one[a->instant[HERE].stream];
-	if (p->req->answering)
-		return;
-	if (p->req->pending)
-		return;
-	if (a->instant[THERE].stands) { /* the series have it behind this turn */
-		a->find.n_instants = 0;
-		sta_find_later(&a->find, p->req, applied);
-		return;
-	}
 	buf_clear(&a->payload);
 	buf_clear(&a->properties);
-	const char *why = sta_message(p, p->req->web, x, &a->o, &m);
+	const char *why = sta_message(a->r->post, a->r->web, stream_of_it(a), &a->o, &m);
 	if (why) {
-		sta_refuse(p->req, 400, m.code, "", "%s", why);
+		sta_refuse(a->r, 400, m.code, "", "%s", why);
+		return false;
+	}
+	*ret = sta_message_of(a->r->post, &a->o, &m);
+	ret->spent = a->spent;
+	return true;
+}
+
+static int try(struct req *r)
+{
+	struct amending *a = r->own;
+	struct ingest_message m;
+	if (promises_held(r->web->promises)) {
+		sta_refuse(r, 507, "store-full", "", "the disk of the time series is full");
+		return ERR_INVALID;
+	}
+	if (!a->moves)
+		return 0;
+	int err = message_of(a, &m) ? post_try(r->post, &m, 0) : ERR_INVALID;
+	a->spent |= !err;
+	return err;
+}
+
+/* In one turn, so that it is in one commit. */
+static void go(struct req *r)
+{
+	struct amending *a = r->own;
+	struct ingest_message m;
+	if (a->moves && (!message_of(a, &m) || !post_publish(r->post, &m, 0)))
+		return;
+	a->promised = true;
+	r->pending++;
+	req_wait(r);
+	promise_make(r->web->promises, &a->c, kept, a);
+}
+
+static const struct sta_waiting amending_waits = {bytes_of, try, go};
+
+/* By itself; and again, when there is room. */
+static void publish(struct post *p)
+{
+	struct req *r = p->req;
+	const struct amending *a = r->own;
+	unsigned n;
+	if (r->answering || r->pending || a->promised)
+		return;
+	if (a->refused) {
+		sta_refuse(r, a->refused,
+		           a->refused == 507   ? "store-full"
+		           : a->refused == 409 ? "conflict"
+		                               : "refused",
+		           "", "%s", a->reason);
 		return;
 	}
-	struct ingest_message message = sta_message_of(p, &a->o, &m);
-	(void)post_publish(p, &message, 0); /* no room: it is called again */
+	size_t bytes = bytes_of(r, &n);
+	bool room = n ? hub_has_room_for(r->web->hub, CONFIG_BULK, n, bytes)
+	              : hub_has_state_room(r->web->hub, bytes);
+	int err = room ? try(r) : ERR_AGAIN;
+	if (!err)
+		go(r);
+	else if (err == ERR_AGAIN)
+		post_wait(r);
 }
 
 /* What has a result there too goes there, the rest is rejected. False: nothing would be left. */
@@ -304,11 +433,8 @@ static void move(struct amending *a)
 		           "what moves keeps one of its results at least");
 		return;
 	}
-	struct post *p = post_new(a->r, NULL);
-	p->next = publish;
-	p->take = take;
-	req_wait(a->r);
-	publish(p);
+	a->moves = !to->stands;
+	correct(a);
 }
 
 /* ---- the way of a request ---- */
@@ -323,7 +449,14 @@ static void compared(struct req *r)
 /* The time that it is to have is known: what stands there? */
 static void look_there(struct amending *a)
 {
+	const struct sta_found *x = stream_of_it(a);
 	a->instant[THERE] = (struct sta_instant){.stream = a->instant[HERE].stream, .ms = a->o.ms};
+	a->holds_there = sta_hold(a->r->web, x->type, x->id, a->o.ms);
+	if (!a->holds_there) {
+		sta_refuse(a->r, 409, "conflict", "/phenomenonTime",
+		           "an Observation of that phenomenonTime is being written");
+		return;
+	}
 	free(a->compared_now);
 	a->compared_now = sta_instant_of(&a->instant[THERE], &a->o);
 	a->find.instant = &a->instant[THERE];
@@ -342,6 +475,13 @@ static void found(struct req *r)
 		           (long long)a->id);
 		return;
 	}
+	a->holds = r->group && sta_hold(r->web, STA_OBSERVATION, a->id, 0);
+	if (r->group && !a->holds) {
+		sta_refuse(r, 409, "conflict", "",
+		           "another request of a group changes this Observation: send one for "
+		           "both");
+		return;
+	}
 	if (!sta_may_write(r, x, !x->written) ||
 	    (r->method != METHOD_DELETE && (!take_body(a, x) || !read_now(a, x))))
 		return;
@@ -351,8 +491,7 @@ static void found(struct req *r)
 	                                  .reason = r->method == METHOD_DELETE
 	                                                ? SPAN("deleted over SensorThings")
 	                                                : SPAN("changed over SensorThings"),
-	                                  .who = r->who.name,
-	                                  .done = amended};
+	                                  .who = r->who.name};
 	if (r->method == METHOD_DELETE) {
 		reject(a, x);
 	} else if (a->o.ms == a->instant[HERE].ms) {
@@ -396,13 +535,6 @@ void sta_amend(struct req *r, struct sta_query *path)
 	json_tape_init(&a->now, LIMIT_STA_TOKENS);
 	buf_init(&a->payload, LIMIT_PACKET_BYTES_MAX);
 	buf_init(&a->properties, LIMIT_USER_PROPERTIES_BYTES);
-	if (r->group) {
-		sta_refuse(r, 501, "group", "",
-		           "corrections of Observations are kept apart from entities, so that "
-		           "they cannot be all or nothing with others: send this without an "
-		           "atomicityGroup");
-		return;
-	}
 	if (!id || id == INT64_MIN) {
 		sta_refuse(r, 404, "no-such-entity", "", "there is no such Observation");
 		return;

@@ -22,12 +22,16 @@ struct sta_group {
 	void (*over)(void *arg, int status);
 	void *arg;
 	struct entities_change *change; /* NULL: none yet, or committed */
-	struct rows *ready[LIMIT_STA_BATCH];
+	struct ready {
+		struct req *r;
+		const struct sta_waiting *what;
+	} ready[LIMIT_STA_BATCH];
 	unsigned n_ready, left; /* left: that have not answered */
 	struct line line[LIMIT_STA_BATCH];
 	unsigned n_lines;
 	int status;
 	bool committing, ended;
+	bool went; /* it is in the batch: what is audited from now on has happened */
 };
 
 struct sta_group *sta_group_new(struct req *outer, void (*over)(void *arg, int status), void *arg)
@@ -62,19 +66,34 @@ struct entities_change *sta_group_change(struct sta_group *g)
 	return g->change;
 }
 
-void sta_group_audit(struct sta_group *g, const char *action, enum sta_type t, int64_t id)
+static void write_line(const struct sta_group *g, const struct line *l)
 {
-	if (g->n_lines < ARRAY_LEN(g->line))
-		g->line[g->n_lines++] = (struct line){action, t, id};
+	char object[80];
+	snprintf(object, sizeof(object), "%s(%lld)", sta_set_name(l->type), (long long)l->id);
+	audit_line(access_audit(g->web->access), l->action, object, "done", g->origin, g->who.name,
+	           span_str(g->who.organisation));
 }
 
-void sta_group_ready(struct rows *s)
+void sta_group_audit(struct sta_group *g, const char *action, enum sta_type t, int64_t id)
 {
-	struct req *r = s->r;
+	const struct line now = {action, t, id};
+	if (g->went)
+		write_line(g, &now);
+	else if (g->n_lines < ARRAY_LEN(g->line))
+		g->line[g->n_lines++] = now;
+}
+
+void sta_group_ready(struct req *r, const struct sta_waiting *what)
+{
 	struct sta_group *g = r->group;
 	assert(g->n_ready < ARRAY_LEN(g->ready));
-	g->ready[g->n_ready++] = s;
+	g->ready[g->n_ready++] = (struct ready){r, what};
 	r->answered(r);
+}
+
+unsigned sta_group_waiting(const struct sta_group *g)
+{
+	return g->n_ready;
 }
 
 /* ---- the end ---- */
@@ -107,13 +126,8 @@ static void committed(void *arg, int err)
 {
 	struct sta_group *g = arg;
 	g->committing = false;
-	for (unsigned i = 0; i < g->n_lines && !err && g->web->access; i++) {
-		char object[80];
-		snprintf(object, sizeof(object), "%s(%lld)", sta_set_name(g->line[i].type),
-		         (long long)g->line[i].id);
-		audit_line(access_audit(g->web->access), g->line[i].action, object, "done",
-		           g->origin, g->who.name, span_str(g->who.organisation));
-	}
+	for (unsigned i = 0; i < g->n_lines && !err && g->web->access; i++)
+		write_line(g, &g->line[i]);
 	if (err)
 		g->status = 507;
 	if (g->outer)
@@ -122,17 +136,10 @@ static void committed(void *arg, int err)
 		free(g);
 }
 
-/* Asks again when there is room: as a post does. */
-static void wait_for_room(struct sta_group *g)
+static void expect(struct sta_group *g, struct req *r)
 {
-	if (list_empty(&g->outer->room_node))
-		list_append(&g->web->room, &g->outer->room_node);
-}
-
-static void expect(struct sta_group *g, struct rows *s)
-{
-	s->r->answered = member_answered;
-	s->r->answered_arg = g;
+	r->answered = member_answered;
+	r->answered_arg = g;
 	g->left++;
 }
 
@@ -140,8 +147,8 @@ static void expect(struct sta_group *g, struct rows *s)
 static int try_all(struct sta_group *g)
 {
 	for (unsigned i = 0; i < g->n_ready; i++) {
-		expect(g, g->ready[i]);
-		int err = rows_try(g->ready[i]);
+		expect(g, g->ready[i].r);
+		int err = g->ready[i].what->try(g->ready[i].r);
 		if (err == ERR_INVALID)
 			return err;
 		g->left--;
@@ -157,8 +164,9 @@ static size_t room_of(const struct sta_group *g, unsigned *ret_n)
 	size_t bytes = 0;
 	*ret_n = 0;
 	for (unsigned i = 0; i < g->n_ready; i++) {
-		bytes += rows_bytes(g->ready[i]);
-		*ret_n += (unsigned)g->ready[i]->n;
+		unsigned n;
+		bytes += g->ready[i].what->bytes(g->ready[i].r, &n);
+		*ret_n += n;
 	}
 	return bytes;
 }
@@ -173,28 +181,30 @@ static void decide(struct post *p)
 		fail(g, 413);
 		return;
 	}
-	int err = n && !hub_has_room_for(g->web->hub, CONFIG_BULK, n, bytes + rows) ? ERR_AGAIN
-	                                                                            : try_all(g);
+	bool room = n ? hub_has_room_for(g->web->hub, CONFIG_BULK, n, bytes + rows)
+	              : hub_has_state_room(g->web->hub, bytes + rows);
+	int err = room ? try_all(g) : ERR_AGAIN;
 	if (err == ERR_INVALID) {
 		fail(g, 424);
 		return;
 	}
 	if (err) {
-		wait_for_room(g);
+		post_wait(g->outer);
 		return;
 	}
 	if (g->change) {
 		if (entities_commit(g->change, committed, g)) {
-			wait_for_room(g);
+			post_wait(g->outer);
 			return;
 		}
 		g->committing = true;
 		g->change = NULL;
 	}
+	g->went = true;
 	for (unsigned i = 0; i < g->n_ready; i++)
-		expect(g, g->ready[i]);
+		expect(g, g->ready[i].r);
 	for (unsigned i = 0; i < g->n_ready; i++)
-		rows_go(g->ready[i]);
+		g->ready[i].what->go(g->ready[i].r);
 	finish(g);
 }
 

@@ -6,6 +6,7 @@
  * Observation of a key means is the feed's: duplicates = ignore, the first counts: the same result
  * again is 200, another is 409; replace, the last counts; keep, both stay. While one is being
  * written its key is held, so that two who write at the same time are told apart. */
+#include "web/sta_rows.h"
 #include "web/sta_feature.h"
 #include "web/sta_group.h"
 
@@ -20,21 +21,39 @@ enum { REASON_BYTES = 400 };
 
 enum { KEY_BYTES = 17 };
 
-static struct span key_of(const struct rows *s, const struct row *w, char out[KEY_BYTES])
+static struct span key_of(enum sta_type t, int64_t id, int64_t ms, char out[KEY_BYTES])
 {
-	const struct sta_found *x = &s->find.one[w->stream];
-	out[0] = (char)x->type;
-	memcpy(out + 1, &x->id, 8);
-	memcpy(out + 9, &w->o.ms, 8);
+	out[0] = (char)t;
+	memcpy(out + 1, &id, 8);
+	memcpy(out + 9, &ms, 8);
 	return span_of(out, KEY_BYTES);
+}
+
+bool sta_hold(struct web *w, enum sta_type t, int64_t id, int64_t ms)
+{
+	char mem[KEY_BYTES];
+	struct span key = key_of(t, id, ms, mem);
+	bool is_free = !map_get(&w->sta_writing, key);
+	if (is_free)
+		map_set(&w->sta_writing, key, w);
+	return is_free;
+}
+
+void sta_let_go(struct web *w, enum sta_type t, int64_t id, int64_t ms)
+{
+	char mem[KEY_BYTES];
+	map_remove(&w->sta_writing, key_of(t, id, ms, mem));
 }
 
 static void let_go(struct rows *s)
 {
-	char key[KEY_BYTES];
-	for (size_t i = 0; i < s->n; i++)
-		if (s->row[i].held)
-			map_remove(&s->r->web->sta_writing, key_of(s, &s->row[i], key));
+	for (size_t i = 0; i < s->n; i++) {
+		if (!s->row[i].held)
+			continue;
+		const struct sta_found *x = &s->find.one[s->row[i].stream];
+		sta_let_go(s->r->web, x->type, x->id, s->row[i].o.ms);
+		s->row[i].held = false;
+	}
 }
 
 static void rows_free(void *arg)
@@ -104,8 +123,6 @@ static void finish(struct rows *s)
 	for (size_t i = 0; i < s->n && !s->refind; i++)
 		s->refind = s->row[i].status < 300 && !s->find.one[s->row[i].stream].of;
 	let_go(s);
-	for (size_t i = 0; i < s->n; i++)
-		s->row[i].held = false;
 	if (!s->refind) {
 		rows_answer(s);
 		return;
@@ -184,35 +201,28 @@ static struct post *post_of(struct rows *s)
 	return p;
 }
 
-static void begin_publishing(struct rows *s)
-{
-	struct post *p = post_of(s);
-	if (s->r->group) {
-		sta_group_ready(s);
-		return;
-	}
-	p->next = publish;
-	req_wait(s->r);
-	publish(p);
-}
-
 /* ---- all or nothing ---- */
 
 enum { ROW_OVERHEAD_BYTES = 2048 }; /* of a record and of the names in its message */
 
-size_t rows_bytes(const struct rows *s)
+size_t sta_message_bytes(const struct sta_found *x, const struct sta_observation *o)
 {
+	size_t all = ROW_OVERHEAD_BYTES + strlen(x->of_thing) + strlen(x->member);
+	for (unsigned k = 0; k < x->n_sides; k++)
+		all += strlen(x->side[k].member) + sizeof(x->side[k].unit);
+	all += o->result ? o->t->tok[o->result].len : 0;
+	for (unsigned k = 0; k < ARRAY_LEN(o->extra); k++)
+		all += o->extra[k] ? o->t->tok[o->extra[k]].len : 0;
+	return all;
+}
+
+static size_t rows_bytes(struct req *r, unsigned *ret_n)
+{
+	const struct rows *s = r->own;
 	size_t all = 0;
-	for (size_t i = 0; i < s->n; i++) {
-		const struct sta_observation *o = &s->row[i].o;
-		const struct sta_found *x = &s->find.one[s->row[i].stream];
-		all += ROW_OVERHEAD_BYTES + strlen(x->of_thing) + strlen(x->member);
-		for (unsigned k = 0; k < x->n_sides; k++)
-			all += strlen(x->side[k].member) + sizeof(x->side[k].unit);
-		all += o->result ? o->t->tok[o->result].len : 0;
-		for (unsigned k = 0; k < ARRAY_LEN(o->extra); k++)
-			all += o->extra[k] ? o->t->tok[o->extra[k]].len : 0;
-	}
+	for (size_t i = 0; i < s->n; i++)
+		all += sta_message_bytes(&s->find.one[s->row[i].stream], &s->row[i].o);
+	*ret_n = (unsigned)s->n;
 	return all;
 }
 
@@ -221,8 +231,9 @@ static void tried(struct post *p)
 	rows_answer(p->req->own);
 }
 
-int rows_try(struct rows *s)
+static int rows_try(struct req *r)
 {
+	struct rows *s = r->own;
 	struct post *p = post_of(s);
 	bool refused = false;
 	p->next = tried;
@@ -242,12 +253,23 @@ int rows_try(struct rows *s)
 	return refused ? ERR_INVALID : 0;
 }
 
-void rows_go(struct rows *s)
+static void rows_go(struct req *r)
 {
-	struct post *p = post_of(s);
+	struct post *p = post_of(r->own);
 	p->next = publish;
-	req_wait(s->r);
+	req_wait(r);
 	publish(p);
+}
+
+static const struct sta_waiting rows_waiting = {rows_bytes, rows_try, rows_go};
+
+static void begin_publishing(struct rows *s)
+{
+	(void)post_of(s);
+	if (s->r->group)
+		sta_group_ready(s->r, &rows_waiting);
+	else
+		rows_go(s->r);
 }
 
 /* ---- FeatureOfInterest ---- */
@@ -347,12 +369,9 @@ static void found(struct req *r)
 /* From before the look-up to the answer. */
 static void hold(struct rows *s, struct row *w)
 {
-	char mem[KEY_BYTES];
-	struct span key = key_of(s, w, mem);
-	w->clash = map_get(&s->r->web->sta_writing, key) != NULL;
-	w->held = !w->clash;
-	if (w->held)
-		map_set(&s->r->web->sta_writing, key, s);
+	const struct sta_found *x = &s->find.one[w->stream];
+	w->held = sta_hold(s->r->web, x->type, x->id, w->o.ms);
+	w->clash = !w->held;
 }
 
 /* What stands at the times of the rows is looked up with their Datastreams. */

@@ -38,6 +38,14 @@ struct rows {
 	bool refind; /* numbers of the series are looked up */
 };
 
+/* A Datastream or MultiDatastream and the time of an Observation that is on its way, or an
+ * Observation that a group changes, and 0. False: another one has it. */
+bool sta_hold(struct web *w, enum sta_type t, int64_t id, int64_t ms) MUSTCHECK;
+void sta_let_go(struct web *w, enum sta_type t, int64_t id, int64_t ms);
+
+/* What its message takes of a commit at most. */
+size_t sta_message_bytes(const struct sta_found *x, const struct sta_observation *o);
+
 /* What a request owns from now on. */
 struct rows *rows_new(struct req *r, enum rows_kind kind);
 struct row *row_new(struct rows *s, unsigned stream);
@@ -48,11 +56,6 @@ const char *rows_stream(const struct json_tape *t, uint32_t object, enum sta_typ
                         int64_t *ret_id);
 /* All rows are read: looks up, publishes, answers. */
 void rows_begin(struct rows *s);
-/* Of those that are all or nothing with others (sta_group.h): what they take of a commit at most;
- * whether all would be kept (0, ERR_AGAIN: not now, ERR_INVALID: it answers); and publishing. */
-size_t rows_bytes(const struct rows *s);
-int rows_try(struct rows *s) MUSTCHECK;
-void rows_go(struct rows *s);
 /* All rows have their status, and their Datastreams numbers. */
 void rows_answer(struct rows *s);
 

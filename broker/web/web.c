@@ -177,6 +177,7 @@ int web_new(const struct web_options *o, struct web **ret, struct buf *why)
 	w->addresses = o->addresses;
 	w->things = o->things;
 	w->entities = o->entities;
+	w->promises = o->promises;
 	w->series = o->series;
 	map_init(&w->zones);
 	map_init(&w->sta_writing);

@@ -20,6 +20,7 @@
 struct access;
 struct identity;
 struct series;
+struct promises;
 struct sessions;
 struct addresses;
 struct things;
@@ -61,6 +62,7 @@ struct web_options {
 	struct things *things;       /* for /v1/things. Outlives web */
 	struct entities *entities;   /* written ones of SensorThings. Outlives web */
 	struct series *series;       /* NULL: the time series answer 404. Outlives web */
+	struct promises *promises;   /* with series; outlives web */
 	struct addresses *addresses; /* who is connected; outlives web */
 	struct eraser *eraser;       /* the same */
 	struct web_ops ops;

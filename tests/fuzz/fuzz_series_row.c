@@ -17,6 +17,7 @@ static void read_and_write(int which, struct span key, struct span row, struct b
 	struct row_stream stream;
 	struct row_amend amend;
 	struct row_detail detail;
+	struct row_promise promise;
 	struct box place;
 	switch (which) {
 	case 0:
@@ -34,6 +35,10 @@ static void read_and_write(int which, struct span key, struct span row, struct b
 	case 4:
 		if (row_detail_read(key, row, &detail) == 0)
 			row_detail_write(key, &detail, again);
+		break;
+	case 5:
+		if (row_promise_read(key, row, &promise) == 0)
+			row_promise_write(key, &promise, again);
 		break;
 	default:
 		if (row_place_read(key, row, &place) == 0)

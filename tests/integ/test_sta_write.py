@@ -572,6 +572,37 @@ def test_against_a_model(lab, seed):
     m.check()
 
 
+def test_kill_while_moving(lab):
+    """An Observation that moves stands at one of its two times after each death, never at both."""
+    _, s = make_stream(lab)
+    may = {}  # by number: its result, the times that it may have
+
+    def write(life, w, k):
+        name, t = f"{life}-{w}-{k}", [city.now(-40000 + 8000 * life + 2500 * w + 3 * k + i) for i in range(2)]
+        a = written(lab, "POST", f"/sta/v1.1/Datastreams({s})/Observations", {"result": name, "phenomenonTime": t[0]})
+        if not a:
+            return False
+        assert a.status == 201, a.body
+        o = int(a.headers["location"].split("(")[1].rstrip(")"))
+        later, t = t[1], [city.parse_time(x) for x in t]
+        may[o] = name, set(t)
+        a = written(lab, "PATCH", f"/sta/v1.1/Observations({o})", {"phenomenonTime": later})
+        if not a:
+            return False
+        assert a.status == 200, a.body
+        may[o] = name, {t[1]}
+        return True
+
+    def settled():
+        now = every(lab, ask(lab, f"/Datastreams({s})/Observations", top=1000))
+        shown, results = {x["@iot.id"]: x for x in now}, [x["result"] for x in now]
+        return len(set(results)) == len(results) and all(
+            o in shown and shown[o]["result"] == name and city.parse_time(shown[o]["phenomenonTime"]) in t for o, (name, t) in may.items())
+    for _ in lives(lab, 5, write, seed=4, longest=.8):
+        wait_for("what was promised", settled)
+    assert may
+
+
 def test_kill_while_writing(lab):
     """What was answered with 201 is there after each death, and no number is given twice."""
     made = {}

@@ -49,6 +49,12 @@ static inline void scene_abandoned(void *arg, struct feed *f, const struct recor
 	ingest_abandoned(((struct scene *)arg)->b.ingest, f, r);
 }
 
+static inline void scene_pool(void *arg UNUSED, struct job *j)
+{
+	j->work(j);
+	j->done(j);
+}
+
 static inline int scene_try_series(struct scene *x, char *why, size_t size)
 {
 	struct buf text;
@@ -60,6 +66,7 @@ static inline int scene_try_series(struct scene *x, char *why, size_t size)
 		return err;
 	struct series_options o = {.hub = x->b.hub,
 	                           .side = x->side,
+	                           .runner = {.pool = scene_pool},
 	                           .registered = x->registered,
 	                           .registered_arg = x->registered_arg};
 	buf_init(&text, 4096);
