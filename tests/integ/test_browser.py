@@ -74,7 +74,7 @@ def test_in_a_browser(own, tmp_path):
     tap = os.path.join(shots, "tap")
     with open(tap, "w", encoding="utf-8") as out:
         p = subprocess.run(["node", os.path.join(TOP, "tests", "tools", "browser.mjs"), top, chromium, json.dumps(plan)],
-                           stdout=out, stderr=out, timeout=270 if not plan["all"] else 3000, check=False)
+                           stdout=out, stderr=out, timeout=540 if not plan["all"] else 3000, check=False)
     with open(tap, encoding="utf-8") as f:
         lines = f.read().splitlines()
     bad = [line for line in lines if not line.startswith(("ok", "1.."))]
