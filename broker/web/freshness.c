@@ -115,14 +115,7 @@ void get_thing_freshness(struct req *r)
 	struct observing *g = observing_new(r, OBSERVE_FRESH);
 	if (!g)
 		return;
-	struct series_ask *a = &g->streams;
-	req_wait(r);
 	g->more = xcalloc(1, sizeof(struct freshness));
-	a->what = SERIES_THINGS;
-	a->filter = g->o.filter;
-	a->filter.thing = r->param[0];
-	permit_put(g->permit, &a->filter);
-	a->done = on_things;
-	a->arg = g;
-	series_ask(r->web->series, a);
+	g->o.filter.thing = r->param[0];
+	series_ask(r->web->series, observing_question(g, SERIES_THINGS, on_things));
 }

@@ -447,19 +447,26 @@ static void on_streams(struct series_ask *a)
 	next_stream(g);
 }
 
-/* Puts the first question. */
-static void observing_begin(struct observing *g)
+struct series_ask *observing_question(struct observing *g, enum series_what what,
+                                      void (*done)(struct series_ask *a))
 {
 	struct series_ask *a = &g->streams;
 	req_wait(g->r);
-	a->what = SERIES_STREAMS;
+	a->what = what;
 	a->filter = g->o.filter;
+	permit_put(g->permit, &a->filter);
+	a->done = done;
+	a->arg = g;
+	return a;
+}
+
+/* Puts the first question. */
+static void observing_begin(struct observing *g)
+{
+	struct series_ask *a = observing_question(g, SERIES_STREAMS, on_streams);
 	a->filter.stream_id = g->id;
 	if (g->id) /* it is there, also when nothing came since */
 		a->filter.stored_since_ms = 0;
-	permit_put(g->permit, &a->filter);
-	a->done = on_streams;
-	a->arg = g;
 	g->inner = g->o.cursor.inner;
 	if (!g->id) {
 		a->cursor = g->o.cursor.stream;

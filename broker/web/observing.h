@@ -42,6 +42,10 @@ struct observing {
 struct observing *observing_new(struct req *r, enum observe_way way);
 /* The same for the one datastream that the path names; 404 when it names none. */
 void observing_begin_one(struct observing *g);
+/* The outer question, by its filter and what the reader may see, as g->streams; the request waits.
+ * The caller asks it. */
+struct series_ask *observing_question(struct observing *g, enum series_what what,
+                                      void (*done)(struct series_ask *a));
 const struct series_stream *observing_stream(const struct observing *g);
 bool observing_may(const struct observing *g, struct span feed, struct span thing,
                    const struct access_spot *spot);

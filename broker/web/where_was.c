@@ -158,14 +158,8 @@ void get_thing_places(struct req *r)
 	struct observing *g = observing_new(r, OBSERVE_PLACES);
 	if (!g)
 		return;
-	struct series_ask *a = &g->streams;
-	req_wait(r);
-	a->what = SERIES_THINGS;
-	a->filter = g->o.filter;
-	a->filter.thing = r->param[0];
-	permit_put(g->permit, &a->filter);
-	a->done = on_thing;
-	a->arg = g;
+	g->o.filter.thing = r->param[0];
+	struct series_ask *a = observing_question(g, SERIES_THINGS, on_thing);
 	a->cursor = g->o.cursor.stream;
 	g->inner = g->o.cursor.inner;
 	if (a->cursor.at)
