@@ -147,8 +147,9 @@ static double side_of(struct point p, struct point q, struct point at)
 /* Whether the side from p to q may touch the box: it does not when all is on one side of it. */
 static bool touches(struct point p, struct point q, const struct box *b)
 {
-	if (MAX_OF(p.lon, q.lon) < b->west_e7 || MIN_OF(p.lon, q.lon) > b->east_e7 ||
-	    MAX_OF(p.lat, q.lat) < b->south_e7 || MIN_OF(p.lat, q.lat) > b->north_e7)
+	const struct box around = {MIN_OF(p.lon, q.lon), MIN_OF(p.lat, q.lat), MAX_OF(p.lon, q.lon),
+	                           MAX_OF(p.lat, q.lat)};
+	if (!box_touches(&around, b))
 		return false;
 	const struct point corner[] = {{b->west_e7, b->south_e7},
 	                               {b->west_e7, b->north_e7},

@@ -202,8 +202,9 @@ static struct thing_place place_of(const struct things *things, struct span thin
 		x = things_find(things, spot->organisation, thing);
 	if (!x)
 		return (struct thing_place){spot->known, spot->place};
-	if (x->registered && x->entry.has_location)
-		return thing_entry_place(x);
+	const struct thing_place entry = thing_entry_place(x);
+	if (entry.known)
+		return entry;
 	const struct thing_seen *last = thing_told_place(x);
 	return last ? (struct thing_place){true, last->place}
 	            : (struct thing_place){.known = false};

@@ -135,9 +135,12 @@ static void drop_topic(struct entities *e, const struct entity *x)
 		map_remove(&e->topics, key);
 }
 
+/* Once: a Thing may name the same Location twice. */
 static void list_put(struct list_of *l, struct entity *x)
 {
 	unsigned at = place_of(l, x->id);
+	if (at < l->n && l->p[at] == x)
+		return;
 	if (l->n == l->cap) {
 		l->cap = l->cap ? 2 * l->cap : 4;
 		l->p = xrealloc(l->p, l->cap * sizeof(*l->p));
@@ -173,12 +176,10 @@ static void link_put(struct map *m, struct entity *x, int64_t to)
 		l = xcalloc(1, sizeof(*l));
 		map_set(m, key, l);
 	}
-	unsigned at = place_of(l, x->id);
-	if (at == l->n || l->p[at] != x) /* the same Location twice is once */
-		list_put(l, x);
+	list_put(l, x);
 }
 
-static void link_take(struct map *m, const struct entity *x, int64_t to)
+static void link_take(struct map *m, struct entity *x, int64_t to)
 {
 	char mem[ENTITY_NAME_BYTES];
 	struct list_of *l = map_get(m, link_key(mem, x->type, to));
@@ -196,14 +197,9 @@ static void each_about(struct entities *e, struct entity *x,
 		each(&e->about, x, x->to.place[i]);
 }
 
-static void unlink_one(struct map *m, struct entity *x, int64_t to)
-{
-	link_take(m, x, to);
-}
-
 void entity_link(struct entities *e, struct entity *x, const struct entity_links *to)
 {
-	each_about(e, x, unlink_one);
+	each_about(e, x, link_take);
 	x->to = *to;
 	each_about(e, x, link_put);
 }
@@ -244,7 +240,7 @@ void entity_take_out(struct entities *e, struct entity *x)
 		map_remove(&e->numbers, number_key(mem, x->type, x->number));
 	if (x->to.thing)
 		link_take(&e->parts, x, x->to.thing);
-	each_about(e, x, unlink_one);
+	each_about(e, x, link_take);
 	e->n--;
 	e->unfilled -= !is_filled(x);
 	entity_drop_name(e, x, x->name);
@@ -357,20 +353,24 @@ const struct entity *entities_after(const struct entities *e, enum sta_type t, i
 	return list_after(&e->all[t], id);
 }
 
-const struct entity *entities_part_after(const struct entities *e, enum sta_type t, int64_t thing,
+static const struct entity *linked_after(const struct map *m, enum sta_type t, int64_t to,
                                          int64_t id)
 {
 	char mem[ENTITY_NAME_BYTES];
-	const struct list_of *l = map_get(&e->parts, link_key(mem, t, thing));
+	const struct list_of *l = map_get(m, link_key(mem, t, to));
 	return l ? list_after(l, id) : NULL;
+}
+
+const struct entity *entities_part_after(const struct entities *e, enum sta_type t, int64_t thing,
+                                         int64_t id)
+{
+	return linked_after(&e->parts, t, thing, id);
 }
 
 const struct entity *entities_about_after(const struct entities *e, enum sta_type t, int64_t place,
                                           int64_t id)
 {
-	char mem[ENTITY_NAME_BYTES];
-	const struct list_of *l = map_get(&e->about, link_key(mem, t, place));
-	return l ? list_after(l, id) : NULL;
+	return linked_after(&e->about, t, place, id);
 }
 
 const struct entity *entities_member_after(const struct entities *e, const struct entity *multi,

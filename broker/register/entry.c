@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rfc3339.h"
+#include "sta/merge.h"
 #include "json/write.h"
 
 #include <jansson.h>
@@ -393,36 +394,12 @@ int entry_read(struct span json, struct entry *ret, struct entry_faults *faults)
 	return doc ? take(doc, ret, faults) : ERR_INVALID;
 }
 
-/* RFC 7396, section 2. Depth is bounded by what jansson reads. */
-static json_t *merge(json_t *target, const json_t *patch)
-{
-	const char *name;
-	json_t *value;
-	if (!json_is_object(patch)) {
-		json_decref(target);
-		return json_deep_copy(patch);
-	}
-	if (!json_is_object(target)) {
-		json_decref(target);
-		target = json_object();
-	}
-	json_object_foreach((json_t *)patch, name, value)
-	{
-		if (json_is_null(value))
-			json_object_del(target, name);
-		else
-			json_object_set_new(
-			    target, name, merge(json_incref(json_object_get(target, name)), value));
-	}
-	return target;
-}
-
 int entry_patch(struct span text, struct span patch, struct entry *ret, struct entry_faults *faults)
 {
 	json_t *p = load(patch, faults);
 	json_t *doc = p ? load(text, faults) : NULL;
 	if (doc)
-		doc = merge(doc, p);
+		doc = sta_merge(doc, p);
 	json_decref(p);
 	return doc ? take(doc, ret, faults) : ERR_INVALID;
 }

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/rfc3339.h"
 #include "sta/build.h"
+#include "sta/merge.h"
 
 #include <jansson.h>
 
@@ -174,25 +175,6 @@ void sta_detail_show(json_t *observation, struct span text)
 
 /* ---- changing ---- */
 
-/* RFC 7396. */
-static void merge(json_t *into, json_t *from)
-{
-	const char *name;
-	json_t *v;
-	json_object_foreach(from, name, v)
-	{
-		json_t *old = json_object_get(into, name);
-		if (json_is_null(v))
-			json_object_del(into, name);
-		else if (json_is_object(v)) {
-			if (!json_is_object(old))
-				json_object_set_new(into, name, old = json_object());
-			merge(old, v);
-		} else
-			json_object_set(into, name, v);
-	}
-}
-
 /* What stands in its place; null: it is gone. */
 static void replace(json_t *into, json_t *from)
 {
@@ -273,8 +255,8 @@ char *sta_detail_change(struct span now, struct span body, bool whole, const cha
 		j = base_of(old, whole);
 		if (whole)
 			replace(j, own);
-		else
-			merge(j, own);
+		else if (j) /* NULL: what stands there cannot be read */
+			j = sta_merge(j, own);
 		json_decref(own);
 		if (!json_object_get(j, "phenomenonTime"))
 			json_object_set(j, "phenomenonTime",

@@ -165,7 +165,7 @@ static void take_properties(struct sta_draft *d, json_t *own)
 	d->feed = take_text(p, "feed");
 	d->thing = take_text(p, "thing");
 	d->member = take_text(p, "member");
-	if (d->type == STA_THING || d->type == STA_DATASTREAM || d->type == STA_MULTI_DATASTREAM)
+	if (d->type == STA_THING || sta_is_stream(d->type))
 		for (unsigned i = 0; i < ARRAY_LEN(worked_out); i++)
 			json_object_del(p, worked_out[i]);
 	else
@@ -287,8 +287,7 @@ static void read_links(struct reader *r, struct sta_draft *d, const struct sta_r
 {
 	char pointer[160];
 	snprintf(pointer, sizeof(pointer), "%.100s/%s", d->pointer, relation->name);
-	bool stream = d->type == STA_DATASTREAM || d->type == STA_MULTI_DATASTREAM;
-	if (relation->to == STA_OBSERVATION && stream && json_is_array(v)) {
+	if (relation->to == STA_OBSERVATION && sta_is_stream(d->type) && json_is_array(v)) {
 		free(d->observations);
 		d->observations = json_dumps(v, PLAIN);
 	} else if (relation->to == STA_OBSERVATION || relation->to == STA_HISTORICAL_LOCATION ||

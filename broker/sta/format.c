@@ -219,10 +219,10 @@ static int geometry_over(struct run *run, enum sta_type t, int64_t id, const cha
 static int geometry_of(struct run *run, enum sta_type t, int64_t id, const json_t *entity,
                        json_t **ret)
 {
-	const char *own = t == STA_LOCATION                                  ? "location"
-	                  : t == STA_FEATURE                                 ? "feature"
-	                  : t == STA_DATASTREAM || t == STA_MULTI_DATASTREAM ? "observedArea"
-	                                                                     : NULL;
+	const char *own = t == STA_LOCATION  ? "location"
+	                  : t == STA_FEATURE ? "feature"
+	                  : sta_is_stream(t) ? "observedArea"
+	                                     : NULL;
 	json_t *g = own ? json_object_get(entity, own) : NULL;
 	*ret = json_null();
 	if (g) {

@@ -22,6 +22,12 @@ enum sta_type {
 	STA_TYPES
 };
 
+/* What Observations belong to. */
+static inline bool sta_is_stream(enum sta_type t)
+{
+	return t == STA_DATASTREAM || t == STA_MULTI_DATASTREAM;
+}
+
 struct sta_relation {
 	enum sta_type from, to;
 	const char *name; /* as the path and $expand have it */

@@ -29,8 +29,7 @@ static bool is_natural(const struct run *run, const struct page *p, bool *ret_de
 		return false; /* they come in the order of its results */
 	if (o->n_order == 1 && p->list.type != STA_OBSERVATION && !k->descending)
 		return is_plain_path(run, k->node, "id") || is_plain_path(run, k->node, "@iot.id");
-	bool one_stream = p->list.type == STA_OBSERVATION &&
-	                  (from == STA_DATASTREAM || from == STA_MULTI_DATASTREAM);
+	bool one_stream = p->list.type == STA_OBSERVATION && sta_is_stream(from);
 	if (!one_stream || !is_plain_path(run, k->node, "phenomenonTime"))
 		return false;
 	*ret_descending = k->descending;

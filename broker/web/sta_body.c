@@ -55,11 +55,6 @@ const char *rows_stream(const struct json_tape *t, uint32_t object, enum sta_typ
 	           : "say which: \"Datastream\": {\"@iot.id\": 1}, or \"MultiDatastream\"";
 }
 
-static bool is_stream(enum sta_type t)
-{
-	return t == STA_DATASTREAM || t == STA_MULTI_DATASTREAM;
-}
-
 /* Of the path, or of the body; false: refused. */
 static bool find_stream(struct rows *s, const struct sta_step *parent, enum sta_type *ret_type,
                         int64_t *ret_id)
@@ -84,7 +79,7 @@ void sta_post(struct req *r, struct sta_query *q)
 	int64_t stream;
 	const char *code, *why;
 	s->find.path = sta_parent_path(q);
-	if (below && !is_stream(parent.type)) {
+	if (below && !sta_is_stream(parent.type)) {
 		sta_refuse(r, 405, "method", "", "POST to Datastreams(1)/Observations");
 		return;
 	}

@@ -179,7 +179,7 @@ static bool make_streams(struct making *m, const struct sta_draft *d, int64_t th
 {
 	for (unsigned i = 0; i < d->n_links; i++) {
 		const struct sta_draft_link *l = &d->link[i];
-		if (l->relation->to != STA_DATASTREAM && l->relation->to != STA_MULTI_DATASTREAM)
+		if (!sta_is_stream(l->relation->to))
 			continue;
 		if (!l->made) {
 			sta_refuse(m->r, 400, "link", d->pointer,

@@ -41,11 +41,6 @@ static bool read_link(const struct json_tape *t, uint32_t at, int64_t *ret)
 	return id && t->tok[id].type == JSON_NUMBER && json_int64(json_text(t, id), ret) == 0;
 }
 
-static bool is_stream(enum sta_type t)
-{
-	return t == STA_DATASTREAM || t == STA_MULTI_DATASTREAM;
-}
-
 /* The stream that path or body name. */
 static bool find_stream(struct publishing *p, struct span topic, enum sta_type *ret_type,
                         int64_t *ret_id)
@@ -56,7 +51,7 @@ static bool find_stream(struct publishing *p, struct span topic, enum sta_type *
 		return refuse(p, VERDICT_UNROUTED,
 		              "publish to v1.1/Datastreams(5)/Observations or v1.1/Observations");
 	bool below = q->n_steps == 2 && q->step[0].has_id;
-	if (below && is_stream(q->step[0].type)) {
+	if (below && sta_is_stream(q->step[0].type)) {
 		*ret_type = q->step[0].type;
 		*ret_id = q->step[0].id;
 		return true;

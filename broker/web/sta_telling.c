@@ -125,7 +125,7 @@ static bool can_have_changed(struct telling *g, struct context *c, const struct 
 {
 	json_t *entity = NULL;
 	enum sta_type t = sta_query_type(&g->q);
-	if (t == STA_OBSERVATION || t == STA_DATASTREAM || t == STA_MULTI_DATASTREAM)
+	if (t == STA_OBSERVATION || sta_is_stream(t))
 		return c->stream != 0;
 	if (t == STA_THING)
 		return true;

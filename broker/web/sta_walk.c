@@ -114,8 +114,7 @@ static bool is_linked(const struct sta_written *w, const struct sta_list *l, con
 	enum sta_type from = l->relation->from;
 	if (x->type == STA_MULTI_DATASTREAM && from == STA_OBSERVED_PROPERTY)
 		return sta_over_observes(w, x, l->id);
-	if (x->type == STA_DATASTREAM || x->type == STA_MULTI_DATASTREAM ||
-	    (x->type == STA_HISTORICAL_LOCATION && from == STA_THING))
+	if (sta_is_stream(x->type) || (x->type == STA_HISTORICAL_LOCATION && from == STA_THING))
 		return sta_link_of(x, from) == l->id;
 	if (x->type == STA_LOCATION) {
 		const struct entity *y = entities_get(w->entities, from, l->id);

@@ -180,7 +180,7 @@ json_t *sta_written_make(const struct sta_written *w, const struct entity *x, en
 	json_t *p = sta_properties(j);
 	sta_string(p, "feed", x->feed);
 	sta_string(p, "organisation", x->organisation);
-	if (x->type == STA_THING || x->type == STA_DATASTREAM || x->type == STA_MULTI_DATASTREAM)
+	if (x->type == STA_THING || sta_is_stream(x->type))
 		sta_string(p, "thing", x->thing);
 	if (x->type == STA_DATASTREAM)
 		sta_string(p, "member", x->member);
