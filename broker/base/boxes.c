@@ -2,6 +2,7 @@
 #include "base/boxes.h"
 
 #include "base/mem.h"
+#include "base/numbers.h"
 
 #include <stdlib.h>
 
@@ -181,23 +182,6 @@ bool boxes_near(const struct boxes *b, const struct box *area, uint32_t *out, si
 	return all;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return (x > y) - (x < y);
-}
-
-/* A large box may be in both areas. */
-static size_t once(uint32_t *out, size_t n)
-{
-	size_t k = 0;
-	qsort(out, n, sizeof(*out), by_number);
-	for (size_t i = 0; i < n; i++)
-		if (!k || out[k - 1] != out[i])
-			out[k++] = out[i];
-	return k;
-}
-
 bool boxes_meeting(const struct boxes *b, const struct shape *s, uint32_t *out, size_t max,
                    size_t *n)
 {
@@ -210,7 +194,7 @@ bool boxes_meeting(const struct boxes *b, const struct shape *s, uint32_t *out, 
 		all = boxes_near(b, &areas[i], out + *n, max - *n, &more);
 		*n += more;
 	}
-	if (all && n_areas > 1)
-		*n = once(out, *n);
+	if (all && n_areas > 1) /* a large box may be in both areas */
+		*n = numbers_once(out, *n);
 	return all;
 }

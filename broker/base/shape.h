@@ -8,6 +8,8 @@
 
 #include "base/box.h"
 
+#include <stddef.h>
+
 enum shape_kind { SHAPE_EVERYWHERE, SHAPE_BBOX, SHAPE_RADIUS };
 
 struct shape {
@@ -18,6 +20,11 @@ struct shape {
 };
 
 bool shape_meets(const struct shape *s, const struct box *b);
+/* place NULL: it has none, and is nowhere but everywhere. */
+static inline bool shape_takes(const struct shape *s, const struct box *place)
+{
+	return s->kind == SHAPE_EVERYWHERE || (place && shape_meets(s, place));
+}
 /* Boxes outside of which nothing meets it: one, or two where it goes over 180 degrees; 0: nothing
  * does. Of everywhere: the whole earth. */
 enum { SHAPE_BOXES = 2 };

@@ -4,8 +4,6 @@
 #include "cli/http.h"
 #include "cli/table.h"
 
-#include <string.h>
-
 static const char *const kinds[] = {"unfit", "denied", "unrouted", "limit", "conflict"};
 
 /* "unfit 3, denied 1" */
@@ -21,15 +19,14 @@ static void write_counts(const json_t *row, struct buf *b)
 
 static void add_row(struct table *t, const json_t *row, struct buf *b)
 {
-	const char *last = reply_text(row, "last", "");
-	char second[20] = "";
-	memcpy(second, last, strnlen(last, sizeof(second) - 1));
 	table_cell(t, reply_text(row, "identity", ""));
 	table_cell(t, reply_text(row, "feed", "-"));
 	table_cell(t, reply_text(row, "thing", "-"));
 	write_counts(row, b);
 	table_cell(t, buf_str(b));
-	table_cell(t, second);
+	buf_clear(b);
+	buf_addf(b, "%.19s", reply_text(row, "last", ""));
+	table_cell(t, buf_str(b));
 	table_cell(t, reply_text(row, "reason", ""));
 }
 

@@ -274,8 +274,7 @@ static void take_place(struct series *s, const struct source *from, struct thing
 	if (s->again && rebuild_take_place(s, from, id, r))
 		return;
 	const struct box before = t->place.box;
-	bool had = t->has_place || t->registered,
-	     moved = place_take(from, r, &t->has_place, &t->place);
+	bool had = thing_is_placed(t), moved = place_take(from, r, &t->has_place, &t->place);
 	if (t->has_place && (!had || !box_same(&before, &t->place.box)))
 		near_moved(s, id, had ? &before : NULL);
 	t->registered = t->registered && !t->has_place;

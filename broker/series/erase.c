@@ -103,7 +103,7 @@ static void forget_thing(struct series *s, uint32_t thing_id)
 		forget_stream(s, src, id);
 	}
 	x->gone = true; /* its name stays: an answer under way may hold it */
-	if (x->has_place || x->registered)
+	if (thing_is_placed(x))
 		near_moved(s, thing_id, &x->place.box);
 	x->first_stream = x->n_streams = 0;
 	s->stats.things--;

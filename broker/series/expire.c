@@ -391,13 +391,14 @@ static int64_t cut_of(const struct series *s, const struct source *src, const st
 	return MAX_OF(from, st->since_ms);
 }
 
-static bool is_old(const struct series *s, const struct source *src, const struct stream *st)
+/* cut_ms: as cut_of() says. Most datastreams end at it. */
+static bool is_old(const struct series *s, const struct source *src, const struct stream *st,
+                   int64_t cut_ms)
 {
-	if (!st->count)
+	if (!st->count || st->first_ms >= cut_ms)
 		return false;
 	return st->first_ms < st->since_ms ||
-	       (src->keep_ms && st->first_ms < keep_from(s, src) - slack_ms(src) &&
-	        st->first_ms < cut_of(s, src, st));
+	       (src->keep_ms && st->first_ms < keep_from(s, src) - slack_ms(src));
 }
 
 /* The next datastream with something too old. */
@@ -413,7 +414,7 @@ static bool find_old(struct series *s, int64_t *ret_cut_ms, int64_t *ret_old_ms)
 		if (src && st->on_disk) {
 			*ret_cut_ms = cut_of(s, src, st);
 			*ret_old_ms = keep_hours_from(s, src);
-			if (is_old(s, src, st) ||
+			if (is_old(s, src, st, *ret_cut_ms) ||
 			    (st->since_ms != INT64_MIN && *ret_old_ms > INT64_MIN))
 				return true;
 		}

@@ -157,22 +157,8 @@ static int tail_points(const struct stream *st, struct points *ret, int64_t keep
 	int err = 0;
 	for (uint32_t i = 0; i < st->flushing && !err; i++) {
 		const struct tail_point *p = &st->tail[i];
-		uint32_t text = 0;
-		if (p->time_ms < keep_hours_from_ms)
-			continue; /* too old for anything: it would be deleted at once */
-		if (p->kind == POINT_TEXT)
-			err = points_text(ret, text_span(p->text), &text);
-		struct point *to = err ? NULL : points_add(ret);
-		if (!to)
-			return err ? err : ERR_TOO_LARGE;
-		*to = (struct point){.time_ms = p->time_ms,
-		                     .stored_s = p->stored_s,
-		                     .flags = p->flags,
-		                     .kind = p->kind};
-		if (p->kind == POINT_TEXT)
-			to->text = text;
-		else
-			to->number = p->number;
+		if (p->time_ms >= keep_hours_from_ms) /* else it would be deleted at once */
+			err = tail_copy(ret, p);
 	}
 	return err ? err : points_sort(ret);
 }

@@ -17,8 +17,7 @@ static bool is(struct span wanted, struct span have)
 
 static bool in_shape(const struct series_filter *f, const struct thing *t)
 {
-	return f->shape.kind == SHAPE_EVERYWHERE ||
-	       ((t->has_place || t->registered) && shape_meets(&f->shape, &t->place.box));
+	return shape_takes(&f->shape, thing_is_placed(t) ? &t->place.box : NULL);
 }
 
 static bool thing_fits(const struct series *s, const struct series_filter *f, uint32_t id)
@@ -105,7 +104,7 @@ static void fill_stream(const struct series *s, uint32_t id, struct series_strea
 	                           .stored_ms = st->stored_ms,
 	                           .has_latest = st->latest.is_set && st->latest.time_ms >= keep_ms,
 	                           .has_future = st->future && st->future->is_set,
-	                           .has_place = t->has_place || t->registered,
+	                           .has_place = thing_is_placed(t),
 	                           .registered = t->registered,
 	                           .place = t->place.box,
 	                           .cadence_s = (uint64_t)src->cadence_ms / 1000,
@@ -125,7 +124,7 @@ static void fill_thing(const struct series *s, uint32_t id, struct series_thing 
 	                           .organisation = text_span(t->organisation),
 	                           .thing = text_span(t->name),
 	                           .streams = t->n_streams,
-	                           .has_place = t->has_place || t->registered,
+	                           .has_place = thing_is_placed(t),
 	                           .registered = t->registered,
 	                           .place = t->place.box,
 	                           .place_ms = t->place.time_ms,

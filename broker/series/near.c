@@ -1,6 +1,7 @@
 /* near.c - which things, or whose datastreams, may be where it is asked, without looking at all of
  * them. */
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "series/private.h"
 
 #include <stdlib.h>
@@ -34,12 +35,6 @@ static bool keep(const struct series *s, const uint32_t *found, size_t n, bool s
 	return true;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return (x > y) - (x < y);
-}
-
 bool near_find(struct series *s, const struct series_filter *f, bool streams, uint64_t after,
                struct near *ret)
 {
@@ -55,7 +50,7 @@ bool near_find(struct series *s, const struct series_filter *f, bool streams, ui
 		near_free(ret);
 		return false;
 	}
-	qsort(ret->ids, ret->n, sizeof(*ret->ids), by_number);
+	ret->n = numbers_once(ret->ids, ret->n);
 	return true;
 }
 
@@ -70,7 +65,7 @@ void near_moved(struct series *s, uint32_t id, const struct box *before)
 	const struct thing *t = &s->things[id];
 	if (before)
 		boxes_drop(&s->boxes, id, before);
-	if ((t->has_place || t->registered) && !t->gone)
+	if (thing_is_placed(t) && !t->gone)
 		boxes_add(&s->boxes, id, &t->place.box);
 }
 

@@ -115,6 +115,12 @@ struct thing {
 	bool on_disk, dirty, gone;
 };
 
+/* place says where it is, by its own word or the register's. */
+static inline bool thing_is_placed(const struct thing *t)
+{
+	return t->has_place || t->registered;
+}
+
 /* A detail on its way to disk. */
 struct noted {
 	int64_t time_ms;
@@ -429,6 +435,9 @@ void details_clear(struct details *d);
 void details_told(struct details *d, uint32_t of); /* the next point of the answer has it */
 
 /* ---- view.c ---- */
+/* A copy of p at the end of to. 0, ERR_TOO_LARGE or -ENOMEM. */
+int tail_copy(struct points *to, const struct tail_point *p) MUSTCHECK;
+
 struct sight { /* one datastream, as one step sees it */
 	struct side_view *view;
 	struct points tail; /* sorted, in range, not on disk in this view */

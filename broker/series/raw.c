@@ -27,7 +27,7 @@ struct raw {
 #define MAYBE_SINCE UINT32_MAX
 
 /* In the order of the answer. */
-static const struct point *nth(const struct raw *r, const struct points *s, size_t i)
+static struct point *nth(const struct raw *r, const struct points *s, size_t i)
 {
 	return &s->p[r->a->descending ? s->n - 1 - i : i];
 }
@@ -75,7 +75,7 @@ static int take_chunk(struct raw *r, const struct chunks_at *at)
 	}
 	r->looked += one.n;
 	for (size_t i = 0; i < one.n && !err; i++) {
-		struct point *p = &one.p[r->a->descending ? one.n - 1 - i : i];
+		struct point *p = nth(r, &one, i);
 		if (p->time_ms >= r->from_ms && p->time_ms < r->to_ms &&
 		    (!r->since_s || take_since(r, at, p)))
 			err = points_copy(&r->disk, &one, p);

@@ -80,22 +80,6 @@ static bool is_there(const struct replacing *x, const struct points *have,
 	return any && !(x->how == CONFIG_REPLACE && ours);
 }
 
-static int add_missing(struct points *add, const struct tail_point *q)
-{
-	uint32_t text = 0;
-	int err = q->kind == POINT_TEXT ? points_text(add, text_span(q->text), &text) : 0;
-	struct point *p = err ? NULL : points_add(add);
-	if (!p)
-		return err ? err : -ENOMEM;
-	*p = (struct point){
-	    .time_ms = q->time_ms, .stored_s = q->stored_s, .flags = q->flags, .kind = q->kind};
-	if (q->kind == POINT_TEXT)
-		p->text = text;
-	else
-		p->number = q->number;
-	return 0;
-}
-
 /* ---- a feed that keeps all of one time ---- */
 
 enum {
@@ -225,7 +209,7 @@ static int mix(const struct mixing *m, struct points *ret)
 				err = points_copy(ret, m->have, &m->disk[at]);
 		if (err || i == m->n)
 			break;
-		err = m->match[i] == NONE ? add_missing(ret, &m->q[i].p)
+		err = m->match[i] == NONE ? tail_copy(ret, &m->q[i].p)
 		                          : points_copy(ret, m->have, &m->disk[m->match[i]]);
 	}
 	return err;
@@ -236,7 +220,7 @@ static int add_behind(const struct mixing *m, struct points *add)
 	int err = 0;
 	for (size_t i = 0; i < m->n && !err; i++)
 		if (m->match[i] == NONE)
-			err = add_missing(add, &m->q[i].p);
+			err = tail_copy(add, &m->q[i].p);
 	return err;
 }
 
@@ -249,10 +233,11 @@ static int take_time(const struct points *have, const struct replayed *q, size_t
 	int err = 0;
 	while (end < have->n && have->p[end].time_ms == q->p.time_ms)
 		end++;
-	for (size_t i = 0; i < n && first == end && !err; i++)
-		err = add_missing(add, &q[i].p);
-	if (first == end)
+	if (first == end) {
+		for (size_t i = 0; i < n && !err; i++)
+			err = tail_copy(add, &q[i].p);
 		return err;
+	}
 	struct mixing m = {have, have->p + first, q, end - first, n, NULL, NULL, NULL};
 	m.taken = xcalloc(m.n_disk, sizeof(*m.taken));
 	m.match = xcalloc(n, sizeof(*m.match));
@@ -330,7 +315,7 @@ int replace_missing(struct replacing *x, uint32_t id, const struct replayed *a, 
 				err = take_time(&have, &a[i], k - i, &add, &groups);
 			for (size_t j = i; j < k && x->how != CONFIG_KEEP && !err; j++)
 				if (!is_there(x, &have, &a[j].p))
-					err = add_missing(&add, &a[j].p);
+					err = tail_copy(&add, &a[j].p);
 		}
 	}
 	if (!err && add.n)

@@ -20,9 +20,20 @@ struct copied {
 	bool in_flush, on_disk;
 };
 
-static int copy_text(struct points *to, const struct tail_point *p, uint32_t *ret)
+int tail_copy(struct points *to, const struct tail_point *p)
 {
-	return p->kind == POINT_TEXT ? points_text(to, text_span(p->text), ret) : 0;
+	uint32_t text = 0;
+	int err = p->kind == POINT_TEXT ? points_text(to, text_span(p->text), &text) : 0;
+	struct point *q = err ? NULL : points_add(to);
+	if (!q)
+		return err ? err : ERR_TOO_LARGE;
+	*q = (struct point){
+	    .time_ms = p->time_ms, .stored_s = p->stored_s, .flags = p->flags, .kind = p->kind};
+	if (p->kind == POINT_TEXT)
+		q->text = text;
+	else
+		q->number = p->number;
+	return 0;
 }
 
 /* Arrivals come about in their order, so the last ones have about the newest times; a few more, for
@@ -62,23 +73,13 @@ static int copy_tail(const struct stream *st, int64_t from_ms, int64_t to_ms, st
 	                     .on_disk = st->on_disk};
 	for (uint32_t i = tail_begin(st, from_ms); i < st->tail_n; i++) {
 		const struct tail_point *p = &st->tail[i];
-		uint32_t text = 0;
 		if (i == st->flushing)
 			c->flushing = to->n;
 		if (p->time_ms < from_ms || p->time_ms >= to_ms)
 			continue;
-		int err = copy_text(to, p, &text);
-		struct point *q = err ? NULL : points_add(to);
-		if (!q)
-			return err ? err : -ENOMEM;
-		*q = (struct point){.time_ms = p->time_ms,
-		                    .stored_s = p->stored_s,
-		                    .flags = p->flags,
-		                    .kind = p->kind};
-		if (p->kind == POINT_TEXT)
-			q->text = text;
-		else
-			q->number = p->number;
+		int err = tail_copy(to, p);
+		if (err)
+			return err;
 	}
 	if (st->flushing >= st->tail_n)
 		c->flushing = to->n;

@@ -41,16 +41,11 @@ static bool has_property(const struct filter *f, const struct record *r)
 	return false;
 }
 
-static bool is_inside(const struct filter *f, const struct record *r)
-{
-	return f->area.kind == SHAPE_EVERYWHERE ||
-	       ((r->flags & RECORD_LOCATION) && shape_meets(&f->area, &r->place));
-}
-
 bool filter_match(const struct filter *f, const struct record *r)
 {
 	return (!f->thing_n || span_eq(r->thing, span_of(f->thing, f->thing_n))) &&
-	       is_inside(f, r) && (!f->property_n || has_property(f, r));
+	       shape_takes(&f->area, r->flags & RECORD_LOCATION ? &r->place : NULL) &&
+	       (!f->property_n || has_property(f, r));
 }
 
 static bool is_plain(unsigned char c)

@@ -137,10 +137,9 @@ static void csv_time(struct observe_writer *w, bool has, int64_t ms)
 
 static void csv_place(struct observe_writer *w, const struct series_stream *s)
 {
-	bool rd = w->o->crs == CRS_RD;
-	const struct box *place = s->has_place && (!rd || w->crs) ? &s->place : NULL;
-	place_columns(w->b, place, rd ? w->crs : NULL);
-	place_box_column(w->b, place, rd ? w->crs : NULL);
+	const struct box *place = s->has_place ? &s->place : NULL;
+	place_columns(w->b, place, observe_rd(w));
+	place_box_column(w->b, place, observe_rd(w));
 }
 
 static void csv_row(struct observe_writer *w, const struct series_stream *s,

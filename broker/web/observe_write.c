@@ -86,8 +86,7 @@ static void write_fixed(struct buf *b, double v, double parts)
 
 void observe_write_geometry(struct observe_writer *w, struct buf *b, const struct series_stream *s)
 {
-	bool rd = w->o->crs == CRS_RD;
-	place_geometry(b, s->has_place && (!rd || w->crs) ? &s->place : NULL, rd ? w->crs : NULL);
+	place_geometry(b, s->has_place ? &s->place : NULL, observe_rd(w));
 }
 
 /* ---- begin and end ---- */
@@ -244,13 +243,15 @@ static void write_stored(struct observe_writer *w, int64_t stored_ms)
 /* A text that it was changed to stands in its details. */
 static void write_text(struct observe_writer *w, struct span text)
 {
-	struct json_tape t;
+	struct json_tape t = {0};
 	size_t at;
 	const char *why;
 	uint32_t result = 0;
-	json_tape_init(&t, LIMIT_STA_TOKENS);
-	if (!text.n && w->details.n && json_parse(&t, w->details, &at, &why) == 0)
-		result = json_member(&t, 0, SPAN("result"));
+	if (!text.n && w->details.n) {
+		json_tape_init(&t, LIMIT_STA_TOKENS);
+		if (json_parse(&t, w->details, &at, &why) == 0)
+			result = json_member(&t, 0, SPAN("result"));
+	}
 	if (result && t.tok[result].type == JSON_STRING && w->format != AS_CSV)
 		buf_addf(w->b, "\"%.*s\"", (int)t.tok[result].len, json_text(&t, result).p);
 	else if (w->format == AS_CSV)

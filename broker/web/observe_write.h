@@ -26,6 +26,11 @@ struct observe_writer {
 	uint64_t cadence_s;
 	struct span details; /* of the observation that is written next, a JSON object; n 0: none */
 };
+/* What places are written in; NULL: degrees. RD is asked for only where there is a grid. */
+static inline struct grid *observe_rd(const struct observe_writer *w)
+{
+	return w->o->crs == CRS_RD ? w->crs : NULL;
+}
 
 void observe_writer_init(struct observe_writer *w, struct buf *b, const struct observe *o,
                          enum observe_format format);

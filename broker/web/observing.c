@@ -67,7 +67,7 @@ static void observing_link(struct observing *g, const char *cursor)
 
 /* ---- the end ---- */
 
-static void finish(struct observing *g, const struct observe_cursor *next)
+void observing_finish(struct observing *g, const struct observe_cursor *next)
 {
 	char cursor[OBSERVE_CURSOR_BYTES];
 	g->ended = true;
@@ -141,12 +141,12 @@ static void page_end(struct observing *g, bool done, struct series_cursor inner)
 	struct observe_cursor c = {.stream = {.at = observing_stream(g)->id, .begun = true}};
 	bool last = g->id || (g->at + 1 == g->streams.n && !g->streams.more);
 	if (done && last) {
-		finish(g, NULL);
+		observing_finish(g, NULL);
 		return;
 	}
 	if (!done)
 		c.inner = inner;
-	finish(g, &c);
+	observing_finish(g, &c);
 }
 
 static void one_done(struct observing *g)
@@ -390,7 +390,7 @@ static void next_stream(struct observing *g)
 	while (!g->ended) {
 		if (g->at == g->streams.n) {
 			if (!g->streams.more)
-				finish(g, NULL);
+				observing_finish(g, NULL);
 			else if (has_room(g))
 				ask_streams(g);
 			return;

@@ -55,6 +55,8 @@ void observing_fail(struct observing *g, int err);
 /* What was written goes out, as a page or as the end of a stream. cursor: of the next page, NULL.
  */
 void observing_send(struct observing *g, const char *cursor);
+/* The end: of the page when next says where another one begins, else of all. */
+void observing_finish(struct observing *g, const struct observe_cursor *next);
 
 void observing_go_on(struct observing *g);
 /* together.c: all datastreams are answered as one; false after a problem was answered. */

@@ -13,15 +13,9 @@ static unsigned readers(const struct web *w, const struct feed *f)
 	return n;
 }
 
-static void cell(struct page *p, const char *dutch, const char *english)
-{
-	html_open(&p->h, "td");
-	html_attr(&p->h, "data-label", say(p, dutch, english));
-}
-
 static void count_cell(struct page *p, const char *dutch, const char *english, uint64_t n)
 {
-	cell(p, dutch, english);
+	page_cell(p, dutch, english);
 	html_attr(&p->h, "class", "number");
 	page_words(p, words_count, n);
 	html_close(&p->h, "td");
@@ -46,7 +40,7 @@ static void feed_row(struct page *p, struct feed *f)
 	if (*about)
 		html_element(h, "p", "about", about);
 	html_close(h, "th");
-	cell(p, "Laatste bericht", "Last message");
+	page_cell(p, "Laatste bericht", "Last message");
 	if (f->last_stored_ms)
 		page_time(p, f->last_stored_ms);
 	else

@@ -92,16 +92,12 @@ static bool value_of(const struct seen_thing *t, struct span property, double *r
 	return false;
 }
 
-static bool is_in(const struct shape *s, const struct map_row *row)
-{
-	return s->kind == SHAPE_EVERYWHERE || (row->placed && shape_meets(s, &row->place));
-}
-
 /* Where it is: is that asked for? */
 static bool place_fits(const struct map_asked *a, struct map_row *row)
 {
 	row->metres = a->near && row->placed ? box_metres(&row->place, a->lon_e7, a->lat_e7) : -1;
-	return is_in(&a->bbox, row) && is_in(&a->radius, row);
+	const struct box *at = row->placed ? &row->place : NULL;
+	return shape_takes(&a->bbox, at) && shape_takes(&a->radius, at);
 }
 
 static bool is_wanted(const struct page *p, const struct map_asked *a, const struct seen_thing *t,
@@ -112,7 +108,8 @@ static bool is_wanted(const struct page *p, const struct map_asked *a, const str
 		return false;
 	if (a->silent && !page_is_silent(p, t))
 		return false;
-	ret->placed = page_place_of(p, t, &ret->place);
+	if (a->near || map_area(a)->kind != SHAPE_EVERYWHERE) /* else of those that are shown */
+		ret->placed = page_place_of(p, t, &ret->place);
 	return place_fits(a, ret);
 }
 
@@ -241,9 +238,13 @@ void map_find(const struct page *p, struct map_asked *a)
 	if (few)
 		find_registered(&g, near, n_near, everywhere);
 	find_silent(&g);
-	for (unsigned i = 0; i < a->n; i++)
-		if (!isnan(a->rows[i].value)) {
-			a->low = fmin(a->low, a->rows[i].value);
-			a->high = fmax(a->high, a->rows[i].value);
+	for (unsigned i = 0; i < a->n; i++) {
+		struct map_row *row = &a->rows[i];
+		if (row->t && !row->placed)
+			row->placed = page_place_of(p, row->t, &row->place);
+		if (!isnan(row->value)) {
+			a->low = fmin(a->low, row->value);
+			a->high = fmax(a->high, row->value);
 		}
+	}
 }

@@ -346,6 +346,12 @@ void page_thing_row(struct page *p, const struct seen_thing *t, bool with_feed,
 	html_close(h, "tr");
 }
 
+void page_cell(struct page *p, const char *dutch, const char *english)
+{
+	html_open(&p->h, "td");
+	html_attr(&p->h, "data-label", say(p, dutch, english));
+}
+
 static void empty_cell(struct page *p, const char *class, const char *label, const char *text)
 {
 	html_open(&p->h, "td");

@@ -66,12 +66,6 @@ static const struct kind kinds[REFUSAL_KINDS] = {
          NULL, NULL, NULL},
 };
 
-static void cell(struct page *p, const char *dutch, const char *english)
-{
-	html_open(&p->h, "td");
-	html_attr(&p->h, "data-label", say(p, dutch, english));
-}
-
 static void who_cell(struct page *p, const struct refusal_source *s)
 {
 	struct html *h = &p->h;
@@ -92,7 +86,7 @@ static void what_cell(struct page *p, const struct refusal_source *s)
 {
 	struct html *h = &p->h;
 	const struct feed *f = s->feed.n ? hub_feed(p->r->web->hub, s->feed) : NULL;
-	cell(p, "Gegevens", "Data");
+	page_cell(p, "Gegevens", "Data");
 	if (f && page_may_see(p->r, f))
 		html_link(h, page_url_of(p, "/feeds/", f->name), page_feed_title(p, f->conf));
 	else if (s->feed.n)
@@ -111,7 +105,7 @@ static void what_cell(struct page *p, const struct refusal_source *s)
 static void counts_cell(struct page *p, const struct refusal_source *s)
 {
 	struct html *h = &p->h;
-	cell(p, "Geweigerd", "Refused");
+	page_cell(p, "Geweigerd", "Refused");
 	html_class(h, "ul", "plain");
 	for (unsigned k = 0; k < REFUSAL_KINDS; k++) {
 		char to[32];
@@ -145,7 +139,7 @@ static void why_cell(struct page *p, const struct refusal_source *s)
 {
 	struct html *h = &p->h;
 	const char *url = quarantine(p, s);
-	cell(p, "Waarom, de laatste keer", "Why, the last time");
+	page_cell(p, "Waarom, de laatste keer", "Why, the last time");
 	html_open(h, "span");
 	html_attr(h, "lang", "en"); /* as the publisher is told */
 	html_text(h, *s->reason ? s->reason : "–");
@@ -164,7 +158,7 @@ static void row(struct page *p, const struct refusal_source *s)
 	who_cell(p, s);
 	what_cell(p, s);
 	counts_cell(p, s);
-	cell(p, "Laatst", "Last");
+	page_cell(p, "Laatst", "Last");
 	page_time(p, s->last_ms);
 	html_close(h, "td");
 	why_cell(p, s);

@@ -67,6 +67,8 @@ const char *page_url(struct page *p, const char *fmt, ...) PRINTF(2, 3);
 const char *page_url_of(struct page *p, const char *front, struct span text);
 
 /* ---- pieces ---- */
+/* Opens a cell, with the head that it has on a small screen. */
+void page_cell(struct page *p, const char *dutch, const char *english);
 void page_time(struct page *p, int64_t ms); /* <time>: how long ago, with the time as its title */
 /* A number or a text with its unit; unit may be empty. */
 void page_value(struct page *p, const struct record_result *v, struct span unit);

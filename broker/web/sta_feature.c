@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "web/sta_entity.h"
 #include "web/sta_making.h"
 #include "web/sta_multi.h"
@@ -223,17 +224,10 @@ static int gather_thing(struct sta_written *w, uint32_t thing, bool members,
 	return sta_ask_end(&a, rc);
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return (x > y) - (x < y);
-}
-
 static int gather(struct sta_written *w, int64_t feature, bool members, uint32_t **ret,
                   size_t *ret_n)
 {
 	struct numbers streams = {0}, things = {0};
-	size_t n = 0;
 	int err = 0;
 	gather_rows(w, feature, &streams, &things);
 	if (members)
@@ -245,13 +239,8 @@ static int gather(struct sta_written *w, int64_t feature, bool members, uint32_t
 		free(streams.p);
 		return err;
 	}
-	if (streams.n)
-		qsort(streams.p, streams.n, sizeof(*streams.p), by_number);
-	for (size_t i = 0; i < streams.n; i++)
-		if (!n || streams.p[n - 1] != streams.p[i])
-			streams.p[n++] = streams.p[i];
 	*ret = streams.p;
-	*ret_n = n;
+	*ret_n = numbers_once(streams.p, streams.n);
 	return 0;
 }
 

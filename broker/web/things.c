@@ -182,11 +182,9 @@ static bool place_fits(const struct asked *a, const struct thing *x, const struc
                        bool entry)
 {
 	const struct thing_place at = thing_entry_place(x);
-	if (a->area.kind == SHAPE_EVERYWHERE)
-		return true;
-	if (entry && at.known)
-		return shape_meets(&a->area, &at.place);
-	return k->place && shape_meets(&a->area, &k->place->place);
+	return shape_takes(&a->area, entry && at.known ? &at.place
+	                             : k->place        ? &k->place->place
+	                                               : NULL);
 }
 
 static bool on_feed(const struct req *r, const struct asked *a, const struct thing *x)
@@ -275,8 +273,6 @@ static void walk_on(struct req *r)
 	struct walk *w = r->own;
 	const struct things *t = r->web->things;
 	unsigned i = things_after(t, span_of(w->asked.after, w->asked.after_n)), looked = 0;
-	if (walk_near(r, w))
-		return;
 	for (; i < things_count(t) && looked < LIMIT_THINGS_EXAMINED; i++, looked++)
 		if (!walk_take(r, w, things_at(t, i)))
 			return;
@@ -305,7 +301,8 @@ void get_things(struct req *r)
 	r->own = w;
 	r->own_free = free;
 	buf_add_str(&r->out, "{\"things\":[");
-	walk_on(r);
+	if (!walk_near(r, w))
+		walk_on(r);
 }
 
 /* ---- one ---- */

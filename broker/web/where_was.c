@@ -46,7 +46,7 @@ static void write_row(struct observing *g, const struct series_place *p)
 	struct observe_writer *w = &g->w;
 	struct buf *b = w->b;
 	const char *comma = w->rows++ ? ",\n" : "\n";
-	struct grid *rd = g->o.crs == CRS_RD ? w->crs : NULL;
+	struct grid *rd = observe_rd(w);
 	switch (w->format) {
 	case AS_CSV:
 		observe_write_csv_text(b, thing_of(g)->feed);
@@ -77,16 +77,6 @@ static void write_row(struct observing *g, const struct series_place *p)
 
 /* ---- asking ---- */
 
-static void finish(struct observing *g, const struct observe_cursor *next)
-{
-	char cursor[OBSERVE_CURSOR_BYTES];
-	g->ended = true;
-	if (next)
-		observe_cursor_write(next, cursor);
-	observe_end(&g->w, next ? cursor : NULL);
-	observing_send(g, next ? cursor : NULL);
-}
-
 static void on_places(struct series_ask *a)
 {
 	struct observing *g = a->arg;
@@ -104,7 +94,7 @@ static void on_places(struct series_ask *a)
 			const struct observe_cursor next = {
 			    .stream = {.at = t->id, .begun = true},
 			    .inner = {.time_ms = a->places[i].time_ms, .begun = true}};
-			finish(g, &next);
+			observing_finish(g, &next);
 			return;
 		}
 		write_row(g, &a->places[i]);
@@ -145,7 +135,7 @@ static void next_thing(struct observing *g)
 {
 	struct series_ask *a = &g->streams;
 	if (g->asked && (!a->more || a->err)) {
-		finish(g, NULL);
+		observing_finish(g, NULL);
 		return;
 	}
 	g->asked = true;
