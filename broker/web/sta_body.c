@@ -16,7 +16,7 @@ static bool parse_body(struct rows *s, struct span body)
 	return false;
 }
 
-static bool read_id(const struct json_tape *t, uint32_t at, int64_t *ret)
+bool rows_read_id(const struct json_tape *t, uint32_t at, int64_t *ret)
 {
 	uint32_t id =
 	    at && t->tok[at].type == JSON_OBJECT ? json_member(t, at, SPAN("@iot.id")) : 0;
@@ -29,7 +29,7 @@ static bool read_feature(struct rows *s, uint32_t body)
 	uint32_t at = json_member(&s->body, body, SPAN("FeatureOfInterest"));
 	if (!at || s->body.tok[at].type == JSON_NULL)
 		return true;
-	if (read_id(&s->body, at, &s->row[0].feature)) {
+	if (rows_read_id(&s->body, at, &s->row[0].feature)) {
 		sta_find_add(&s->find, STA_FEATURE, s->row[0].feature);
 		return true;
 	}
@@ -50,7 +50,7 @@ const char *rows_stream(const struct json_tape *t, uint32_t object, enum sta_typ
 	if (one && multi)
 		return "an Observation is of a Datastream or of a MultiDatastream, not of both";
 	*ret_type = multi ? STA_MULTI_DATASTREAM : STA_DATASTREAM;
-	return read_id(t, multi ? multi : one, ret_id)
+	return rows_read_id(t, multi ? multi : one, ret_id)
 	           ? NULL
 	           : "say which: \"Datastream\": {\"@iot.id\": 1}, or \"MultiDatastream\"";
 }
@@ -237,7 +237,7 @@ static void read_inline(struct rows *s, uint32_t group, int64_t now_ms)
 		uint32_t feature = why ? 0 : json_member(t, at, SPAN("FeatureOfInterest"));
 		if (why)
 			row_refuse(w, 400, code, "%s", why);
-		else if (read_id(t, feature, &w->feature))
+		else if (rows_read_id(t, feature, &w->feature))
 			sta_find_add(&s->find, STA_FEATURE, w->feature);
 		else if (feature && t->tok[feature].type != JSON_NULL)
 			row_refuse(w, 400, "feature",

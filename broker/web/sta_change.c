@@ -113,27 +113,21 @@ static bool unlink_from(struct changing *c, const struct entity *x)
 /* Those of a Thing that have data and name no feature: it is this Location, and stays it. */
 static bool name_feature(struct changing *c, const struct entity *thing, bool *any)
 {
-	const struct entity *d = NULL;
-	bool row;
-	while ((d = entities_part_after(c->r->web->entities, STA_DATASTREAM, thing->id,
-	                                d ? d->id : 0))) {
-		struct entity y = now_of(c, STA_DATASTREAM, d->id, &row);
-		if (!d->number || y.to.feature || y.to.multi)
-			continue;
-		*any = true;
-		y.to.feature = c->id;
-		if (!sta_went(c, entities_replace(c->change, &y)))
-			return false;
-	}
-	for (d = NULL; (d = entities_part_after(c->r->web->entities, STA_MULTI_DATASTREAM,
-	                                        thing->id, d ? d->id : 0));) {
-		struct entity y = now_of(c, STA_MULTI_DATASTREAM, d->id, &row);
-		if (y.to.feature)
-			continue;
-		*any = true;
-		y.to.feature = c->id;
-		if (!sta_went(c, entities_replace(c->change, &y)))
-			return false;
+	static const enum sta_type types[] = {STA_DATASTREAM, STA_MULTI_DATASTREAM};
+	for (unsigned i = 0; i < ARRAY_LEN(types); i++) {
+		const struct entity *d = NULL;
+		bool row;
+		while ((d = entities_part_after(c->r->web->entities, types[i], thing->id,
+		                                d ? d->id : 0))) {
+			struct entity y = now_of(c, types[i], d->id, &row);
+			if (y.to.feature || y.to.multi ||
+			    (types[i] == STA_DATASTREAM && !d->number))
+				continue;
+			*any = true;
+			y.to.feature = c->id;
+			if (!sta_went(c, entities_replace(c->change, &y)))
+				return false;
+		}
 	}
 	return true;
 }

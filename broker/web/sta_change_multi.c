@@ -20,19 +20,12 @@ static const struct entity *next_member(const struct changing *c, const struct e
 
 /* ---- changing ---- */
 
-static int64_t property_at(const struct sta_draft *d, unsigned i)
-{
-	for (unsigned k = 0; k < d->n_links; k++)
-		if (d->link[k].relation->to == STA_OBSERVED_PROPERTY && i-- == 0)
-			return d->link[k].id;
-	return 0;
-}
-
 static bool change_member(struct changing *c, const struct entity *multi, const struct entity *old,
                           unsigned i)
 {
 	const struct sta_draft_part *part = &c->draft->part[i];
-	int64_t property = property_at(c->draft, i);
+	const struct sta_draft_link *l = sta_link_at(c->draft, STA_OBSERVED_PROPERTY, i);
+	int64_t property = l ? l->id : 0;
 	char unit[64], pointer[64], what[32];
 	struct entity x = *old;
 	snprintf(pointer, sizeof(pointer), "/unitOfMeasurements/%u", i);

@@ -30,11 +30,6 @@ static const struct entity *row_of(const struct sta_written *w, enum sta_type t,
 	return x ? x : entities_get(w->entities, t, number);
 }
 
-static const struct sta_things *things_of(const struct sta_written *w)
-{
-	return w->inner.arg;
-}
-
 /* What names its feature: the Datastream, or the MultiDatastream that it is a member of; NULL:
  * neither has a row. Under the lock. */
 static const struct entity *namer_of(const struct sta_written *w, const struct entity *x)
@@ -47,13 +42,11 @@ static int64_t own_feature(struct sta_written *w, uint32_t stream, int64_t thing
 {
 	int64_t feature = 0;
 	entities_lock(w->entities);
-	const struct entity *x = namer_of(w, stream ? row_of(w, STA_DATASTREAM, stream) : NULL),
-	                    *y = row_of(w, STA_THING, (uint32_t)thing);
+	const struct entity *x = namer_of(w, stream ? row_of(w, STA_DATASTREAM, stream) : NULL);
 	if (x && !x->deleted)
 		feature = x->to.feature;
-	if (!feature && y && !y->deleted)
-		feature = sta_feature_at(w->entities, y);
 	entities_unlock(w->entities);
+	feature = feature ? feature : sta_place_of(w, thing);
 	return feature ? feature : thing;
 }
 
@@ -88,7 +81,7 @@ int sta_feature_of(struct sta_written *w, int64_t observation, int64_t *ret)
 	int err = sta_feature_of_stream(w, stream, ret);
 	if (err || !is_mixed(w, stream))
 		return err;
-	err = sta_at(things_of(w), stream, observation & (((int64_t)1 << STA_ID_SHIFT) - 1), &a);
+	err = sta_at(w->things, stream, observation & (((int64_t)1 << STA_ID_SHIFT) - 1), &a);
 	const struct series_detail *d = err ? NULL : series_detail(&a, 0);
 	own = d ? sta_detail_feature(d->text) : 0;
 	*ret = own ? own : *ret;
@@ -119,7 +112,7 @@ static bool has_any(const struct sta_things *t, uint32_t stream)
 
 bool sta_feature_is_used(struct sta_written *w, uint32_t thing)
 {
-	const struct sta_things *t = things_of(w);
+	const struct sta_things *t = w->things;
 	struct series_ask a;
 	int rc = 0;
 	sta_ask_init(t, &a, SERIES_THINGS);
@@ -207,7 +200,7 @@ static void gather_members(const struct sta_written *w, int64_t feature, struct 
 static int gather_thing(struct sta_written *w, uint32_t thing, bool members,
                         struct numbers *streams)
 {
-	const struct sta_things *t = things_of(w);
+	const struct sta_things *t = w->things;
 	struct series_ask a;
 	int rc = 0;
 	sta_ask_init(t, &a, SERIES_STREAMS);
@@ -272,7 +265,7 @@ static int span_add(struct spans *all, const struct sta_span *s)
 static int spans_of_mixed(struct sta_written *w, struct sta_span s, int64_t feature, bool own,
                           struct spans *ret)
 {
-	const struct sta_things *t = things_of(w);
+	const struct sta_things *t = w->things;
 	struct series_ask a;
 	bool open = false;
 	int rc = 0;
@@ -298,7 +291,7 @@ static int spans_of_mixed(struct sta_written *w, struct sta_span s, int64_t feat
 
 static int spans_of(struct sta_written *w, uint32_t stream, int64_t feature, struct spans *ret)
 {
-	const struct sta_things *t = things_of(w);
+	const struct sta_things *t = w->things;
 	struct series_ask a;
 	int64_t own;
 	int err = sta_feature_of_stream(w, stream, &own);

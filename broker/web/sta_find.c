@@ -176,9 +176,10 @@ static void find_multi(struct sta_find *f, struct sta_found *x)
 	struct entities *e = f->written.entities;
 	struct sta_sides s;
 	json_t *j = NULL;
+	bool written = x->id >= ENTITY_FIRST; /* its row says all: no figures are asked for */
 	x->there = false;
 	x->n_sides = 0;
-	if (f->source.get(f->source.arg, x->type, x->id, &j) == 0 &&
+	if ((written || f->source.get(f->source.arg, x->type, x->id, &j) == 0) &&
 	    sta_sides_of(&f->written, x->id, &s) == 0) {
 		x->there = true;
 		x->of = s.of;
@@ -187,6 +188,8 @@ static void find_multi(struct sta_find *f, struct sta_found *x)
 		const struct entity *row = entities_get(e, x->type, x->id), *member = NULL;
 		if (row)
 			take_entity(x, row);
+		if (row && written)
+			j = sta_parse(row->text);
 		while (x->written && row &&
 		       (member = entities_member_after(e, row, member ? member->id : 0)))
 			add_side(x, member->member, member->unit);
@@ -197,7 +200,6 @@ static void find_multi(struct sta_find *f, struct sta_found *x)
 			x->side[i].number = s.stream[i];
 			find_side(f, x, &x->side[i]);
 		}
-		x->number = x->of > 0 ? (uint32_t)x->of : x->of < 0 ? (uint32_t)-x->of : 0;
 		take_types(x, j);
 	}
 	sta_drop(j);

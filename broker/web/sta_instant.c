@@ -56,7 +56,6 @@ static void look_at(struct sta_find *f, struct sta_instant *i, uint32_t stream,
                     const struct sta_value *v)
 {
 	struct series_ask a;
-	int err;
 	if (!stream) {
 		i->same &= !v->given;
 		return;
@@ -67,10 +66,7 @@ static void look_at(struct sta_find *f, struct sta_instant *i, uint32_t stream,
 	a.to_ms = i->ms + 1;
 	a.rejected = true;
 	a.details = true;
-	do
-		err = series_step(f->things.series, &a);
-	while (!err && !a.points.n && a.more);
-	if (!err && a.points.n) {
+	if (sta_ask_one(&f->things, &a) == 0) {
 		bool rejected = a.points.p[0].flags & POINT_REJECTED;
 		i->rejected = rejected && (i->rejected || !i->stands);
 		i->stands = true;

@@ -120,6 +120,17 @@ int64_t sta_make_link(struct making *m, const struct sta_draft *d, enum sta_type
 	return l->made ? sta_make_one(m, l->made, thing, 0) : l->id;
 }
 
+int64_t sta_make_add(struct making *m, const struct sta_draft *d, const struct entity *x)
+{
+	int64_t id = entities_add(m->change, x);
+	if (id >= 0)
+		return id;
+	sta_refuse(m->r, 507, "too-many", d->pointer,
+	           "there is no room: %d entities in all, %d in one request", LIMIT_ENTITIES,
+	           LIMIT_ENTITY_CHANGE);
+	return -1;
+}
+
 int64_t sta_make_row(struct making *m, const struct sta_draft *d, struct entity *x)
 {
 	x->type = d->type;
@@ -127,14 +138,7 @@ int64_t sta_make_row(struct making *m, const struct sta_draft *d, struct entity 
 	x->organisation = (char *)m->organisation;
 	x->name = d->type == STA_HISTORICAL_LOCATION ? NULL : d->name;
 	x->text = d->text;
-	int64_t id = entities_add(m->change, x);
-	if (id < 0) {
-		sta_refuse(m->r, 507, "too-many", d->pointer,
-		           "there is no room: %d entities in all, %d in one request",
-		           LIMIT_ENTITIES, LIMIT_ENTITY_CHANGE);
-		return -1;
-	}
-	return id;
+	return sta_make_add(m, d, x);
 }
 
 int64_t sta_make_missing(struct making *m, const struct sta_draft *d, const char *what)

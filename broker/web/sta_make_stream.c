@@ -55,19 +55,10 @@ int64_t sta_make_stream(struct making *m, struct sta_draft *d, int64_t thing, in
 
 /* ---- MultiDatastreams ---- */
 
-/* The link of the i-th result; NULL: there are not so many. */
-static const struct sta_draft_link *property_at(const struct sta_draft *d, unsigned i)
-{
-	for (unsigned k = 0; k < d->n_links; k++)
-		if (d->link[k].relation->to == STA_OBSERVED_PROPERTY && i-- == 0)
-			return &d->link[k];
-	return NULL;
-}
-
 static bool observes(const struct sta_draft *d, int64_t property)
 {
 	const struct sta_draft_link *l;
-	for (unsigned i = 0; (l = property_at(d, i)); i++)
+	for (unsigned i = 0; (l = sta_link_at(d, STA_OBSERVED_PROPERTY, i)); i++)
 		if (l->id == property)
 			return true;
 	return false;
@@ -86,7 +77,7 @@ static bool make_member(struct making *m, const struct sta_draft *d, const struc
                         unsigned i)
 {
 	char member[STA_NAME_BYTES], unit[64] = "", places[2][192], none[] = "{}";
-	const struct sta_draft_link *l = property_at(d, i);
+	const struct sta_draft_link *l = sta_link_at(d, STA_OBSERVED_PROPERTY, i);
 	const struct sta_naming n = {.part = &d->part[i],
 	                             .property = l,
 	                             .wish = d->part[i].member,
@@ -108,12 +99,7 @@ static bool make_member(struct making *m, const struct sta_draft *d, const struc
 	snprintf(places[1], sizeof(places[1]), "%s/properties/members/%u", d->pointer, i);
 	if (!sta_name_stream(m, &n, x.thing, &x, member, sizeof(member)))
 		return false;
-	if (entities_add(m->change, &x) > 0)
-		return true;
-	sta_refuse(m->r, 507, "too-many", d->pointer,
-	           "there is no room: %d entities in all, %d in one request", LIMIT_ENTITIES,
-	           LIMIT_ENTITY_CHANGE);
-	return false;
+	return sta_make_add(m, d, &x) > 0;
 }
 
 /* Of a feed with schemas one of them has to have all members: one message is one Observation. */
@@ -142,7 +128,7 @@ int64_t sta_make_multi(struct making *m, struct sta_draft *d, int64_t thing, int
 	struct entity x = {0};
 	if (!find_ends(m, d, thing, other, &x))
 		return -1;
-	if (!property_at(d, 0))
+	if (!sta_link_at(d, STA_OBSERVED_PROPERTY, 0))
 		return sta_make_missing(m, d, "ObservedProperties");
 	if (m->parent_id && m->parent == STA_OBSERVED_PROPERTY && d == m->draft &&
 	    !observes(d, m->parent_id)) {
@@ -152,7 +138,7 @@ int64_t sta_make_multi(struct making *m, struct sta_draft *d, int64_t thing, int
 		return -1;
 	}
 	for (unsigned i = 0; i < d->n_parts; i++) {
-		const struct sta_draft_link *l = property_at(d, i);
+		const struct sta_draft_link *l = sta_link_at(d, STA_OBSERVED_PROPERTY, i);
 		if (l->made && sta_make_one(m, l->made, 0, 0) < 0)
 			return -1;
 	}

@@ -19,6 +19,8 @@ struct making {
 
 /* The first link of a draft to a type; NULL: it has none. */
 const struct sta_draft_link *sta_link_to(const struct sta_draft *d, enum sta_type t);
+/* The i-th of them, from 0; NULL: there are not so many. */
+const struct sta_draft_link *sta_link_at(const struct sta_draft *d, enum sta_type t, unsigned i);
 /* Whether what is made is held to more than the standard asks (config.h). */
 bool sta_is_strict(const struct feed *f);
 /* The definition of an ObservedProperty, where its feed is strict. False: it was refused. */
@@ -47,6 +49,8 @@ int64_t sta_make_one(struct making *m, struct sta_draft *d, int64_t thing, int64
 /* The number at the other end of a link, which is made when it is not there yet; 0: no such link;
  * -1: refused. */
 int64_t sta_make_link(struct making *m, const struct sta_draft *d, enum sta_type t, int64_t thing);
+/* x goes into the change; its number, or -1: refused. */
+int64_t sta_make_add(struct making *m, const struct sta_draft *d, const struct entity *x);
 /* x with what the draft says; the same. */
 int64_t sta_make_row(struct making *m, const struct sta_draft *d, struct entity *x);
 int64_t sta_make_missing(struct making *m, const struct sta_draft *d, const char *what);

@@ -4,12 +4,17 @@
 
 #include <stdio.h>
 
+const struct sta_draft_link *sta_link_at(const struct sta_draft *d, enum sta_type t, unsigned i)
+{
+	for (unsigned k = 0; k < d->n_links; k++)
+		if (d->link[k].relation->to == t && i-- == 0)
+			return &d->link[k];
+	return NULL;
+}
+
 const struct sta_draft_link *sta_link_to(const struct sta_draft *d, enum sta_type t)
 {
-	for (unsigned i = 0; i < d->n_links; i++)
-		if (d->link[i].relation->to == t)
-			return &d->link[i];
-	return NULL;
+	return sta_link_at(d, t, 0);
 }
 
 /* A level of a topic, or a member, of a name for people. */

@@ -33,14 +33,6 @@ static bool refuse(struct publishing *p, uint8_t verdict, const char *why)
 	return false;
 }
 
-/* The number of {"@iot.id": 5}. */
-static bool read_link(const struct json_tape *t, uint32_t at, int64_t *ret)
-{
-	uint32_t id =
-	    at && t->tok[at].type == JSON_OBJECT ? json_member(t, at, SPAN("@iot.id")) : 0;
-	return id && t->tok[id].type == JSON_NUMBER && json_int64(json_text(t, id), ret) == 0;
-}
-
 /* The stream that path or body name. */
 static bool find_stream(struct publishing *p, struct span topic, enum sta_type *ret_type,
                         int64_t *ret_id)
@@ -68,7 +60,7 @@ static bool read_feature(struct publishing *p)
 {
 	struct sta_faults faults;
 	uint32_t at = json_member(&p->body, 0, SPAN("FeatureOfInterest"));
-	if (!at || p->body.tok[at].type == JSON_NULL || read_link(&p->body, at, &p->feature))
+	if (!at || p->body.tok[at].type == JSON_NULL || rows_read_id(&p->body, at, &p->feature))
 		return true;
 	return sta_draft_read(STA_FEATURE, json_text(&p->body, at), (struct span){0}, false,
 	                      &p->draft, &faults) == 0 ||

@@ -265,7 +265,6 @@ static const struct sta_waiting rows_waiting = {rows_bytes, rows_try, rows_go};
 
 static void begin_publishing(struct rows *s)
 {
-	(void)post_of(s);
 	if (s->r->group)
 		sta_group_ready(s->r, &rows_waiting);
 	else

@@ -54,6 +54,8 @@ void row_refuse(struct row *w, int status, const char *code, const char *fmt, ..
  * MultiDatastream. NULL, or what is wrong. */
 const char *rows_stream(const struct json_tape *t, uint32_t object, enum sta_type *ret_type,
                         int64_t *ret_id);
+/* The number of {"@iot.id": 5}. */
+bool rows_read_id(const struct json_tape *t, uint32_t at, int64_t *ret);
 /* All rows are read: looks up, publishes, answers. */
 void rows_begin(struct rows *s);
 /* All rows have their status, and their Datastreams numbers. */

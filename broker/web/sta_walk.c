@@ -27,7 +27,7 @@ struct passing { /* from the inner source to the asker */
 
 static bool is_about(struct passing *p, int64_t observation)
 {
-	int64_t own = ((const struct sta_things *)p->w->inner.arg)->feature;
+	int64_t own = p->w->things->feature;
 	uint32_t stream = (uint32_t)(observation >> STA_ID_SHIFT);
 	if (own || observation < 0)
 		return observation < 0 || own == p->feature;
