@@ -289,21 +289,18 @@ static void put_deleted(struct cut *x)
 		         span_of(value, sizeof(value)));
 }
 
+static int load_deleted(struct source *src, struct span value)
+{
+	if (value.n != DELETED_BYTES)
+		return ERR_STORE_DAMAGED;
+	memcpy(&src->deleted, value.p, sizeof(src->deleted));
+	memcpy(&src->deleted_ms, value.p + sizeof(src->deleted), sizeof(src->deleted_ms));
+	return 0;
+}
+
 int expire_load(struct series *s, struct side_view *v)
 {
-	struct span key, value;
-	int err = side_seek(v, SIDE_META, span_str(deleted_key), &key, &value);
-	for (; !err && key.n == DELETED_KEY_BYTES && memcmp(key.p, deleted_key, 8) == 0;
-	     err = side_next(v, SIDE_META, &key, &value)) {
-		uint32_t feed;
-		if (value.n != DELETED_BYTES || !key_id_read(span_of(key.p + 8, 4), &feed) ||
-		    feed > LIMIT_FEEDS * 100u)
-			return ERR_STORE_DAMAGED;
-		struct source *src = source_get(s, feed);
-		memcpy(&src->deleted, value.p, sizeof(src->deleted));
-		memcpy(&src->deleted_ms, value.p + sizeof(src->deleted), sizeof(src->deleted_ms));
-	}
-	return err == ERR_NOT_FOUND ? 0 : err;
+	return meta_each_feed(s, v, span_str(deleted_key), load_deleted);
 }
 
 static void take_over(struct cut *x)

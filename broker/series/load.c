@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-enum { POSITION_KEY_BYTES = 8 };
-
 struct source *source_get(struct series *s, uint32_t feed)
 {
 	assert(feed < SOURCES_MAX);
@@ -133,28 +131,30 @@ static int load_table(struct series *s, struct side_view *v, enum side_table tab
 	return err == ERR_NOT_FOUND ? 0 : err;
 }
 
-static int load_position(struct series *s, struct span key, struct span value)
-{
-	uint32_t feed;
-	if (!key_id_read(span_of(key.p + 4, 4), &feed) || value.n != 8 || feed > LIMIT_FEEDS * 100u)
-		return ERR_STORE_DAMAGED;
-	struct source *src = source_get(s, feed);
-	uint64_t at = 0;
-	memcpy(&at, value.p, 8);
-	src->applied = src->goal = src->durable = src->round = at;
-	src->told_applied = src->told_durable = at;
-	return 0;
-}
-
-static int load_positions(struct series *s, struct side_view *v)
+int meta_each_feed(struct series *s, struct side_view *v, struct span prefix,
+                   int (*load)(struct source *src, struct span value))
 {
 	struct span key, value;
-	int err = side_seek(v, SIDE_META, SPAN("pos/"), &key, &value);
-	while (!err && key.n == POSITION_KEY_BYTES && memcmp(key.p, "pos/", 4) == 0) {
-		err = load_position(s, key, value);
+	int err = side_seek(v, SIDE_META, prefix, &key, &value);
+	while (!err && key.n == prefix.n + 4 && memcmp(key.p, prefix.p, prefix.n) == 0) {
+		uint32_t feed;
+		if (!key_id_read(span_of(key.p + prefix.n, 4), &feed) || feed > LIMIT_FEEDS * 100u)
+			return ERR_STORE_DAMAGED;
+		err = load(source_get(s, feed), value);
 		err = err ? err : side_next(v, SIDE_META, &key, &value);
 	}
 	return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+static int load_position(struct source *src, struct span value)
+{
+	uint64_t at = 0;
+	if (value.n != sizeof(at))
+		return ERR_STORE_DAMAGED;
+	memcpy(&at, value.p, sizeof(at));
+	src->applied = src->goal = src->durable = src->round = at;
+	src->told_applied = src->told_durable = at;
+	return 0;
 }
 
 struct judging {
@@ -187,7 +187,7 @@ int series_load(struct series *s, struct buf *why)
 	if (!err)
 		names_reserve(s, u.rows[SIDE_THING], u.rows[SIDE_STREAM]);
 	err = err ? err : side_view_open(s->side, &v);
-	err = err ? err : load_positions(s, v);
+	err = err ? err : meta_each_feed(s, v, SPAN("pos/"), load_position);
 	err = err ? err : expire_load(s, v);
 	err = err ? err : store_feed_each(s->store, judge, &j);
 	err = err ? err : load_table(s, v, SIDE_THING, load_thing);

@@ -368,6 +368,9 @@ int stream_row_change(struct side_txn *t, uint32_t id, void (*change)(void *, st
 /* ---- expire.c: the thread's ---- */
 bool expire_step(struct series *s);
 int expire_load(struct series *s, struct side_view *v) MUSTCHECK; /* how much went so far */
+/* Each feed's row of SIDE_META: its key is the prefix and the feed's id. 0 or an error. */
+int meta_each_feed(struct series *s, struct side_view *v, struct span prefix,
+                   int (*load)(struct source *src, struct span value)) MUSTCHECK;
 bool expire_places_step(struct series *s); /* expire_places.c; false: all were looked at */
 int64_t keep_from(const struct series *s, const struct source *src); /* INT64_MIN: for ever */
 /* What was observed before is in nothing, not in figures of hours either. */

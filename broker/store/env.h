@@ -123,6 +123,8 @@ extern const char store_key_format[], store_key_id[], store_key_commit[], store_
 int store_create(MDB_env *env, const uint8_t id[16]) MUSTCHECK;
 /* What is written from now on is not for programs that know a former format only. LMDB code. */
 int store_raise_format(MDB_env *env, MDB_dbi meta) MUSTCHECK;
+/* The row that says the format; *ret_raised: it said another one. LMDB's code. */
+int env_put_format(MDB_txn *txn, MDB_dbi meta, uint32_t format, bool *ret_raised) MUSTCHECK;
 /* Fills s (env is open) from the environment, in one read transaction. */
 int store_load(struct store *s, unsigned feeds_max, char *why, size_t size) MUSTCHECK;
 void store_unload(struct store *s);

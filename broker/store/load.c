@@ -116,22 +116,26 @@ int store_create(MDB_env *env, const uint8_t id[16])
 	return rc;
 }
 
+int env_put_format(MDB_txn *txn, MDB_dbi meta, uint32_t format, bool *ret_raised)
+{
+	MDB_val k = val_of(span_str(store_key_format)), v;
+	int rc = mdb_get(txn, meta, &k, &v);
+	*ret_raised = !rc && memcmp(v.mv_data, &format, sizeof(format)) != 0;
+	if (!*ret_raised)
+		return rc;
+	v = (MDB_val){sizeof(format), &format};
+	return mdb_put(txn, meta, &k, &v, 0);
+}
+
 int store_raise_format(MDB_env *env, MDB_dbi meta)
 {
-	MDB_val k = {sizeof(store_key_format) - 1, (void *)(uintptr_t)store_key_format}, v;
-	uint32_t format = STORE_FORMAT;
+	bool raised;
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(env, NULL, 0, &txn);
 	if (rc)
 		return rc;
-	rc = mdb_get(txn, meta, &k, &v);
-	if (!rc && memcmp(v.mv_data, &format, sizeof(format)) == 0) {
-		mdb_txn_abort(txn);
-		return 0;
-	}
-	v = (MDB_val){sizeof(format), &format};
-	rc = rc ? rc : mdb_put(txn, meta, &k, &v, 0);
-	if (!rc)
+	rc = env_put_format(txn, meta, STORE_FORMAT, &raised);
+	if (!rc && raised)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);
 	return rc;

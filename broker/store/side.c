@@ -166,23 +166,16 @@ struct side *side_new(const struct side_options *o)
 /* What is written from now on is not for programs that know the former format only. */
 static int raise_format(struct side *s)
 {
-	MDB_val k = val_text(store_key_format), v;
-	uint32_t format = SIDE_FORMAT;
+	bool raised;
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
 	if (rc)
 		return rc;
-	rc = mdb_get(txn, s->tables[SIDE_META], &k, &v);
-	if (rc || memcmp(v.mv_data, &format, sizeof(format)) == 0) {
-		mdb_txn_abort(txn);
-		return rc;
-	}
-	v = (MDB_val){sizeof(format), &format};
-	rc = mdb_put(txn, s->tables[SIDE_META], &k, &v, 0);
-	if (!rc && s->tables[SIDE_DETAIL] == NO_TABLE)
+	rc = env_put_format(txn, s->tables[SIDE_META], SIDE_FORMAT, &raised);
+	if (!rc && raised && s->tables[SIDE_DETAIL] == NO_TABLE)
 		rc = mdb_dbi_open(txn, table_names[SIDE_DETAIL], MDB_CREATE,
 		                  &s->tables[SIDE_DETAIL]);
-	if (!rc)
+	if (!rc && raised)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);
 	return rc;
